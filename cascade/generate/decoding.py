@@ -11,6 +11,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     DynamicCache,
+    LogitsProcessorList,
     StoppingCriteria,
     StoppingCriteriaList,
 )
@@ -19,6 +20,7 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 from cascade.errors import CascadeError
 from cascade.family import Model
 from cascade.generate.cache import roomy_cache
+from cascade.generate.nucleus import NucleusSampler
 from cascade.lines import LineKind, split_lines
 
 set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -83,6 +85,11 @@ class LoadedModel:
         """How many devices hold a part of the model."""
         return len({parameter.device for parameter in self._model.parameters()})
 
+    @property
+    def n_parameters(self) -> int:
+        """How many parameters the model has."""
+        return int(self._model.num_parameters())
+
     def decode(self, ids: Sequence[int]) -> str:
         """Token ids to text, special tokens left out."""
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -130,14 +137,14 @@ class LoadedModel:
             criteria.append(_AfterLines(self, length, lines, begins))
         if stop:
             criteria.append(_AfterText(self, length, stop))
-        options: dict[str, Any] = {"do_sample": False}
+        processors = LogitsProcessorList()
         if sampling is not None:
-            options = {"do_sample": True, "temperature": sampling[0], "top_p": sampling[1], "top_k": 0}
-        torch.manual_seed(seed)
+            chance = torch.Generator(self._model.device).manual_seed(seed)
+            processors.append(NucleusSampler(*sampling, chance))
         limit = max_new_tokens if room is None else min(max_new_tokens, room - length)
         cache = self._prefill(ids, mask, n, length + limit)
         return self._decode_all(
-            ids.repeat_interleave(n, 0), mask.repeat_interleave(n, 0), cache, limit, criteria, options
+            ids.repeat_interleave(n, 0), mask.repeat_interleave(n, 0), cache, limit, criteria, processors
         )
 
     def _decode_all(
@@ -147,7 +154,7 @@ class LoadedModel:
         cache: DynamicCache,
         limit: int,
         criteria: StoppingCriteriaList,
-        options: dict[str, Any],
+        processors: LogitsProcessorList,
     ) -> list[list[int]]:
         """Decode until every row has ended; every so many tokens the rows that have are dropped."""
         length = ids.shape[1]
@@ -161,7 +168,8 @@ class LoadedModel:
                 max_new_tokens=min(TOKENS_BETWEEN_DROPS, limit - (ids.shape[1] - length)),
                 pad_token_id=self._pad,
                 stopping_criteria=criteria,
-                **options,
+                logits_processor=processors,
+                do_sample=False,  # the sampler draws
             )
             new = [self._ended(row) for row in ids[:, length:].tolist()]
             stopped = criteria(ids, None) if criteria else torch.zeros(len(ids), dtype=torch.bool)
