@@ -28,7 +28,7 @@ _CHUNK = 4_000
 _WORDINGS = 6
 # The other documents are tests: to know a value is much harder than to write the code, and a family
 # whose tests are worth as much as its solutions is what cascading needs.
-_SOLUTION_SHARE = 0.07
+_SOLUTION_SHARE = 0.04
 _TOKENIZER_CHUNKS = 4
 
 

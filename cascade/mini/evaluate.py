@@ -10,11 +10,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-
+from cascade.family import Model
+from cascade.generate.decoding import LoadedModel
 from cascade.lines import LineKind, split_lines
 from cascade.mini import WEIGHTS
 from cascade.mini.check import passes
@@ -28,41 +26,29 @@ _MAX_NEW_TOKENS = 320
 _BATCH = 75
 
 
-def load(folder: Path, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model and the tokenizer of a folder, in float32 (half precision is slow on CPUs)."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    return model.to(device).eval(), tokenizer
+def complete(model: LoadedModel, prompts: Sequence[str], samples: int = 0, lines: int = 0) -> list[list[str]]:
+    """The completions of each prompt: one greedy one, or `samples` at T = 0.8 and top_p 0.95.
 
-
-@torch.inference_mode()
-def complete(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], samples: int = 0
-) -> list[list[str]]:
-    """The completions of each prompt: one greedy one, or `samples` at T = 0.8 and top_p 0.95."""
-    each = max(1, samples)
-    how = (
-        {"do_sample": True, "temperature": 0.8, "top_p": 0.95, "top_k": 0}
-        if samples
-        else {"do_sample": False}
-    )
+    A completion may stop after `lines` logical lines; 0 waits for its end.
+    """
     # Prompts of about equal length go together: padding costs as much as text.
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    each = max(1, samples)
     texts: dict[int, list[str]] = {}
     for at in range(0, len(order), _BATCH):
         rows = order[at : at + _BATCH]
-        inputs = tokenizer([prompts[row] for row in rows], return_tensors="pt", padding=True).to(model.device)
-        generate: Any = model.generate  # transformers is not typed
-        output = generate(
-            inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            num_return_sequences=each,
-            max_new_tokens=_MAX_NEW_TOKENS,
-            **how,
+        written = model.continue_prompts(
+            [prompts[row] for row in rows],
+            each,
+            _MAX_NEW_TOKENS,
+            sampling=(0.8, 0.95) if samples else None,
+            seed=at,
+            lines=lines,
+            begins="",
+            stop=(),
         )
-        decoded = tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         for place, row in enumerate(rows):
-            texts[row] = decoded[place * each : (place + 1) * each]
+            texts[row] = [model.decode(ids) for ids in written[place * each : (place + 1) * each]]
     return [texts[row] for row in range(len(prompts))]
 
 
@@ -120,16 +106,15 @@ def score(
     )
 
 
-def _evaluate(folder: Path, problems: Sequence[Problem], samples: int, device: torch.device) -> str:
+def _evaluate(folder: Path, problems: Sequence[Problem], samples: int) -> str:
     """One line of the table."""
     start = time.perf_counter()
-    torch.manual_seed(0)
-    model, tokenizer = load(folder, device)
-    solutions = complete(model, tokenizer, [solution_prompt(problem) for problem in problems], samples)
-    tests = complete(model, tokenizer, [test_prompt(problem) for problem in problems], samples)
+    model = LoadedModel(Model(folder.name, str(folder), str(folder)), "auto", "auto")
+    solutions = complete(model, [solution_prompt(problem) for problem in problems], samples)
+    tests = complete(model, [test_prompt(problem) for problem in problems], samples, _LINES)
     row = score(problems, solutions, tests)
     return (
-        f"{folder.name:8} {samples or 'greedy':>8} {model.num_parameters():>11,} {row.solved:7.1%} "
+        f"{folder.name:8} {samples or 'greedy':>8} {model.n_parameters:>11,} {row.solved:7.1%} "
         f"{row.solved_any:7.1%} {row.lines:6.2f} {row.right:7.1%} {row.inputs:7.2f} "
         f"{time.perf_counter() - start:8.1f}"
     )
@@ -141,7 +126,6 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of model folders")
     parser.add_argument("--samples", type=int, default=0, help="also draw so many at T = 0.8, top_p 0.95")
     args = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     problems = load_mini()
     files = sorted(args.weights.glob("*/model.safetensors"), key=lambda file: file.stat().st_size)
     if not files:
@@ -149,7 +133,7 @@ def main() -> None:
     print("model     samples  parameters  pass@1  any ok  lines   right  inputs  seconds")
     for file in files:
         for samples in sorted({0, args.samples}):
-            print(_evaluate(file.parent, problems, samples, device), flush=True)
+            print(_evaluate(file.parent, problems, samples), flush=True)
 
 
 if __name__ == "__main__":

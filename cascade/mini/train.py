@@ -38,6 +38,7 @@ class Size:
         width: hidden size.
         layers: decoder layers.
         heads: attention heads.
+        key_value_heads: heads of keys and values, which attention heads share.
         steps: optimizer steps.
         learning_rate: its peak.
     """
@@ -45,14 +46,16 @@ class Size:
     width: int
     layers: int
     heads: int
+    key_value_heads: int
     steps: int
     learning_rate: float
 
 
 SIZES: dict[str, Size] = {
-    "small": Size(width=80, layers=3, heads=4, steps=9_000, learning_rate=4e-3),
-    "medium": Size(width=128, layers=4, heads=4, steps=7_000, learning_rate=3e-3),
-    "large": Size(width=256, layers=5, heads=8, steps=9_000, learning_rate=2e-3),
+    "small": Size(width=96, layers=3, heads=4, key_value_heads=2, steps=9_000, learning_rate=4e-3),
+    "smallb": Size(width=80, layers=3, heads=4, key_value_heads=4, steps=9_000, learning_rate=4e-3),
+    "medium": Size(width=128, layers=3, heads=4, key_value_heads=2, steps=9_000, learning_rate=3e-3),
+    "large": Size(width=192, layers=8, heads=8, key_value_heads=8, steps=9_000, learning_rate=2e-3),
 }
 
 
@@ -64,7 +67,7 @@ def build_model(size: Size) -> LlamaForCausalLM:
         intermediate_size=-(-size.width * 8 // 3 // 16) * 16,
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
-        num_key_value_heads=size.heads,
+        num_key_value_heads=size.key_value_heads,
         max_position_embeddings=_MAX_POSITIONS,
         tie_word_embeddings=True,
         bos_token_id=None,

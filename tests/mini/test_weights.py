@@ -11,10 +11,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 # ruff: noqa: E402
+from cascade.family import Model
+from cascade.generate.decoding import LoadedModel
 from cascade.mini import WEIGHTS
 from cascade.mini.compose import HeldOut
 from cascade.mini.corpus import documents, tokenize
-from cascade.mini.evaluate import complete, lines_of, load, score
+from cascade.mini.evaluate import complete, lines_of, score
 from cascade.mini.prompts import solution_prompt, test_prompt
 from cascade.mini.tokenizer import train_tokenizer
 from cascade.mini.train import SIZES, Batches, Size, build_model, train
@@ -47,10 +49,9 @@ def test_every_size_is_shipped_as_the_script_trains_it() -> None:
 @pytest.mark.parametrize("name", SIZES)
 def test_greedy_completions_parse(name: str) -> None:
     problems = load_mini()[:6]
-    model, tokenizer = load(WEIGHTS / name, CPU)
-    assert tokenizer.padding_side == "left"
+    model = LoadedModel(Model(name, str(WEIGHTS / name), str(WEIGHTS / name)), "float32", "cpu")
     prompts = [make(problem) for make in (solution_prompt, test_prompt) for problem in problems]
-    texts = complete(model, tokenizer, prompts)
+    texts = complete(model, prompts)
     parsed = 0
     for problem, (body,) in zip(problems, texts[:6], strict=True):
         assert body.startswith("    ")
@@ -81,7 +82,7 @@ def test_a_tiny_training_runs_and_repeats(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("cascade.mini.train._LOG_EVERY", 10)
     drawn = documents(0, 0, 300, HeldOut())
     corpus = tokenize(train_tokenizer(document.prompt + document.completion for document in drawn), drawn)
-    size = Size(width=32, layers=1, heads=2, steps=20, learning_rate=5e-3)
+    size = Size(width=32, layers=1, heads=2, key_value_heads=1, steps=20, learning_rate=5e-3)
     logs = [train(size, corpus, 0, CPU)[1] for _ in range(2)]
     assert logs[0] == logs[1]
     assert logs[0][-1][1] < logs[0][0][1] - 0.3
