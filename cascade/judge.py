@@ -103,7 +103,9 @@ def _references(
             factors[task] = factor
             check = Check(problem.reference_test, REFERENCE_SHARE * factor * limit)
             needs.append(Needs(task, {problem.reference_solution or "": {check_id(check): check}}))
-        letters = [next(iter(row.values())) for rows in sandbox.verdicts(needs, progress) for row in rows.values()]
+        letters = [
+            next(iter(row.values())) for rows in sandbox.verdicts(needs, progress) for row in rows.values()
+        ]
         verdict = dict(zip(own, letters, strict=True))
         failed += [task for task, letter in verdict.items() if letter not in (PASS, TIMEOUT)]
         own = {task: problem for task, problem in own.items() if verdict[task] == TIMEOUT}

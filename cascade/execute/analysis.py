@@ -57,6 +57,7 @@ def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Tex
     """What is known of each text, found out in a child."""
     found: list[Text] = []
     while len(found) < len(sources):
+        os.makedirs(f"{confinement.scratch}/run", exist_ok=True)  # noqa: PTH103
         reader, sink = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -70,7 +71,7 @@ def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Tex
                         out.flush()
             os._exit(0)
         os.close(sink)
-        with open(reader, "rb") as facts, contextlib.suppress(EOFError, ValueError, TypeError):
+        with os.fdos.fdopen(reader, "rb") as facts, contextlib.suppress(EOFError, ValueError, TypeError):
             while len(found) < len(sources):
                 found.append(Text(sources[len(found)], name, *marshal.load(facts)))
         os.waitpid(pid, 0)

@@ -145,7 +145,9 @@ class Watch:
         self._frames.clear()
         left, _ = signal.getitimer(signal.ITIMER_PROF)
         if left:
-            signal.setitimer(signal.ITIMER_PROF, left + time.process_time() - self._began)
+            spent = time.process_time() - self._began
+            # Not what the program itself spent in one long step.
+            signal.setitimer(signal.ITIMER_PROF, left + min(spent, 2 * self._seconds))
 
     def _trace(self, frame: types.FrameType, event: str, _argument: object) -> Any:
         if time.process_time() > self._until:

@@ -226,7 +226,8 @@ class _Server:
         ).encode()
         for _ in range(MAX_ATTEMPTS):
             if (reply := self._ask(request, stop)) is not None:
-                return reply
+                verdicts: dict[str, Any] = reply
+                return verdicts
             self.close()
             if stop.is_set():
                 raise ExecutionError("the execution was stopped")

@@ -7,6 +7,7 @@ import inspect
 import marshal
 import sys
 import types
+from typing import Any
 
 # Nobody writes programs this long by hand; parsing them is not worth the memory.
 MAX_CHARS = 100_000
@@ -27,7 +28,7 @@ def canonical(program: str, code: types.CodeType) -> str:
     return hashlib.sha256(marshal.dumps(_bare(code, documented), 2)).hexdigest()
 
 
-def _bare(code: types.CodeType, documented: bool) -> tuple[object, ...]:
+def _bare(code: types.CodeType, documented: bool) -> tuple[Any, ...]:
     """All of a code object that its behaviour depends on, but for its line numbers and perhaps docstrings."""
     constants = list(code.co_consts)
     if not documented and _has_docstring(code):

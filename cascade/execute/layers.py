@@ -66,7 +66,7 @@ class Confinement:
     def enter_child(self, memory_mb: int, cpu_seconds: float) -> None:
         """Cut this process off for good; it has been forked for untrusted code."""
         os.setsid()
-        os.chdir(self.scratch)
+        os.chdir(f"{self.scratch}/run")
         memory = memory_mb << 20
         cpu = int(cpu_seconds) + 2
         for what, limit in (
