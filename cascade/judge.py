@@ -26,13 +26,15 @@ class JudgeReport:
 
     Attributes:
         n_pairs: distinct pairs of program and check that the study needs.
-        work: what executing those took that were not in the store.
+        n_executed: pairs of them that were run now; the others were in the store.
+        work: what executing them took, with the reference solutions.
         n_timeouts: pairs of them that ran out of time.
         n_broken_lines: looked-at test lines that begin with assert but are not Python; skipped.
         unproven: ids of problems whose own reference solution fails their reference test here.
     """
 
     n_pairs: int
+    n_executed: int
     work: Work
     n_timeouts: int
     n_broken_lines: int
@@ -72,7 +74,9 @@ def judge(
         for problem in problems
     ]
     needs = [one.needs() for one in judges]
+    n_before = sandbox.work.n_executed
     letters = sandbox.verdicts(needs, progress)
+    n_executed = sandbox.work.n_executed - n_before
     outcomes = [one.outcome(own) for one, own in zip(judges, letters, strict=True)]
 
     distinct: dict[tuple[str, str], dict[str, str]] = {}
@@ -81,7 +85,7 @@ def judge(
             distinct.setdefault((need.task_id, program), {}).update(row)
     verdicts = [letter for row in distinct.values() for letter in row.values()]
     n_broken = sum(one.n_broken_lines() for one in judges)
-    report = JudgeReport(len(verdicts), sandbox.work, verdicts.count(TIMEOUT), n_broken, unproven)
+    report = JudgeReport(len(verdicts), n_executed, sandbox.work, verdicts.count(TIMEOUT), n_broken, unproven)
     n = len(problems)
     return {model: outcomes[i * n : (i + 1) * n] for i, model in enumerate(samples)}, report
 
@@ -89,7 +93,7 @@ def judge(
 def _references(
     problems: Sequence[Problem], sandbox: Sandbox, progress: Progress
 ) -> tuple[dict[str, Check], dict[str, float], tuple[str, ...]]:
-    """Each problem's reference test, the factor on its time limits, and the problems whose own solution fails.
+    """Each problem's reference test, the factor on its limits, and the problems whose own solution fails.
 
     A problem whose own solution is slow gets more time for everything: nobody should have to be as fast.
     """

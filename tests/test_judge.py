@@ -58,12 +58,12 @@ def test_nothing_is_executed_twice(tmp_path: Path) -> None:
     one = Draw((RIGHT, WRONG), (SelfTest("assert f(1) == 2", 5), SelfTest("assert f(2) == 9", 5)))
     more = Draw((WRONG, WRONG), (SelfTest("assert f(7) == 8", 5), SelfTest("assert f(2) == 9", 5)))
     first, report = run(ModelSamples(None, (one,)), tmp_path)
-    assert report.work.n_executed == 6
+    assert report.n_executed == 6
     again, report = run(ModelSamples(None, (one,)), tmp_path)
-    assert report.work.n_executed == 0
+    assert report.n_executed == 0
     assert np.array_equal(first.draws[0].passes, again.draws[0].passes)
     _, report = run(ModelSamples(None, (one, more)), tmp_path)
-    assert report.work.n_executed == 1  # only the new line, on the one program whose draw has it
+    assert report.n_executed == 1  # only the new line, on the one program whose draw has it
 
 
 def test_lines_that_are_not_python_are_counted_and_skipped(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ tests = [f"{r['test']}\\ncheck({r['entry_point']})" for r in records]
 problems = [Problem(r["task_id"], r["prompt"], r["entry_point"], "", t) for r, t in zip(records, tests)]
 outcomes, report = judge(problems, make_samples(N, 0), [2, 4],
                          Sandbox(Limits(0.5, 1.0, 512), 2, VerdictStore(Path(sys.argv[1]))), lambda *_: None)
-print(report.work.n_executed, [o.draws[0].passes.sum().item() for own in outcomes.values() for o in own])
+print(report.n_executed, [o.draws[0].passes.sum().item() for own in outcomes.values() for o in own])
 """
 
 

@@ -71,7 +71,7 @@ def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Tex
                         out.flush()
             os._exit(0)
         os.close(sink)
-        with os.fdos.fdopen(reader, "rb") as facts, contextlib.suppress(EOFError, ValueError, TypeError):
+        with os.fdopen(reader, "rb") as facts, contextlib.suppress(EOFError, ValueError, TypeError):
             while len(found) < len(sources):
                 found.append(Text(sources[len(found)], name, *marshal.load(facts)))
         os.waitpid(pid, 0)

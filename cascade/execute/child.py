@@ -184,7 +184,7 @@ def run_guarded(
     result: int,
     secret: int,
 ) -> None:
-    """Any program with one test: READY once it has defined itself, then the secret if it passed, or F or E."""
+    """Any program with one test: READY once it is defined, then the secret if it passed, or F or E."""
     if isinstance(program, str):
         program = compile(program, "<program>", "exec")
     if isinstance(test, str):

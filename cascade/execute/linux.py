@@ -117,7 +117,7 @@ def landlock_scope() -> None:
 
 
 def unshare() -> None:
-    """Enter new namespaces: of users (unless root), mounts, network, IPC, and processes (what is forked next)."""
+    """Enter new namespaces: users (unless root), mounts, network, IPC, processes (what is forked next)."""
     flags = NEW_NS | NEW_IPC | NEW_PID | NEW_NET
     uid, gid = os.geteuid(), os.getegid()
     if uid != 0:

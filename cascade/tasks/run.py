@@ -56,7 +56,7 @@ def execute_shard(study: Study, tracker: Tracker, run_id: str) -> None:
     looked_at, generated = _generate(study, problems)
     own = problems[study.shard :: study.n_shards]
     _, report = _judge(study, own, generated.samples, looked_at)
-    metrics = {"n_pairs": float(report.n_pairs), "n_executed": float(report.work.n_executed)}
+    metrics = {"n_pairs": float(report.n_pairs), "n_executed": float(report.n_executed)}
     tracker.log(run_id, metrics=metrics, tags={SHARD: f"{study.shard}/{study.n_shards}"} | _isolation(report))
     log.info("shard %d of %d: its verdicts are in %s", study.shard, study.n_shards, study.store)
 
@@ -122,7 +122,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     metrics |= {f"usd_per_1m_tokens.{m}": p.usd_per_1m_tokens for m, p in zip(models, prices, strict=True)}
     metrics |= {
         "n_pairs": float(report.n_pairs),
-        "n_executed": float(report.work.n_executed),
+        "n_executed": float(report.n_executed),
         "n_alone": float(report.work.n_alone),
         "n_proven_endless": float(report.work.n_proven),
         "n_repeated_alone": float(report.work.n_repeated),
@@ -193,7 +193,7 @@ def _judge(
     log.info(
         "%s pairs of program and test: %s executed now, the others known from the store; %.2f %% out of time",
         f"{report.n_pairs:,}",
-        f"{report.work.n_executed:,}",
+        f"{report.n_executed:,}",
         100 * report.n_timeouts / max(report.n_pairs, 1),
     )
     if report.work.layers:

@@ -205,7 +205,7 @@ def f(x):
     subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', {mark!r}])
     return 1
 """
-    assert rows([program], ["assert f(1) == 1"]) == ["P"]
+    assert rows([program], ["assert f(1) == 1"]) == ["E"]
     time.sleep(0.2)
     commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
     assert not [c for c in commands if mark.encode() in c]
