@@ -8,6 +8,7 @@ limit of one second. Ours runs all pairs, isolated as far as the machine allows;
 random part of them, whose verdicts (passed or not) must agree. Peers that are not installed are left
 out. The figures are pairs per second of wall time, and CPU seconds of all children, which other work
 on the machine disturbs less.
+"""
 
 import contextlib
 import importlib
