@@ -20,6 +20,8 @@ from cascade.execute.layers import LAYERS, PACKAGE_ROOT, is_confined
 
 # A server that dies is started again with the same batch this many times before it is given up.
 MAX_ATTEMPTS = 3
+# How long a server that is told to end may take before it is killed.
+END_S = 0.2
 CONTAINERS = ("bubblewrap", "podman", "docker")
 
 PASS, FAIL, ERROR, TIMEOUT = "P", "F", "E", "T"
@@ -288,6 +290,11 @@ class _Server:
             process, self._process = self._process, None
             if process is None:
                 return
+            # One that waits for requests ends by itself, and its children's times are added up.
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                assert process.stdin is not None
+                process.stdin.close()
+                process.wait(timeout=END_S)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.kill()

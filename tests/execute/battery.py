@@ -171,7 +171,7 @@ CASES: list[Case] = [
     Case("folders closed", "import os\ndef f(x):\n    os.makedirs('a/b'); os.chmod('a/b', 0); os.chmod('a', 0); return 2", "PE"),
     Case("open files", "def f(x): return [open(__import__('os').devnull) for i in range(999)]", "E"),
     Case("recursion", "def f(x): return f(x)", "E"),
-    Case("recursion in C", "def f(x):\n    a = []\n    for i in range(10**6): a = [a]\n    return repr(a)", "E"),
+    Case("recursion in C", "def f(x):\n    a = []\n    for i in range(10**6): a = [a]\n    return repr(a)", "ET"),
     Case("stack overflow", "import sys\nsys.setrecursionlimit(10**9)\nclass A:\n    def __getattr__(self, n): return getattr(self, n + 'a')\n"
          "def f(x): return A().b", "ET"),
     Case("crash in a generator", "def f(x):\n    g = iter(())\n    for i in range(10**6): g = filter(None, g)\n    return 0", "EF"),

@@ -1,6 +1,5 @@
 """The hostile battery on every layer that this machine has: verdicts, neighbours, what is left behind."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -40,7 +39,9 @@ def processes() -> set[int]:
     return {int(path.name) for path in Path("/proc").glob("[0-9]*")}
 
 
-@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize(
+    "layers", ["all", *(pytest.param(name, marks=pytest.mark.slow) for name in LAYERS if name != "all")]
+)
 def test_battery(layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(CASES) >= 100
     bare = layers == "bare"
@@ -50,7 +51,6 @@ def test_battery(layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     outside.parent.mkdir()
     outside.write_text("kept")
     mode = outside.stat().st_mode
-    mark = f"cascade-{os.getpid()}-"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     victim = subprocess.Popen(["sleep", "600"])
     reached: list[object] = []
@@ -77,7 +77,7 @@ def test_battery(layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     deadline = time.monotonic() + 5
     while (left := sleepers(before)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not left, mark
+    assert not left
 
 
 def sleepers(before: set[int]) -> list[int]:
