@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from cascade.errors import ConfigError
-from cascade.execute import Limits
+from cascade.execute import Isolation, Limits
 from cascade.family import Family, Model
 from cascade.generate import Generator
 from cascade.plans import Option, option_space
@@ -24,13 +24,16 @@ from cascade.pricing import Hardware, Throughput, usd_per_1m_tokens
 from cascade.problems import EMBEDDED, DataSet
 from cascade.prompts import PromptStyle
 from cascade.schemas import (
+    Container,
     DatasetConfig,
     FamilyConfig,
     GeneratorConfig,
     HardwareConfig,
     NoTests,
+    Require,
     SandboxConfig,
     SearchConfig,
+    ShardConfig,
     ThetaChoice,
     ThroughputConfig,
     TransformersConfig,
@@ -58,6 +61,8 @@ class Study:
     Attributes:
         prices: the throughput and price of each of the family's models, in family order; None where
             the generator measures them.
+        isolation: how untrusted code is kept apart.
+        shard, n_shards: which part of the problems `task=run` executes, of how many.
         options: every option of a model (skipping aside).
         thetas: the grid of thresholds, ascending.
         accept_without_tests: whether a stage without a valid test line accepts.
@@ -74,6 +79,7 @@ class Study:
     prices: tuple[Throughput, ...] | None
     generator: Generator
     limits: Limits
+    isolation: Isolation
     workers: int
     options: tuple[Option, ...]
     thetas: tuple[float, ...]
@@ -83,6 +89,8 @@ class Study:
     tracking_uri: str | None
     store: Path
     mlruns: Path
+    shard: int
+    n_shards: int
     seed: int
     run_id: str | None
     yaml: str
@@ -129,6 +137,11 @@ def build_study(cfg: DictConfig) -> Study:
             memory_mb=int(_at_least(sandbox.memory_mb, 64, "sandbox.memory_mb")),
             prelude=_python(sandbox.prelude, "sandbox.prelude"),
         ),
+        isolation=Isolation(
+            sandbox.require is Require.confined,
+            None if sandbox.container is Container.none else sandbox.container.value,
+            sandbox.image,
+        ),
         workers=int(_at_least(sandbox.workers or os.cpu_count() or 1, 1, "sandbox.workers")),
         options=options,
         thetas=thetas,
@@ -143,6 +156,8 @@ def build_study(cfg: DictConfig) -> Study:
         tracking_uri=config.tracking.uri,
         store=Path(config.paths.store).absolute(),
         mlruns=Path(config.paths.mlruns).absolute(),
+        shard=_shard(config.shard),
+        n_shards=config.shard.count,
         seed=int(_at_least(config.seed, 0, "seed")),
         run_id=config.run_id,
         yaml=yaml,
@@ -150,11 +165,21 @@ def build_study(cfg: DictConfig) -> Study:
     )
 
 
+def _shard(config: ShardConfig) -> int:
+    _at_least(config.count, 1, "shard.count")
+    if not 0 <= config.index < config.count:
+        raise ConfigError(
+            f"shard.index={config.index}: must lie between 0 and shard.count - 1 = {config.count - 1}"
+        )
+    return config.index
+
+
 def _signature(cfg: DictConfig) -> str:
     settings: Any = OmegaConf.to_container(cfg, enum_to_str=True)
-    for where_and_how in ("task", "run_id", "paths", "tracking"):
+    for where_and_how in ("task", "run_id", "paths", "tracking", "shard"):
         del settings[where_and_how]
-    del settings["sandbox"]["workers"]
+    for how in ("workers", "require", "container", "image"):
+        del settings["sandbox"][how]
     return digest(json.dumps(settings, sort_keys=True))
 
 

@@ -22,6 +22,22 @@ class ThetaChoice(Enum):
     pooled = "pooled"
 
 
+class Require(Enum):
+    """What isolation the sandbox must have: any, or one that hides files, network and other processes."""
+
+    any = "any"
+    confined = "confined"
+
+
+class Container(Enum):
+    """What the sandbox's servers are started in."""
+
+    none = "none"
+    bubblewrap = "bubblewrap"
+    podman = "podman"
+    docker = "docker"
+
+
 @dataclass
 class TaskConfig:
     _target_: str = MISSING
@@ -110,7 +126,10 @@ class TransformersConfig(GeneratorConfig):
 @dataclass
 class SandboxConfig:
     workers: int | None = None
-    timeout_s: float = 0.5
+    require: Require = Require.any
+    container: Container = Container.none
+    image: str = "docker.io/library/python:3.11-slim"
+    timeout_s: float = 1.0
     reference_timeout_s: float = 1.0
     memory_mb: int = 1024
     prelude: str = ""
@@ -147,6 +166,12 @@ class TrackingConfig:
 
 
 @dataclass
+class ShardConfig:
+    index: int = 0
+    count: int = 1
+
+
+@dataclass
 class PathsConfig:
     store: str = "store"
     mlruns: str = "mlruns"
@@ -165,6 +190,7 @@ class Config:
     rule: RuleConfig = field(default_factory=RuleConfig)
     select: SelectConfig = field(default_factory=SelectConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    shard: ShardConfig = field(default_factory=ShardConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = 0
     run_id: str | None = None

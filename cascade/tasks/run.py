@@ -23,7 +23,16 @@ from cascade.search.grid import grid_search
 from cascade.split import Split, balanced_split, listed_split
 from cascade.store import VerdictStore, digest
 from cascade.tables import ProblemOutcome, available_options, stage_table
-from cascade.tasks.common import EXECUTED, keep, open_tracker, run_name, study_params, study_tags
+from cascade.tasks.common import (
+    EXECUTED,
+    ISOLATION,
+    SHARD,
+    keep,
+    open_tracker,
+    run_name,
+    study_params,
+    study_tags,
+)
 from cascade.tracking import Tracker
 from cascade.verdicts import Sandbox
 
@@ -34,8 +43,22 @@ def main(study: Study, output: Path) -> None:
     """Execute a study and log it as a new run."""
     tracker = open_tracker(study)
     with tracker.run(run_name(study), study_tags(study), study_params(study)) as run_id:
+        if study.n_shards > 1:
+            execute_shard(study, tracker, run_id)
+            return
         execute_study(study, output, tracker, run_id)
         log.info("executed; task=select run_id=%s chooses its plans", run_id)
+
+
+def execute_shard(study: Study, tracker: Tracker, run_id: str) -> None:
+    """Execute one part of the problems into the store, for a later run without shards to find there."""
+    problems = load_problems(study.dataset)
+    looked_at, generated = _generate(study, problems)
+    own = problems[study.shard :: study.n_shards]
+    _, report = _judge(study, own, generated.samples, looked_at)
+    metrics = {"n_pairs": float(report.n_pairs), "n_executed": float(report.n_executed)}
+    tracker.log(run_id, metrics=metrics, tags={SHARD: f"{study.shard}/{study.n_shards}"} | _isolation(report))
+    log.info("shard %d of %d: its verdicts are in %s", study.shard, study.n_shards, study.store)
 
 
 def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> Executed:
@@ -43,17 +66,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     keep(tracker, run_id, output / "config.yaml", lambda path: _write(path, study.yaml))
     started = time.monotonic()
     problems = load_problems(study.dataset)
-    looked_at = sorted({option.l for option in study.options if option.tests})
-    generated = study.generator.samples(
-        Request(
-            study.family,
-            problems,
-            draw_size=max(1, *(option.k for option in study.options)),
-            lines=max(looked_at, default=0),
-            hardware=study.hardware.name,
-            store=study.store,
-        )
-    )
+    looked_at, generated = _generate(study, problems)
     prices = study.prices or _measured_prices(study, generated)
     for note in generated.notes:
         log.warning(note)
@@ -110,6 +123,11 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     metrics |= {
         "n_pairs": float(report.n_pairs),
         "n_executed": float(report.n_executed),
+        "n_alone": float(report.work.n_alone),
+        "n_proven_endless": float(report.work.n_proven),
+        "n_repeated_alone": float(report.work.n_repeated),
+        "timeout_share": report.n_timeouts / max(report.n_pairs, 1),
+        "cpu_seconds.execute": report.work.cpu_seconds,
         "n_timeouts": float(report.n_timeouts),
         "n_broken_lines": float(report.n_broken_lines),
         "n_unproven": float(len(report.unproven)),
@@ -122,8 +140,29 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
         "seconds.execute": executed_at - loaded,
         "seconds.search": time.monotonic() - executed_at,
     }
-    tracker.log(run_id, metrics=metrics, tags={EXECUTED: "true"})
+    tracker.log(run_id, metrics=metrics, tags={EXECUTED: "true"} | _isolation(report))
     return executed
+
+
+def _generate(study: Study, problems: list[Problem]) -> tuple[list[int], SampleSet]:
+    """The values of l that need looking at, and the samples."""
+    looked_at = sorted({option.l for option in study.options if option.tests})
+    generated = study.generator.samples(
+        Request(
+            study.family,
+            problems,
+            draw_size=max(1, *(option.k for option in study.options)),
+            lines=max(looked_at, default=0),
+            hardware=study.hardware.name,
+            store=study.store,
+        )
+    )
+    return looked_at, generated
+
+
+def _isolation(report: JudgeReport) -> dict[str, str]:
+    """A tag that names the layers; none where every verdict was in the store."""
+    return {ISOLATION: ", ".join(report.work.layers)} if report.work.layers else {}
 
 
 def _judge(
@@ -143,7 +182,11 @@ def _judge(
 
         try:
             outcomes, report = judge(
-                problems, samples, looked_at, Sandbox(study.limits, study.workers, store), progress
+                problems,
+                samples,
+                looked_at,
+                Sandbox(study.limits, study.workers, store, study.isolation),
+                progress,
             )
         finally:
             store.close()
@@ -153,6 +196,14 @@ def _judge(
         f"{report.n_executed:,}",
         100 * report.n_timeouts / max(report.n_pairs, 1),
     )
+    if report.work.layers:
+        log.info(
+            "isolation: %s; %s pairs in a process of their own, %s proven endless, %s run again alone",
+            ", ".join(report.work.layers),
+            f"{report.work.n_alone:,}",
+            f"{report.work.n_proven:,}",
+            f"{report.work.n_repeated:,}",
+        )
     if report.n_broken_lines:
         log.info("%s test lines are not Python and were skipped", f"{report.n_broken_lines:,}")
     if report.unproven:
