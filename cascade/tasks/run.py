@@ -31,11 +31,27 @@ log = logging.getLogger(__name__)
 
 
 def main(study: Study, output: Path) -> None:
-    """Execute a study and log it as a new run."""
+    """Execute a study and log it as a new run; of a shard, fill the store and no more."""
+    if study.n_shards > 1:
+        run_shard(study)
+        return
     tracker = open_tracker(study)
     with tracker.run(run_name(study), study_tags(study), study_params(study)) as run_id:
         execute_study(study, output, tracker, run_id)
         log.info("executed; task=select run_id=%s chooses its plans", run_id)
+
+
+def run_shard(study: Study) -> None:
+    """Generate for this shard's problems only; the store takes all shards, a run without them reads it."""
+    problems = load_problems(study.dataset)[study.shard :: study.n_shards]
+    study.generator.samples(_request(study, problems))
+    log.info(
+        "shard %d of %d: %d problems are in the store; when all are, the same command without shard and "
+        "n_shards puts them together",
+        study.shard,
+        study.n_shards,
+        len(problems),
+    )
 
 
 def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> Executed:
@@ -43,17 +59,8 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     keep(tracker, run_id, output / "config.yaml", lambda path: _write(path, study.yaml))
     started = time.monotonic()
     problems = load_problems(study.dataset)
-    looked_at = sorted({option.l for option in study.options if option.tests})
-    generated = study.generator.samples(
-        Request(
-            study.family,
-            problems,
-            draw_size=max(1, *(option.k for option in study.options)),
-            lines=max(looked_at, default=0),
-            hardware=study.hardware.name,
-            store=study.store,
-        )
-    )
+    looked_at = _looked_at(study)
+    generated = study.generator.samples(_request(study, problems))
     prices = study.prices or _measured_prices(study, generated)
     for note in generated.notes:
         log.warning(note)
@@ -124,6 +131,22 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     }
     tracker.log(run_id, metrics=metrics, tags={EXECUTED: "true"})
     return executed
+
+
+def _looked_at(study: Study) -> list[int]:
+    """The values of l > 0 in the search space."""
+    return sorted({option.l for option in study.options if option.tests})
+
+
+def _request(study: Study, problems: list[Problem]) -> Request:
+    return Request(
+        study.family,
+        problems,
+        draw_size=max(1, *(option.k for option in study.options)),
+        lines=max(_looked_at(study), default=0),
+        hardware=study.hardware.name,
+        store=study.store,
+    )
 
 
 def _judge(
