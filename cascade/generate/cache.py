@@ -81,7 +81,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.keys, self.values = self._buffers[0][..., :end, :], self._buffers[1][..., :end, :]
 
 
-class FixedLayer(StaticLayer):
+class FixedLayer(StaticLayer):  # type: ignore[no-untyped-call]
     """A layer of a fixed size, for a compiled step; attention sees every column, masked where empty."""
 
     keys: torch.Tensor

@@ -197,6 +197,40 @@ def test_mini_stops_after_the_lines_that_are_looked_at(tmp_path: Path) -> None:
         assert "return" not in solution.text
 
 
+def test_a_small_model_writes_ahead_of_a_large_one(tmp_path: Path) -> None:
+    """Speculative decoding changes no greedy token, and is another model to the store."""
+    large = Model("large", str(WEIGHTS / "large"), str(WEIGHTS / "large"))
+    helped = replace(large, name="helped", assistant=str(WEIGHTS / "small"))
+    style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
+    family = Family("mini", (large, helped), style, 48)
+    made = GENERATOR.samples(Request(family, load_mini()[:3], 1, 2, "cpu", tmp_path))
+    assert n_samples(tmp_path) == 2 * 3 * 2
+    assert set(made.measured) == {"large", "helped"}
+    for task, own in made.samples["large"].items():
+        other = made.samples["helped"][task].greedy
+        assert own.greedy is not None and other is not None
+        assert [s.text for s in own.greedy.solutions] == [s.text for s in other.solutions]
+        assert [s.text for s in own.greedy.tests] == [s.text for s in other.tests]
+
+
+def test_quantized_weights_are_another_model(tmp_path: Path) -> None:
+    pytest.importorskip("torchao", reason="the quantization's own package is not installed")
+    from torchao.quantization import Int8WeightOnlyConfig
+
+    folder = str(WEIGHTS / "small")
+    settings = {"quant_method": "torchao", "quant_type": Int8WeightOnlyConfig()}
+    family = Family("f", (Model("m", folder, folder, quantization=settings),), max_new_tokens=12)
+    made = GENERATOR.samples(Request(family, PROBLEMS[:2], 1, 0, "cpu", tmp_path))
+    assert len(made.samples["m"]) == 2
+
+
+def test_an_unknown_quantization(tmp_path: Path) -> None:
+    folder = str(WEIGHTS / "small")
+    family = Family("f", (Model("m", folder, folder, key="m", quantization={"quant_method": "no"}),))
+    with pytest.raises(CascadeError, match=r"m: family\.models\.m\.quantization: "):
+        GENERATOR.samples(Request(family, PROBLEMS[:1], 1, 0, "cpu", tmp_path))
+
+
 def test_memory_that_suffices_for_nothing() -> None:
     tried = []
 

@@ -30,6 +30,7 @@ from cascade.problems.mini import load_mini
 from cascade.prompts import PromptStyle
 from tests.conftest import Run
 from tests.generate.test_huggingface import n_samples
+from tests.toy import write_toy
 
 SMALL = str(WEIGHTS / "small")
 STYLE = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
@@ -64,7 +65,7 @@ class Server:
             self._process = subprocess.Popen(
                 [str(TRANSFORMERS), "serve", "--host", "127.0.0.1", "--port", str(self.port), "--device", "cpu",
                  "--dtype", "float32", SMALL],
-                stdout=out, stderr=out, env=environment,
+                stdout=out, stderr=out, env={**os.environ, **own},
             )  # fmt: skip
 
     def wait(self) -> None:
@@ -127,10 +128,19 @@ def gate(server: Server) -> Iterator[str]:
 
 def generator(url: str, **options: object) -> OpenAIGenerator:
     defaults = {
-        "base_url": url, "api": "completions", "key_variable": "CASCADE_TEST_KEY", "draws": 0,
-        "temperature": 0.8, "top_p": 0.95, "seed": 0, "concurrency": 4, "samples_per_request": 1, "retries": 0, "timeout_s": 60.0,
+        "base_url": url,
+        "api": "completions",
+        "key_variable": "CASCADE_TEST_KEY",
+        "draws": 0,
+        "temperature": 0.8,
+        "top_p": 0.95,
+        "seed": 0,
+        "concurrency": 4,
+        "samples_per_request": 1,
+        "retries": 0,
+        "timeout_s": 60.0,
         "count": "tokenizer",
-    }  # fmt: skip
+    }
     return OpenAIGenerator(**{**defaults, **options})  # type: ignore[arg-type]
 
 
@@ -238,15 +248,16 @@ def test_a_wrong_key(
 def test_the_key_stands_nowhere(gate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     """Through the whole command: not in the store, the outputs, MLflow or on the screen."""
     monkeypatch.setenv("OPENAI_API_KEY", "sesame-123")
-    (tmp_path / "ids").write_text("mini/0\n")
+    write_toy(tmp_path / "toy", n_problems=10)
     done = run(
         "task=run", "family.models.small.served_as=" + SMALL, "~family.models.medium", "~family.models.large",
-        "family.max_new_tokens=8", "generator=openai", f"generator.base_url={gate}", "generator.draws=0",
+        "family.max_new_tokens=8", "dataset=humaneval",
+        "dataset.path=toy/problems.jsonl", "generator=openai", f"generator.base_url={gate}", "generator.draws=0",
         "hardware=openai", "+hardware.throughput.any.mini.small.usd_per_1m_tokens=1", "search.k=[0,1]",
         "split.max_accuracy_gap=1", "hydra.run.dir=out", "generator.concurrency=4",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert n_samples(tmp_path / "store") == 300
+    assert n_samples(tmp_path / "store") == 20
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(kept) > 5
     assert not [path for path in kept if b"sesame-123" in path.read_bytes()]
