@@ -55,18 +55,15 @@ class Server:
 
     def start(self) -> None:
         (self._folder / "hub").mkdir(exist_ok=True)
-        environment = {
-            **os.environ,
-            "HF_HUB_OFFLINE": "1",
-            "HF_HOME": str(self._folder),
-            "OMP_NUM_THREADS": "1",
-        }
+        own = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(self._folder), "OMP_NUM_THREADS": "1"}
+        address = ["--host", "127.0.0.1", "--port", str(self.port)]
         with (self._folder / "log").open("a") as out:
             self._process = subprocess.Popen(
-                [str(TRANSFORMERS), "serve", "--host", "127.0.0.1", "--port", str(self.port), "--device", "cpu",
-                 "--dtype", "float32", SMALL],
-                stdout=out, stderr=out, env={**os.environ, **own},
-            )  # fmt: skip
+                [str(TRANSFORMERS), "serve", *address, "--device", "cpu", "--dtype", "float32", SMALL],
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **own},
+            )
 
     def wait(self) -> None:
         deadline = time.monotonic() + 180
@@ -250,12 +247,13 @@ def test_the_key_stands_nowhere(gate: str, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("OPENAI_API_KEY", "sesame-123")
     write_toy(tmp_path / "toy", n_problems=10)
     done = run(
-        "task=run", "family.models.small.served_as=" + SMALL, "~family.models.medium", "~family.models.large",
-        "family.max_new_tokens=8", "dataset=humaneval",
-        "dataset.path=toy/problems.jsonl", "generator=openai", f"generator.base_url={gate}", "generator.draws=0",
-        "hardware=openai", "+hardware.throughput.any.mini.small.usd_per_1m_tokens=1", "search.k=[0,1]",
-        "split.max_accuracy_gap=1", "hydra.run.dir=out", "generator.concurrency=4",
-    )  # fmt: skip
+        "task=run",
+        *("dataset=humaneval", "dataset.path=toy/problems.jsonl", "split.max_accuracy_gap=1"),
+        *("~family.models.medium", "~family.models.large", "family.max_new_tokens=8"),
+        *("hardware=openai", "+hardware.throughput.any.mini.small.usd_per_1m_tokens=1"),
+        *("generator=openai", f"generator.base_url={gate}", "generator.draws=0", "search.k=[0,1]"),
+        "hydra.run.dir=out",
+    )
     assert done.returncode == 0, done.stderr
     assert n_samples(tmp_path / "store") == 20
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
