@@ -35,6 +35,7 @@ check: $(READY) ## lint, format, types, and the tests of configuration and docum
 
 bench: $(READY) ## what is fast, against whom
 	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/generation.py
 
 ui: $(READY) ## browse the runs in MLflow
 	@echo 'open http://127.0.0.1:5000/#/experiments'

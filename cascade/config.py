@@ -30,18 +30,23 @@ from cascade.schemas import (
     GeneratorConfig,
     HardwareConfig,
     NoTests,
+    OpenAIConfig,
     Require,
     SandboxConfig,
     SearchConfig,
-    ShardConfig,
     ThetaChoice,
     ThroughputConfig,
     TransformersConfig,
+    Weights,
 )
 from cascade.store import digest
 
 PACKAGE = Path(__file__).parent
 DTYPES = ("auto", "float32", "float16", "bfloat16")
+CACHES = ("auto", "growing", "fixed")
+ANY_DATASET = "any"  # in a hardware profile: for every data set that has no numbers of its own
+APIS = ("completions", "chat")
+COUNTS = ("usage", "tokenizer")
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,17 @@ class SplitSettings:
 
 
 @dataclass(frozen=True)
+class ProfileSettings:
+    """How a family's throughput is measured; see `cascade.generate.profile`."""
+
+    random_weights: bool
+    prompt_tokens: int
+    new_tokens: int
+    repeats: int
+    path: Path | None
+
+
+@dataclass(frozen=True)
 class Study:
     """One study, checked: family x dataset x hardware x seed and how to run it.
 
@@ -62,11 +78,12 @@ class Study:
         prices: the throughput and price of each of the family's models, in family order; None where
             the generator measures them.
         isolation: how untrusted code is kept apart.
-        shard, n_shards: which part of the problems `task=run` executes, of how many.
         options: every option of a model (skipping aside).
         thetas: the grid of thresholds, ascending.
         accept_without_tests: whether a stage without a valid test line accepts.
         pooled: whether the front is taken over all θ.
+        profile: how task=profile measures.
+        shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
         run_id: the MLflow run that `select` and `evaluate` continue; None to look for it.
         yaml: the resolved configuration.
@@ -86,6 +103,7 @@ class Study:
     split: SplitSettings
     accept_without_tests: bool
     pooled: bool
+    profile: ProfileSettings
     tracking_uri: str | None
     store: Path
     mlruns: Path
@@ -153,11 +171,18 @@ def build_study(cfg: DictConfig) -> Study:
         ),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
         pooled=config.select.theta is ThetaChoice.pooled,
+        profile=ProfileSettings(
+            config.profile.weights is Weights.random,
+            int(_at_least(config.profile.prompt_tokens, 1, "profile.prompt_tokens")),
+            int(_at_least(config.profile.new_tokens, 1, "profile.new_tokens")),
+            int(_at_least(config.profile.repeats, 1, "profile.repeats")),
+            _path(config.profile.path),
+        ),
+        shard=_shard(config.shard, config.n_shards),
+        n_shards=config.n_shards,
         tracking_uri=config.tracking.uri,
         store=Path(config.paths.store).absolute(),
         mlruns=Path(config.paths.mlruns).absolute(),
-        shard=_shard(config.shard),
-        n_shards=config.shard.count,
         seed=int(_at_least(config.seed, 0, "seed")),
         run_id=config.run_id,
         yaml=yaml,
@@ -165,18 +190,9 @@ def build_study(cfg: DictConfig) -> Study:
     )
 
 
-def _shard(config: ShardConfig) -> int:
-    _at_least(config.count, 1, "shard.count")
-    if not 0 <= config.index < config.count:
-        raise ConfigError(
-            f"shard.index={config.index}: must lie between 0 and shard.count - 1 = {config.count - 1}"
-        )
-    return config.index
-
-
 def _signature(cfg: DictConfig) -> str:
     settings: Any = OmegaConf.to_container(cfg, enum_to_str=True)
-    for where_and_how in ("task", "run_id", "paths", "tracking", "shard"):
+    for where_and_how in ("task", "run_id", "paths", "tracking", "profile", "shard", "n_shards"):
         del settings[where_and_how]
     for how in ("workers", "require", "container", "image"):
         del settings["sandbox"][how]
@@ -186,23 +202,33 @@ def _signature(cfg: DictConfig) -> str:
 def _family(config: FamilyConfig) -> Family:
     if not config.models:
         raise ConfigError(f"family.models: the family {config.name!r} has no models; name at least one")
+    models = tuple(
+        Model(
+            name=model.name or key,
+            hub_id=_located(model.hub_id),
+            tokenizer=_located(model.tokenizer or config.tokenizer or model.hub_id),
+            revision=model.revision,
+            key=key,
+            served_as=model.served_as or _located(model.hub_id),
+            quantization=model.quantization,
+            assistant=None if model.assistant is None else _located(model.assistant),
+            architecture=model.architecture,
+        )
+        for key, model in config.models.items()
+    )
+    names = [model.name for model in models]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"family.models: two models are named {twice[0]!r}; give one another name")
     return Family(
         config.name,
-        tuple(
-            Model(
-                name,
-                _located(model.hub_id),
-                _located(model.tokenizer or config.tokenizer or model.hub_id),
-                model.revision,
-            )
-            for name, model in config.models.items()
-        ),
+        models,
         PromptStyle(
             _template(config.prompts.solution, "family.prompts.solution"),
             _template(config.prompts.test, "family.prompts.test"),
             config.prompts.completion,
             config.prompts.test_begins,
             tuple(config.prompts.stop),
+            config.prompts.chat,
         ),
         int(_at_least(config.max_new_tokens, 1, "family.max_new_tokens")),
     )
@@ -277,6 +303,8 @@ def _prices(hardware: Hardware, dataset: DataSet, family: Family) -> tuple[Throu
     found: Mapping[str, Any] = hardware.throughput
     path = "hardware.throughput"
     for name in (dataset.name, family.name):
+        if name == dataset.name and name not in found and ANY_DATASET in found:
+            name = ANY_DATASET
         if name not in found:
             raise ConfigError(
                 f"{path}: the hardware profile {hardware.name!r} has no entry {name!r} (it has: "
@@ -293,15 +321,37 @@ def _prices(hardware: Hardware, dataset: DataSet, family: Family) -> tuple[Throu
 
 
 def _generator(config: GeneratorConfig) -> Generator:
-    if isinstance(config, TransformersConfig):
-        _at_least(config.batch_size, 1, "generator.batch_size")
+    if isinstance(config, TransformersConfig | OpenAIConfig):
         _at_least(config.draws, 0, "generator.draws")
         _positive(config.temperature, "generator.temperature")
         _fraction(_positive(config.top_p, "generator.top_p"), "generator.top_p")
-        if config.dtype not in DTYPES:
-            raise ConfigError(f"generator.dtype={config.dtype}: must be one of {', '.join(DTYPES)}")
+    if isinstance(config, TransformersConfig):
+        if config.batch_size is not None:
+            _at_least(config.batch_size, 1, "generator.batch_size")
+        _one_of(config.dtype, DTYPES, "generator.dtype")
+        _one_of(config.cache, CACHES, "generator.cache")
+    if isinstance(config, OpenAIConfig):
+        _one_of(config.api, APIS, "generator.api")
+        _one_of(config.count, COUNTS, "generator.count")
+        _at_least(config.concurrency, 1, "generator.concurrency")
+        _at_least(config.samples_per_request, 1, "generator.samples_per_request")
+        _at_least(config.retries, 0, "generator.retries")
+        _positive(config.timeout_s, "generator.timeout_s")
     generator: Generator = hydra.utils.instantiate(config)
     return generator
+
+
+def _one_of(value: str, allowed: tuple[str, ...], key: str) -> str:
+    if value not in allowed:
+        raise ConfigError(f"{key}={value}: must be one of {', '.join(allowed)}")
+    return value
+
+
+def _shard(shard: int, n_shards: int) -> int:
+    _at_least(n_shards, 1, "n_shards")
+    if not 0 <= shard < n_shards:
+        raise ConfigError(f"shard={shard}: must lie between 0 and n_shards - 1 = {n_shards - 1}")
+    return shard
 
 
 def _path(value: str | None) -> Path | None:

@@ -45,9 +45,14 @@ class TaskConfig:
 
 @dataclass
 class ModelConfig:
+    name: str | None = None  # in recordings, profiles and tables; the key where it is left out
     hub_id: str = MISSING
     tokenizer: str | None = None
     revision: str | None = None
+    served_as: str | None = None
+    quantization: dict[str, Any] | None = None
+    assistant: str | None = None
+    architecture: dict[str, Any] | None = None
 
 
 @dataclass
@@ -57,6 +62,7 @@ class PromptsConfig:
     completion: bool = True
     test_begins: str = ""
     stop: list[str] = field(default_factory=list)
+    chat: bool = False
 
 
 @dataclass
@@ -114,13 +120,31 @@ class RecordedConfig(GeneratorConfig):
 @dataclass
 class TransformersConfig(GeneratorConfig):
     _target_: str = "cascade.generate.huggingface.TransformersGenerator"
-    batch_size: int = 256
+    batch_size: int | None = None
     draws: int = 1
     temperature: float = 0.8
     top_p: float = 0.95
     dtype: str = "auto"
     device_map: str = "auto"
+    cache: str = "auto"
     seed: int = 0
+
+
+@dataclass
+class OpenAIConfig(GeneratorConfig):
+    _target_: str = "cascade.generate.openai_server.OpenAIGenerator"
+    base_url: str = MISSING
+    api: str = "completions"
+    key_variable: str = "OPENAI_API_KEY"
+    draws: int = 1
+    temperature: float = 0.8
+    top_p: float = 0.95
+    seed: int = 0
+    concurrency: int = 16
+    samples_per_request: int = 1
+    retries: int = 8
+    timeout_s: float = 300.0
+    count: str = "usage"
 
 
 @dataclass
@@ -160,15 +184,25 @@ class SelectConfig:
     theta: ThetaChoice = ThetaChoice.best
 
 
+class Weights(Enum):
+    """Which weights are timed: the family's own, or random ones of the same shape (no download)."""
+
+    trained = "trained"
+    random = "random"
+
+
+@dataclass
+class ProfileConfig:
+    weights: Weights = Weights.trained
+    prompt_tokens: int = 192
+    new_tokens: int = 256
+    repeats: int = 3
+    path: str | None = None
+
+
 @dataclass
 class TrackingConfig:
     uri: str | None = None
-
-
-@dataclass
-class ShardConfig:
-    index: int = 0
-    count: int = 1
 
 
 @dataclass
@@ -189,10 +223,12 @@ class Config:
     split: SplitConfig = field(default_factory=SplitConfig)
     rule: RuleConfig = field(default_factory=RuleConfig)
     select: SelectConfig = field(default_factory=SelectConfig)
+    profile: ProfileConfig = field(default_factory=ProfileConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    shard: ShardConfig = field(default_factory=ShardConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = 0
+    shard: int = 0
+    n_shards: int = 1
     run_id: str | None = None
 
 
@@ -202,3 +238,4 @@ def register_schemas() -> None:
     store.store(name="base_config", node=Config)
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
+    store.store(group="generator", name="base_openai", node=OpenAIConfig)

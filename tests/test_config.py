@@ -31,6 +31,13 @@ def study(*overrides: str) -> Study:
         return build_study(compose("config", overrides=[*PAPER, *overrides]))
 
 
+def remote(*overrides: str) -> Study:
+    register_schemas()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        own = [*PAPER[:3], "generator=openai", *overrides]
+        return build_study(compose("config", overrides=own))
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.stem}")
 def test_every_file_composes(file: Path) -> None:
     group, option = file.parent.name, file.stem
@@ -39,6 +46,12 @@ def test_every_file_composes(file: Path) -> None:
         "family-mini": ["dataset=mini", "hardware=cpu", "generator=transformers"],
         "dataset-mini": ["family=mini", "hardware=cpu", "generator=transformers"],
         "hardware-cpu": ["generator=transformers"],
+        "hardware-gpu": ["generator=transformers", "hardware.usd_per_gpu_hour=2"],
+        "hardware-openai": ["family=gpt_4_1", "generator=openai"],
+        "family-gpt_4_1": ["hardware=openai", "generator=openai"],
+        "family-qwen2_5_coder": ["hardware=cpu", "generator=transformers"],
+        "family-deepseek_coder": ["hardware=cpu", "generator=transformers"],
+        "generator-openai": ["hardware=rtx3090"],
     }.get(f"{group}-{option}", [])
     register_schemas()
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -54,7 +67,7 @@ def test_every_file_composes(file: Path) -> None:
             )
         )
     assert checked.family.models
-    assert (checked.prices is None) == (checked.hardware.name == "cpu")
+    assert (checked.prices is None) == (checked.hardware.name in ("cpu", "gpu"))
 
 
 @pytest.mark.parametrize("family", ["codegen", "wizardcoder", "wizardcoder_python"])
@@ -113,6 +126,45 @@ def test_ranges(override: str, says: str | None) -> None:
     else:
         with pytest.raises(ConfigError, match=says):
             study(override)
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("generator.api=batch", r"generator\.api=batch: must be one of completions, chat"),
+        ("generator.count=words", r"generator\.count=words: must be one of usage, tokenizer"),
+        ("generator.concurrency=0", r"generator\.concurrency=0: must be at least 1"),
+        ("n_shards=0", r"n_shards=0: must be at least 1"),
+        ("shard=4", r"shard=4: must lie between 0 and n_shards - 1 = 0"),
+        ("profile.repeats=0", r"profile\.repeats=0: must be at least 1"),
+        ("family.models.m7B.name=13B", r"family\.models: two models are named '13B'"),
+    ],
+)
+def test_ranges_around_generation(override: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        remote(override)
+
+
+def test_a_model_s_key_can_stand_on_the_command_line() -> None:
+    """Its name, which begins with a digit, cannot; recordings and profiles know it by its name."""
+    checked = study("family.models.m7B.revision=abc")
+    assert [(m.key, m.name) for m in checked.family.models] == [
+        ("m7B", "7B"),
+        ("m13B", "13B"),
+        ("m34B", "34B"),
+    ]
+    assert checked.family.models[0].revision == "abc"
+
+
+@pytest.mark.parametrize("family", ["codegen", "wizardcoder", "wizardcoder_python"])
+def test_architectures_have_the_sizes_of_their_names(family: str) -> None:
+    pytest.importorskip("torch")
+    from cascade.generate.loading import random_model
+
+    for model in study(f"family={family}").family.models:
+        billions = sum(p.numel() for p in random_model(model, "bfloat16", "meta").parameters()) / 1e9
+        named = float(model.name[:-1]) / (1000 if model.name.endswith("M") else 1)
+        assert billions == pytest.approx(named, rel=0.4)  # Codegen 2B has 2.78
 
 
 def test_the_embedded_family_is_asked_as_it_was_trained() -> None:

@@ -10,7 +10,7 @@ def plans_table(plans: PlanFile) -> str:
     head = ("plan", "validation $/1k", "accuracy", "test $/1k", "accuracy", "saving")
     parts = []
     for title, chosen in (("cascade front", plans.front), ("one-model front", plans.singular)):
-        parts.append(_table((title, *head[1:]), [_row(c, plans.models) for c in chosen]))
+        parts.append(table((title, *head[1:]), [_row(c, plans.models) for c in chosen]))
     return "\n\n".join(parts)
 
 
@@ -26,7 +26,8 @@ def _cells(estimate: Estimate | None) -> tuple[str, str]:
     return f"{estimate.usd_per_1k_queries:#.4g}", f"{100 * estimate.accuracy:.1f} %"
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Text in columns, the first to the left and the others to the right."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     lines = [
         "  ".join(

@@ -9,7 +9,6 @@ from cascade.tracking import Tracker
 EXECUTED = "cascade.executed"
 SELECTED = "cascade.selected"
 ISOLATION = "cascade.isolation"
-SHARD = "cascade.shard"
 
 
 def open_tracker(study: Study) -> Tracker:

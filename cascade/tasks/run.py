@@ -26,7 +26,6 @@ from cascade.tables import ProblemOutcome, available_options, stage_table
 from cascade.tasks.common import (
     EXECUTED,
     ISOLATION,
-    SHARD,
     keep,
     open_tracker,
     run_name,
@@ -40,25 +39,28 @@ log = logging.getLogger(__name__)
 
 
 def main(study: Study, output: Path) -> None:
-    """Execute a study and log it as a new run."""
+    """Execute a study and log it as a new run; of a shard, fill the store and no more."""
+    if study.n_shards > 1:
+        run_shard(study)
+        return
     tracker = open_tracker(study)
     with tracker.run(run_name(study), study_tags(study), study_params(study)) as run_id:
-        if study.n_shards > 1:
-            execute_shard(study, tracker, run_id)
-            return
         execute_study(study, output, tracker, run_id)
         log.info("executed; task=select run_id=%s chooses its plans", run_id)
 
 
-def execute_shard(study: Study, tracker: Tracker, run_id: str) -> None:
-    """Execute one part of the problems into the store, for a later run without shards to find there."""
-    problems = load_problems(study.dataset)
-    looked_at, generated = _generate(study, problems)
-    own = problems[study.shard :: study.n_shards]
-    _, report = _judge(study, own, generated.samples, looked_at)
-    metrics = {"n_pairs": float(report.n_pairs), "n_executed": float(report.n_executed)}
-    tracker.log(run_id, metrics=metrics, tags={SHARD: f"{study.shard}/{study.n_shards}"} | _isolation(report))
-    log.info("shard %d of %d: its verdicts are in %s", study.shard, study.n_shards, study.store)
+def run_shard(study: Study) -> None:
+    """Generate and execute this shard's problems only; the store takes all shards' samples and verdicts."""
+    problems = load_problems(study.dataset)[study.shard :: study.n_shards]
+    generated = study.generator.samples(_request(study, problems))
+    _judge(study, problems, generated.samples, _looked_at(study))
+    log.info(
+        "shard %d of %d: %d problems are in the store; when all are, the same command without shard and "
+        "n_shards puts them together",
+        study.shard,
+        study.n_shards,
+        len(problems),
+    )
 
 
 def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> Executed:
@@ -66,7 +68,8 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     keep(tracker, run_id, output / "config.yaml", lambda path: _write(path, study.yaml))
     started = time.monotonic()
     problems = load_problems(study.dataset)
-    looked_at, generated = _generate(study, problems)
+    looked_at = _looked_at(study)
+    generated = study.generator.samples(_request(study, problems))
     prices = study.prices or _measured_prices(study, generated)
     for note in generated.notes:
         log.warning(note)
@@ -144,25 +147,25 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     return executed
 
 
-def _generate(study: Study, problems: list[Problem]) -> tuple[list[int], SampleSet]:
-    """The values of l that need looking at, and the samples."""
-    looked_at = sorted({option.l for option in study.options if option.tests})
-    generated = study.generator.samples(
-        Request(
-            study.family,
-            problems,
-            draw_size=max(1, *(option.k for option in study.options)),
-            lines=max(looked_at, default=0),
-            hardware=study.hardware.name,
-            store=study.store,
-        )
-    )
-    return looked_at, generated
-
-
 def _isolation(report: JudgeReport) -> dict[str, str]:
     """A tag that names the layers; none where every verdict was in the store."""
     return {ISOLATION: ", ".join(report.work.layers)} if report.work.layers else {}
+
+
+def _looked_at(study: Study) -> list[int]:
+    """The values of l > 0 in the search space."""
+    return sorted({option.l for option in study.options if option.tests})
+
+
+def _request(study: Study, problems: list[Problem]) -> Request:
+    return Request(
+        study.family,
+        problems,
+        draw_size=max(1, *(option.k for option in study.options)),
+        lines=max(_looked_at(study), default=0),
+        hardware=study.hardware.name,
+        store=study.store,
+    )
 
 
 def _judge(

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from cascade.config import Study
+from cascade.errors import ConfigError
 from cascade.tasks.common import open_tracker, run_name, study_params, study_tags
 from cascade.tasks.evaluate import evaluate_plans
 from cascade.tasks.run import execute_study
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 def main(study: Study, output: Path) -> None:
     """Execute, choose and prove a study, and log it as a new run."""
+    if study.n_shards > 1:
+        raise ConfigError("n_shards: only task=run takes a shard; leave n_shards out for the whole study")
     tracker = open_tracker(study)
     with tracker.run(run_name(study), study_tags(study), study_params(study)) as run_id:
         executed = execute_study(study, output, tracker, run_id)

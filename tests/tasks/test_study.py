@@ -1,6 +1,7 @@
 """Whole studies by the command line, on the toy recording: files, MLflow, tasks one by one, sweeps."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -196,19 +197,18 @@ def test_stage_tables_survive_the_file(run: Run, tmp_path: Path, toy: list[str])
 def test_shards_write_one_store(run: Run, tmp_path: Path, toy: list[str]) -> None:
     """Parts of the problems as jobs of their own; a whole study finds all their verdicts."""
     own = [*toy[:-1], "paths.store=own_store"]
-    parts = run("-m", "task=run", "shard.count=3", "shard.index=0,1,2", *own)
+    parts = run("-m", "task=run", "n_shards=3", "shard=0,1,2", *own)
     assert parts.returncode == 0, parts.stderr
-    assert {logged.data.tags["cascade.shard"] for logged in runs(tmp_path)} == {"0/3", "1/3", "2/3"}
-    assert all("rlimits" in logged.data.tags["cascade.isolation"] for logged in runs(tmp_path))
     whole = run("task=run", "hydra.run.dir=out", *own)
     assert whole.returncode == 0, whole.stderr
     assert " 0 executed now" in whole.stdout
     # Nothing was executed by two of them either.
-    done = [logged.data.metrics["n_executed"] for logged in runs(tmp_path)]
-    pairs = [logged.data.metrics["n_pairs"] for logged in runs(tmp_path)]
-    assert sum(done[:3]) == pairs[3] and done[3] == 0
+    executed_now = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) executed now", parts.stdout)]
+    (logged,) = runs(tmp_path)
+    assert len(executed_now) == 3
+    assert sum(executed_now) == logged.data.metrics["n_pairs"]
 
 
 def test_a_shard_that_does_not_exist(run: Run, toy: list[str]) -> None:
-    refused = run("task=run", "shard.count=2", "shard.index=2", *toy)
-    assert refused.returncode != 0 and "shard.index=2: must lie between 0 and" in refused.stderr
+    refused = run("task=run", "n_shards=2", "shard=2", *toy)
+    assert refused.returncode != 0 and "shard=2: must lie between 0 and" in refused.stderr
