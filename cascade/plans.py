@@ -76,7 +76,9 @@ class Plan:
             stages = " → ".join(f"{models[i]} {option}" for i, option in self.stages)
             return f"{stages}, θ={self.theta:g}" if len(self.stages) > 1 else stages
         *before, (last, end) = self.stages
-        return " → ".join([*(f"{models[i]} {o} θ={self.theta[i]:g}" for i, o in before), f"{models[last]} {end}"])
+        return " → ".join(
+            [*(f"{models[i]} {o} θ={self.theta[i]:g}" for i, o in before), f"{models[last]} {end}"]
+        )
 
 
 @dataclass(frozen=True)
@@ -168,9 +170,7 @@ def plan_space(options: Sequence[Sequence[Option]], thetas: Sequence[float] | No
         meant_thetas.append(tuple(meant))
         if i < n - 1:
             prefixes = np.concatenate([prefixes, _extend(prefixes, i, testing)])
-    return PlanSpace(
-        tuple(meanings), None if thetas is None else tuple(meant_thetas), np.concatenate(blocks)
-    )
+    return PlanSpace(tuple(meanings), None if thetas is None else tuple(meant_thetas), np.concatenate(blocks))
 
 
 def _extend(prefixes: NDArray[np.int16], model: int, choices: Sequence[int]) -> NDArray[np.int16]:

@@ -6,18 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.pareto import front, hypervolume
-from cascade.search.grid import GridResult
+from cascade.plans import PlanSpace
+from cascade.search.grid import Combinations, GridResult
 
 SAVING_WINDOW = 0.01  # accuracy within ±1 point counts as equal (paper section 5.1)
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Combination:
-    """A combination by its indices in a `GridResult`."""
-
-    theta_index: int
-    plan_index: int
 
 
 @dataclass(frozen=True)
@@ -26,20 +19,23 @@ class Selection:
 
     Attributes:
         theta: the chosen θ, or None where one front was taken over all θ.
+        candidates: what the front was taken from: every distinct combination that was allowed.
         front: the Pareto-optimal combinations by rising cost.
         singular: the same among one-stage plans.
-        hypervolume: for every θ of the grid its front's hypervolume in (ln cost, accuracy).
+        hypervolume: for every θ of the grid its front's hypervolume in (ln cost, accuracy); empty
+            where every stage has a θ of its own.
         pooled_hypervolume: of the front over all θ.
     """
 
     theta: float | None
-    front: tuple[Combination, ...]
-    singular: tuple[Combination, ...]
+    candidates: Combinations
+    front: Combinations
+    singular: Combinations
     hypervolume: dict[float, float]
     pooled_hypervolume: float
 
 
-def select(grid: GridResult, *, pooled: bool) -> Selection:
+def select(grid: GridResult, *, pooled: bool, allowed: NDArray[np.bool_] | None = None) -> Selection:
     """The front of the best θ (or over all θ) and the singular front.
 
     The best θ has the largest hypervolume in (ln cost, accuracy) up to the dearest plan of any θ;
@@ -48,42 +44,73 @@ def select(grid: GridResult, *, pooled: bool) -> Selection:
 
     Args:
         grid: every combination on the validation side.
-        pooled: take one front over all θ (beyond the paper).
+        pooled: take one front over all θ (beyond the paper); with one θ a stage there is no other.
+        allowed: bool array (plans,): the plans that may be chosen, see `allowed_plans`; None for all.
     """
     cost, accuracy = _positive(grid.usd_per_1k_queries), grid.accuracy
+    plans = np.arange(len(grid.space)) if allowed is None else np.flatnonzero(allowed)
     dearest = float(cost.max())
-    volumes = {theta: hypervolume(cost[t], accuracy[t], dearest) for t, theta in enumerate(grid.thetas)}
     one_stage = np.flatnonzero(grid.space.one_stage)
-    singular = one_stage[front(cost[0, one_stage], accuracy[0, one_stage])]
-
-    # One-stage plans are the same at every θ: only the first may stand for them.
-    distinct = np.ones(cost.shape, dtype=bool)
-    distinct[1:, one_stage] = False
-    flat = np.flatnonzero(distinct)
-    over_all = flat[front(cost.ravel()[flat], accuracy.ravel()[flat])]
-
-    if pooled:
-        theta = None
-        chosen = [Combination(*divmod(int(i), len(grid.space))) for i in over_all]
-    else:
-        best = max(
-            range(len(grid.thetas)), key=lambda t: _merit(volumes[grid.thetas[t]], cost[t], accuracy[t])
-        )
-        theta = grid.thetas[best]
-        chosen = [Combination(best, int(i)) for i in front(cost[best], accuracy[best])]
+    own_fronts = [plans[front(cost[t, plans], accuracy[t, plans])] for t in range(len(grid.thetas))]
+    volumes = [hypervolume(cost[t, own], accuracy[t, own], dearest) for t, own in enumerate(own_fronts)]
+    per_stage = grid.space.thetas is not None
+    theta = None
+    rows = np.arange(len(grid.thetas))
+    if not (pooled or per_stage):
+        best = max(rows, key=lambda t: _merit(volumes[t], cost[t, own_fronts[t]]))
+        theta, rows = grid.thetas[best], np.array([best])
+    candidates = _distinct(grid, rows, plans)
+    over_all = _distinct(grid, np.arange(len(grid.thetas)), plans)
     return Selection(
         theta,
-        tuple(chosen),
-        tuple(Combination(0, int(i)) for i in singular),
-        volumes,
-        hypervolume(cost.ravel(), accuracy.ravel(), dearest),
+        candidates,
+        _front_of(candidates, cost, accuracy),
+        _front_of(Combinations(np.zeros_like(one_stage), one_stage), cost, accuracy),
+        {} if per_stage else dict(zip(grid.thetas, volumes, strict=True)),
+        hypervolume(cost[over_all.theta, over_all.plan], accuracy[over_all.theta, over_all.plan], dearest),
     )
 
 
-def _merit(volume: float, cost: NDArray[np.float64], accuracy: NDArray[np.float64]) -> tuple[float, float]:
-    members = front(cost, accuracy)
+def _distinct(grid: GridResult, rows: NDArray[np.int64], plans: NDArray[np.int64]) -> Combinations:
+    """Some plans at some θ; one-stage plans are the same at every θ, and only the first stands for them."""
+    one_stage = grid.space.one_stage[plans]
+    theta, plan = np.repeat(rows, len(plans)), np.tile(plans, len(rows))
+    return Combinations(theta, plan)[(theta == rows[0]) | ~np.tile(one_stage, len(rows))]
+
+
+def _front_of(some: Combinations, cost: NDArray[np.float64], accuracy: NDArray[np.float64]) -> Combinations:
+    return some[front(cost[some.theta, some.plan], accuracy[some.theta, some.plan])]
+
+
+def _merit(volume: float, cost: NDArray[np.float64]) -> tuple[float, float]:
     # Sums of the same areas in another order differ in the last bits: that is no difference.
-    return round(volume, 12), round(float(np.log(cost[members[-1]] / cost[members[0]])), 12)
+    return round(volume, 12), round(float(np.log(cost[-1] / cost[0])), 12)
+
+
+def falling_k(space: PlanSpace) -> NDArray[np.bool_]:
+    """The plans whose k falls from stage to stage, as a larger model's samples are dearer (beyond the paper).
+
+    Returns:
+        Bool array (plans,); one-stage plans are among them.
+    """
+    falls = np.ones(len(space), dtype=bool)
+    before = np.full(len(space), np.iinfo(np.int64).max)
+    for own in space.k.T:
+        asked = own >= 0
+        falls &= ~asked | (own < before)
+        before = np.where(asked, own, before)
+    return falls
+
+
+def near_front(grid: GridResult, some: Combinations, most: int) -> Combinations:
+    """At most so many combinations: those whose accuracy is nearest to the best that their cost buys."""
+    if len(some) <= most:
+        return some
+    at = some.theta, some.plan
+    cost, accuracy = grid.usd_per_1k_queries[at], grid.accuracy[at]
+    order = np.argsort(cost, kind="stable")
+    behind = np.maximum.accumulate(accuracy[order]) - accuracy[order]
+    return some[np.sort(order[np.argpartition(behind, most)[:most]])]
 
 
 def _positive(cost: NDArray[np.float64]) -> NDArray[np.float64]:

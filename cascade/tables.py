@@ -82,8 +82,20 @@ class StageTable:
         arrays = {name: getattr(self, name)[..., problems] for name in ARRAYS}
         return replace(self, **arrays)
 
+    def part(self, options: Sequence[int], thetas: Sequence[int]) -> "StageTable":
+        """The same table for some of the options and θ, by index."""
+        of_both = {name: getattr(self, name)[options][:, thetas] for name in ARRAYS[:2]}
+        of_options = {name: getattr(self, name)[options] for name in ARRAYS[2:]}
+        return replace(
+            self,
+            options=tuple(self.options[i] for i in options),
+            thetas=tuple(self.thetas[i] for i in thetas),
+            **of_both,
+            **of_options,
+        )
+
     def monte_carlo_error(self) -> tuple[float, float]:
-        """Standard errors of the least certain option's mean accuracy (0..1) and US dollars per 1,000 queries."""
+        """Standard errors of the least certain option's accuracy (0..1) and US dollars per 1,000 queries."""
         n_problems = self.correct.shape[1]
         accuracy, usd = (
             float(np.sqrt((own**2).sum(axis=1)).max()) / n_problems
@@ -172,12 +184,14 @@ def _run_stage(
     runs = []
     for number, block in enumerate(blocks):
         tokens = block.test_tokens[option.l]
-        # A line that is not looked at belongs to no test.
+        # A line that is not looked at belongs to no test: the index -1, which is never taken.
         owner = np.where(block.line_position <= option.l, block.line_sample, -1)
         for solutions, tests in estimator.subsets(
             len(block.correct), len(tokens), option.k, len(blocks), (*place, number)
         ):
-            lines = np.isin(owner, tests)
+            taken = np.zeros(len(tokens) + 1, dtype=bool)
+            taken[tests] = True
+            lines = taken[owner]
             best, score = best_solution(block.passes[solutions][:, lines])
             spent = block.solution_tokens[solutions].sum() + tokens[tests].sum()
             runs.append(_Run(bool(block.correct[solutions[best]]), score, int(lines.sum()), int(spent)))

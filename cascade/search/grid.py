@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,25 @@ from cascade.tables import StageTable
 
 # Most numbers of a (prefixes, problems) array: problems are taken in parts that keep to it.
 MAX_NUMBERS = 2**23
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """Some combinations of a `GridResult` by their indices.
+
+    Attributes:
+        theta, plan: int arrays (combinations,): row and column in the grid.
+    """
+
+    theta: NDArray[np.int64]
+    plan: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, which: "slice | NDArray[Any]") -> "Combinations":
+        """Some of them, by index or mask."""
+        return Combinations(self.theta[which], self.plan[which])
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,12 @@ class GridResult:
     def plan(self, theta_index: int, plan_index: int) -> Plan:
         """The combination at the two indices."""
         return self.space.plan(plan_index, self.thetas[theta_index])
+
+    def plans(self, combinations: Combinations) -> tuple[Plan, ...]:
+        """Some combinations as plans."""
+        return tuple(
+            self.plan(int(t), int(p)) for t, p in zip(combinations.theta, combinations.plan, strict=True)
+        )
 
 
 def grid_search(tables: Sequence[StageTable], *, per_stage_theta: bool = False) -> GridResult:
