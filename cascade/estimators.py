@@ -1,6 +1,5 @@
 """Which k of a draw's samples stand for a stage: the paper's first k, or many random k-subsets."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,14 +18,17 @@ class Estimator(Protocol):
 
     def subsets(
         self, n_solutions: int, n_tests: int, k: int, n_draws: int, place: tuple[int, ...]
-    ) -> Iterator[tuple[Indices, Indices]]:
-        """Indices of the k solutions and of the k tests, for every time that the stage is run on a draw.
+    ) -> tuple[Indices, Indices]:
+        """Which solutions and which tests are taken, for every time that the stage is run on a draw.
 
         Args:
             n_solutions, n_tests: what the draw has.
             k: how many of each are taken.
             n_draws: how many draws the estimate is averaged over.
             place: numbers that identify model, option, problem and draw.
+
+        Returns:
+            Int arrays (runs, k) of indices: of the solutions, and of the tests.
         """
 
 
@@ -38,8 +40,8 @@ class FirstK:
 
     def subsets(
         self, n_solutions: int, n_tests: int, k: int, n_draws: int, place: tuple[int, ...]
-    ) -> Iterator[tuple[Indices, Indices]]:
-        yield np.arange(k), np.arange(k)
+    ) -> tuple[Indices, Indices]:
+        return np.arange(k)[None], np.arange(k)[None]
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,12 @@ class Resample:
 
     def subsets(
         self, n_solutions: int, n_tests: int, k: int, n_draws: int, place: tuple[int, ...]
-    ) -> Iterator[tuple[Indices, Indices]]:
+    ) -> tuple[Indices, Indices]:
         if n_solutions == k and n_tests == k:
-            yield np.arange(k), np.arange(k)  # there is one subset only
-            return
+            return np.arange(k)[None], np.arange(k)[None]  # there is one subset only
         rng = np.random.default_rng((self.seed, *place))
         n = -(-self.n_subsets // n_draws)
         # The order of random numbers is a random order: its first k are a random subset.
         solutions = rng.random((n, n_solutions)).argsort(axis=1)[:, :k]
         tests = rng.random((n, n_tests)).argsort(axis=1)[:, :k]
-        yield from zip(solutions, tests, strict=True)
+        return solutions, tests

@@ -71,6 +71,26 @@ class ChosenPlan:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What the test side says of a front as a whole.
+
+    Attributes:
+        mean_saving: over the cascade plans that have a one-stage plan of equal accuracy (paper Table
+            3); None where none has.
+        n_cascades: how many cascade plans the front has.
+        n_empty_windows: how many of them have no one-stage plan of equal accuracy.
+        drop: accuracy on the validation side less that on the test side, in the mean over the front.
+        regret: share of the hypervolume of the test side's own front that is missed.
+    """
+
+    mean_saving: Measured | None
+    n_cascades: int
+    n_empty_windows: int
+    drop: Measured
+    regret: float
+
+
+@dataclass(frozen=True)
 class PlanFile:
     """The chosen plans of a study, as `plans.json` keeps them.
 
@@ -86,6 +106,8 @@ class PlanFile:
             interval's low and high end of the best accuracy for at most that cost.
         validation_ids, test_ids: the split.
         selection: the settings by which plans were chosen.
+        optimism: by how much the bootstrap expects the front to be less accurate than it looks.
+        proof: what the test side says of the front as a whole; None before the evaluation.
         origin: names, prices, seed and hashes of the study.
     """
 
@@ -98,7 +120,9 @@ class PlanFile:
     band: tuple[tuple[float, float, float], ...]
     validation_ids: tuple[str, ...]
     test_ids: tuple[str, ...]
-    selection: Mapping[str, Any] = field(default_factory=dict)
+    selection: Mapping[str, Any]
+    optimism: float
+    proof: Proof | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -108,6 +132,8 @@ class PlanFile:
             "selection": dict(self.selection),
             "models": list(self.models),
             "theta": self.theta,
+            "optimism": self.optimism,
+            "proof": None if self.proof is None else asdict(self.proof),
             "hypervolume": {f"{theta:g}": volume for theta, volume in self.hypervolume.items()},
             "intended": None if self.intended is None else self._entry(self.intended),
             "front": [self._entry(chosen) for chosen in self.front],
@@ -159,6 +185,8 @@ class PlanFile:
                 tuple(content["split"]["validation"]),
                 tuple(content["split"]["test"]),
                 content["selection"],
+                content["optimism"],
+                None if content["proof"] is None else _proof(content["proof"]),
                 content["study"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -201,6 +229,17 @@ def _estimate(entry: Mapping[str, Any]) -> Estimate:
 
 def _interval(entry: Mapping[str, float] | None) -> Interval | None:
     return None if entry is None else Interval(**entry)
+
+
+def _proof(entry: Mapping[str, Any]) -> Proof:
+    saving = entry["mean_saving"]
+    return Proof(
+        None if saving is None else _measured(saving),
+        entry["n_cascades"],
+        entry["n_empty_windows"],
+        _measured(entry["drop"]),
+        entry["regret"],
+    )
 
 
 def _measured(entry: Mapping[str, Any]) -> Measured:

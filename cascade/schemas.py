@@ -145,7 +145,7 @@ class FirstKConfig(EstimatorConfig):
 @dataclass
 class ResampleConfig(EstimatorConfig):
     _target_: str = "cascade.estimators.Resample"
-    n_subsets: int = 200
+    n_subsets: int = 100
     seed: int = 0
     pool_draws: bool = True
 

@@ -184,15 +184,16 @@ def _run_stage(
     runs = []
     for number, block in enumerate(blocks):
         tokens = block.test_tokens[option.l]
-        # A line that is not looked at belongs to no test: the index -1, which is never taken.
-        owner = np.where(block.line_position <= option.l, block.line_sample, -1)
-        for solutions, tests in estimator.subsets(
+        solutions, tests = estimator.subsets(
             len(block.correct), len(tokens), option.k, len(blocks), (*place, number)
-        ):
-            taken = np.zeros(len(tokens) + 1, dtype=bool)
-            taken[tests] = True
-            lines = taken[owner]
-            best, score = best_solution(block.passes[solutions][:, lines])
-            spent = block.solution_tokens[solutions].sum() + tokens[tests].sum()
-            runs.append(_Run(bool(block.correct[solutions[best]]), score, int(lines.sum()), int(spent)))
+        )
+        taken = np.zeros((len(tests), len(tokens) + 1), dtype=bool)
+        np.put_along_axis(taken, tests, True, axis=1)
+        # A line that is not looked at belongs to no test: the index -1, which is never taken.
+        lines = taken[:, np.where(block.line_position <= option.l, block.line_sample, -1)]
+        spent = block.solution_tokens[solutions].sum(axis=1) + tokens[tests].sum(axis=1)
+        n_lines = lines.sum(axis=1)
+        for own, looked_at, n, cost in zip(solutions, lines, n_lines.tolist(), spent.tolist(), strict=True):
+            best, score = best_solution(block.passes[own][:, looked_at])
+            runs.append(_Run(bool(block.correct[own[best]]), score, n, cost))
     return runs

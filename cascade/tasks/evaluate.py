@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cascade.artifacts import Executed, combinations_table
 from cascade.config import Study
 from cascade.evidence import difference, drop, estimates, regret, replaced, savings
-from cascade.plan_file import PLANS, ChosenPlan, PlanFile, Replacement
+from cascade.plan_file import PLANS, ChosenPlan, PlanFile, Proof, Replacement
 from cascade.report.figures import cost_accuracy_figure
 from cascade.report.terminal import plans_table
 from cascade.search.grid import GridResult, grid_search
@@ -51,6 +51,15 @@ def evaluate_plans(
     weights = problem_weights(len(executed.split.test), study.replicates, study.seed)
     whole = [table.at(executed.split.test) for table in executed.tables]
     plans, saving = _proved(study, plans, whole, grid, weights)
+    cascades = [c for c in plans.front if len(c.plan.stages) > 1]
+    proof = Proof(
+        saving,
+        len(cascades),
+        sum(c.saving is None for c in cascades),
+        _drop(study, executed, plans, weights),
+        _regret(plans, grid),
+    )
+    plans = replace(plans, proof=proof)
     keep(tracker, run_id, output / PLANS, plans.save)
     keep(
         tracker,
@@ -72,33 +81,34 @@ def evaluate_plans(
             [c.test for c in plans.singular if c.test is not None],
         ),
     )
-    lost = _drop(study, executed, plans, weights)
-    missed = _regret(plans, grid)
-    cascades = [c for c in plans.front if len(c.plan.stages) > 1]
-    n_known = sum(c.saving is not None for c in cascades)
     metrics = {
-        "n_cascade_plans": float(len(cascades)),
-        "n_empty_windows": float(len(cascades) - n_known),
-        "regret": missed,
-        **_metrics("drop", lost),
+        "n_cascade_plans": float(proof.n_cascades),
+        "n_empty_windows": float(proof.n_empty_windows),
+        "regret": proof.regret,
+        **_metrics("drop", proof.drop),
         **({} if saving is None else _metrics("mean_saving", saving)),
     }
     tracker.log(run_id, metrics=metrics)
     print(plans_table(plans))
-    if cascades:
+    _report(proof)
+
+
+def _report(proof: Proof) -> None:
+    if proof.n_cascades:
         log.info(
             "mean cost saving of %d cascade plans on the test side: %s (%d more have no one-stage plan "
             "within ±1 point)",
-            n_known,
-            "none to compare" if saving is None else _percent(saving),
-            len(cascades) - n_known,
+            proof.n_cascades - proof.n_empty_windows,
+            "none to compare" if proof.mean_saving is None else _percent(proof.mean_saving),
+            proof.n_empty_windows,
         )
     else:
         log.info("no cascade plan on the front: one model alone is best at every cost")
+    lost = proof.drop
     log.info(
         "accuracy lost from validation to test: %.1f points (%.1f to %.1f); regret against the test side's "
         "own front: %.1f %% of its hypervolume",
-        *(100 * x for x in (lost.value, lost.interval.low, lost.interval.high, missed)),
+        *(100 * x for x in (lost.value, lost.interval.low, lost.interval.high, proof.regret)),
     )
 
 

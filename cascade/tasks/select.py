@@ -20,7 +20,7 @@ from cascade.report.figures import cost_accuracy_figure
 from cascade.schemas import AllowedPlans
 from cascade.search.grid import Combinations, GridResult, grid_search
 from cascade.search.outcomes import combination_outcomes
-from cascade.selection import Selection, falling_k, near_front, select
+from cascade.selection import falling_k, near_front, select
 from cascade.stats import FrontCertainty, front_certainty, problem_weights
 from cascade.tables import StageTable
 from cascade.tasks.common import EXECUTED, SELECTED, keep, open_tracker, run_name, study_tags
@@ -96,17 +96,18 @@ def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracke
             "replicates": study.replicates,
             "interval": study.confidence,
         },
+        optimism=certainty.optimism,
         origin=executed.origin,
     )
     keep(tracker, run_id, output / PLANS, plans.save)
     _draw(study, plans, grid, candidates, output, tracker, run_id)
     metrics |= {f"hypervolume.theta_{theta:g}": volume for theta, volume in chosen.hypervolume.items()}
     metrics |= {"hypervolume": chosen.pooled_hypervolume, "n_front": float(len(front))}
-    metrics |= {"optimism": certainty.optimism}
+    metrics |= {"optimism": plans.optimism}
     if chosen.theta is not None:
         metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
     tracker.log(run_id, metrics=metrics, tags={SELECTED: "true"})
-    _report(study, plans, chosen, certainty)
+    _report(study, plans)
     return plans
 
 
@@ -182,13 +183,13 @@ def _draw(
     )
 
 
-def _report(study: Study, plans: PlanFile, chosen: Selection, certainty: FrontCertainty) -> None:
+def _report(study: Study, plans: PlanFile) -> None:
     theta = "one θ a stage" if study.per_stage_theta else "all θ"
-    theta = theta if chosen.theta is None else f"θ={chosen.theta:g}"
+    theta = theta if plans.theta is None else f"θ={plans.theta:g}"
     log.info("%s: %d plans on the front, %d with one model", theta, len(plans.front), len(plans.singular))
     log.info(
         "the bootstrap expects the front to be %.1f points less accurate than it looks",
-        100 * certainty.optimism,
+        100 * plans.optimism,
     )
     if plans.intended is not None:
         known = plans.intended.validation
