@@ -11,6 +11,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def grids(rng: np.random.Generator) -> None:
             for n_problems in (164, 427, 1000):
                 tables = random_tables(n_models, n_problems, rng)
                 repeats = 3 if per_stage and n_models == 4 else REPEATS
-                grid, seconds = timed(lambda t=tables: grid_search(t, per_stage_theta=per_stage), repeats)
+                grid, seconds = timed(partial(grid_search, tables, per_stage_theta=per_stage), repeats)
                 ours = grid.accuracy.size / seconds
                 rate, difference = compared(tables, grid, rng)
                 print(
@@ -135,8 +136,8 @@ def bootstrap(rng: np.random.Generator) -> None:
 
     _, seconds = timed(all_intervals, 3)
     print(
-        f"{REPLICATES:,} paired replicates of all {grid.accuracy.size:,} combinations ({len(every):,} distinct) "
-        f"x 164 problems,\nwith an interval for the cost and the accuracy of each: {seconds:.2f} s."
+        f"{REPLICATES:,} paired replicates of all {grid.accuracy.size:,} combinations ({len(every):,} "
+        f"distinct) x 164 problems,\nwith an interval for the cost and the accuracy of each: {seconds:.2f} s."
     )
     _, seconds = timed(front, 3)
     print(f"How often each is on the front, and the front's band, over the same: {seconds:.2f} s.")
