@@ -1,6 +1,6 @@
 """What a sweep over seeds says: savings, the drop and the regret over all its studies.
 
-    python benchmarks/sweep.py multirun/DAY/TIME …
+    python -m benchmarks.sweep multirun/DAY/TIME …
 
 One row for each folder of `python run.py -m seed=…`; every job in it left a plans.json. Intervals are
 Student's over the studies: they tell how far the mean hangs on the split. All studies share one
@@ -50,7 +50,7 @@ def row(folder: Path) -> str:
 def main() -> None:
     """Print the table."""
     if len(sys.argv) < 2:
-        sys.exit("which sweeps? python benchmarks/sweep.py FOLDER …")
+        sys.exit("which sweeps? python -m benchmarks.sweep FOLDER …")
     print(
         "| sweep | studies | mean saving (%) | sd | range | drop (points) | expected drop | regret (%) "
         "| cascade plans |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"

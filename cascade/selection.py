@@ -1,5 +1,6 @@
 """Choosing plans on the validation side, and what they save on the test side (METHOD, Choosing)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,41 +46,43 @@ def select(grid: GridResult, *, pooled: bool, allowed: NDArray[np.bool_] | None 
     Args:
         grid: every combination on the validation side.
         pooled: take one front over all θ (beyond the paper); with one θ a stage there is no other.
-        allowed: bool array (plans,): the plans that may be chosen, see `allowed_plans`; None for all.
+        allowed: bool array (plans,): the plans that may be chosen, see `falling_k`; None for all.
     """
     cost, accuracy = _positive(grid.usd_per_1k_queries), grid.accuracy
     plans = np.arange(len(grid.space)) if allowed is None else np.flatnonzero(allowed)
     dearest = float(cost.max())
     one_stage = np.flatnonzero(grid.space.one_stage)
-    own_fronts = [plans[front(cost[t, plans], accuracy[t, plans])] for t in range(len(grid.thetas))]
-    volumes = [hypervolume(cost[t, own], accuracy[t, own], dearest) for t, own in enumerate(own_fronts)]
+    rows = np.arange(len(grid.thetas))
+    # A front over several θ has no members but those of their own fronts.
+    fronts = [plans[front(cost[t, plans], accuracy[t, plans])] for t in rows]
+    volumes = [hypervolume(cost[t, own], accuracy[t, own], dearest) for t, own in enumerate(fronts)]
+    over_all = _joined(grid, rows, fronts)
     per_stage = grid.space.thetas is not None
     theta = None
-    rows = np.arange(len(grid.thetas))
     if not (pooled or per_stage):
-        best = max(rows, key=lambda t: _merit(volumes[t], cost[t, own_fronts[t]]))
+        best = max(rows, key=lambda t: _merit(volumes[t], cost[t, fronts[t]]))
         theta, rows = grid.thetas[best], np.array([best])
-    candidates = _distinct(grid, rows, plans)
-    over_all = _distinct(grid, np.arange(len(grid.thetas)), plans)
+    members = _joined(grid, rows, [fronts[t] for t in rows])
+    singles = Combinations(np.zeros_like(one_stage), one_stage)
     return Selection(
         theta,
-        candidates,
-        _front_of(candidates, cost, accuracy),
-        _front_of(Combinations(np.zeros_like(one_stage), one_stage), cost, accuracy),
+        _joined(grid, rows, [plans for _ in rows]),
+        members[front(cost[members.theta, members.plan], accuracy[members.theta, members.plan])],
+        singles[front(cost[0, one_stage], accuracy[0, one_stage])],
         {} if per_stage else dict(zip(grid.thetas, volumes, strict=True)),
         hypervolume(cost[over_all.theta, over_all.plan], accuracy[over_all.theta, over_all.plan], dearest),
     )
 
 
-def _distinct(grid: GridResult, rows: NDArray[np.int64], plans: NDArray[np.int64]) -> Combinations:
-    """Some plans at some θ; one-stage plans are the same at every θ, and only the first stands for them."""
-    one_stage = grid.space.one_stage[plans]
-    theta, plan = np.repeat(rows, len(plans)), np.tile(plans, len(rows))
-    return Combinations(theta, plan)[(theta == rows[0]) | ~np.tile(one_stage, len(rows))]
-
-
-def _front_of(some: Combinations, cost: NDArray[np.float64], accuracy: NDArray[np.float64]) -> Combinations:
-    return some[front(cost[some.theta, some.plan], accuracy[some.theta, some.plan])]
+def _joined(grid: GridResult, rows: NDArray[np.int64], plans: Sequence[NDArray[np.int64]]) -> Combinations:
+    """Plans of every row; one-stage plans are the same at every θ, and the first row stands for them."""
+    theta, plan = np.repeat(rows, [len(own) for own in plans]), np.concatenate(plans)
+    alone = grid.space.one_stage[plan]
+    theta[alone] = rows[0]
+    keep = ~alone
+    of_alone = np.flatnonzero(alone)
+    keep[of_alone[np.unique(plan[of_alone], return_index=True)[1]]] = True
+    return Combinations(theta, plan)[keep]
 
 
 def _merit(volume: float, cost: NDArray[np.float64]) -> tuple[float, float]:

@@ -21,7 +21,10 @@ COMMANDS = sorted(
         if line.strip() and not line.startswith("#")
     }
 )
-CORE = "score tables plans split pareto selection pricing lines search.grid family problems.base"
+CORE = (
+    "score estimators tables plans split pareto selection pricing lines search.grid search.outcomes "
+    "stats evidence nested intent plan_file family problems.base"
+)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python run.py")])
