@@ -16,7 +16,7 @@ from benchmarks.sweep import mean_and_interval
 from cascade.artifacts import Executed
 from cascade.evidence import regret
 from cascade.nested import nested_savings
-from cascade.plans import EXIT
+from cascade.plans import EXIT, plan_space
 from cascade.search.grid import GridResult, grid_search
 from cascade.selection import cost_savings, falling_k, select
 from cascade.split import Split, balanced_split
@@ -31,6 +31,7 @@ WAYS = {
     "k falls, θ a stage": (True, True, "falling_k"),
     "nested": (False, False, "nested"),
 }
+Nested = dict[str, float]  # what each set of plans saves inside a validation side
 
 
 def splits(executed: Executed, n_seeds: int) -> list[Split]:
@@ -49,18 +50,25 @@ def splits(executed: Executed, n_seeds: int) -> list[Split]:
     ]
 
 
-def judged(executed: Executed, split: Split, seed: int, way: str) -> tuple[float, float, float]:
+def nested(executed: Executed, split: Split, seed: int) -> Nested:
+    """As `select.plans=nested` does it with `seed=`."""
+    tables = [table.at(split.validation) for table in executed.tables]
+    space = plan_space([table.options for table in tables])
+    sets = {"all": np.ones(len(space), dtype=bool), "falling_k": falling_k(space)}
+    return nested_savings(
+        tables, sets, pooled=False, per_stage_theta=False, n_splits=NESTED_SPLITS, seed=seed
+    )
+
+
+def judged(executed: Executed, split: Split, inside: Nested, way: str) -> tuple[float, float, float]:
     """Mean saving on the test side (NaN where there is none to compare), the drop, and the regret."""
     per_stage, pooled, plans = WAYS[way]
     sides = [[table.at(side) for table in executed.tables] for side in (split.validation, split.test)]
     validation, test = (grid_search(side, per_stage_theta=per_stage) for side in sides)
-    sets = {"all": np.ones(len(test.space), dtype=bool), "falling_k": falling_k(test.space)}
     if plans == "nested":
-        found = nested_savings(
-            sides[0], sets, pooled=pooled, per_stage_theta=per_stage, n_splits=NESTED_SPLITS, seed=seed
-        )
-        plans = max(found, key=lambda name: found[name])
-    chosen = select(validation, pooled=pooled, allowed=sets[plans]).front
+        plans = max(inside, key=lambda name: inside[name])
+    allowed = falling_k(test.space) if plans == "falling_k" else None
+    chosen = select(validation, pooled=pooled, allowed=allowed).front
     own = select(test, pooled=pooled).front
     at, best = (chosen.theta, chosen.plan), (own.theta, own.plan)
     cost, accuracy = test.usd_per_1k_queries[at], test.accuracy[at]
@@ -96,11 +104,13 @@ def main() -> None:
         sys.exit("python -m benchmarks.choices SEEDS STAGE_TABLES.npz …")
     print("| tables | choice | mean saving (%) | sd | range | drop (points) | regret (%) |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    notes = []
     for path in sys.argv[2:]:
         executed = Executed.load(Path(path))
         own = splits(executed, int(sys.argv[1]))
+        inside = [nested(executed, split, seed) for seed, split in enumerate(own)]
         for way in WAYS:
-            results = np.array([judged(executed, split, seed, way) for seed, split in enumerate(own)])
+            results = np.array([judged(executed, *both, way) for both in zip(own, inside, strict=True)])
             saving = results[~np.isnan(results[:, 0]), 0]
             cells = [
                 str(executed.origin["estimator"]).partition("(")[0],
@@ -112,6 +122,13 @@ def main() -> None:
                 f"{100 * results[:, 2].mean():.1f}",
             ]
             print(f"| {' | '.join(cells)} |", flush=True)
+        mean = {name: 100 * np.mean([one[name] for one in inside]) for name in inside[0]}
+        n_better = sum(one["falling_k"] > one["all"] for one in inside)
+        notes.append(
+            f"{cells[0]}, inside the validation sides, from one half to the other: all plans save "
+            f"{mean['all']:.1f} %, falling_k saves {mean['falling_k']:.1f} %, and more in {n_better} of {len(own)}."
+        )
+    print("\n" + "\n".join(notes))
 
 
 if __name__ == "__main__":

@@ -89,7 +89,9 @@ def test_greedy_cost_by_hand(run: Run, tmp_path: Path, toy: list[str]) -> None:
     """One number end to end: the cheapest one-stage plan costs its greedy tokens times Table 2's price."""
     assert run("hydra.run.dir=out", *toy).returncode == 0
     plans = json.loads((tmp_path / "out" / "plans.json").read_text())
-    greedy = next(p for p in plans["singular"] if p["stages"] == [{"model": "7B", "k": 0, "l": 0}])
+    greedy = next(
+        p for p in plans["singular"] if p["stages"] == [{"model": "7B", "k": 0, "l": 0, "theta": None}]
+    )
     samples = make_samples(60, 0)["7B"]
     tokens = [samples[task].greedy.solutions[0].tokens for task in plans["split"]["test"]]  # type: ignore[union-attr]
     assert greedy["test"]["usd_per_1k_queries"] == pytest.approx(
