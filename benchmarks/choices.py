@@ -125,8 +125,9 @@ def main() -> None:
         mean = {name: 100 * np.mean([one[name] for one in inside]) for name in inside[0]}
         n_better = sum(one["falling_k"] > one["all"] for one in inside)
         notes.append(
-            f"{cells[0]}, inside the validation sides, from one half to the other: all plans save "
-            f"{mean['all']:.1f} %, falling_k saves {mean['falling_k']:.1f} %, and more in {n_better} of {len(own)}."
+            f"{cells[0]}, inside the validation sides, from half to half: all plans save "
+            f"{mean['all']:.1f} %, falling_k saves {mean['falling_k']:.1f} %, "
+            f"and more in {n_better} of {len(own)}."
         )
     print("\n" + "\n".join(notes))
 
