@@ -44,10 +44,18 @@ def cost_accuracy_figure(
         rasterized=True,
         label="all plans",
     )
-    if band:
-        at, low, high = np.array(band).T
+    # Where some replicates have no plan that cheap, the band would reach down to 0.
+    if known := [row for row in band if row[1] > 0]:
+        at, low, high = np.array(known).T
         axes.fill_between(
-            at, 100 * low, 100 * high, step="post", color="#1b7837", alpha=0.12, linewidth=0, label="its band"
+            at,
+            100 * low,
+            100 * high,
+            step="post",
+            color="#1b7837",
+            alpha=0.12,
+            linewidth=0,
+            label="the front's band",
         )
     for plans, style, color, label in (
         (front, "o-", "#1b7837", "cascade front"),
