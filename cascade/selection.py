@@ -111,8 +111,11 @@ def near_front(grid: GridResult, some: Combinations, most: int) -> Combinations:
         return some
     at = some.theta, some.plan
     cost, accuracy = grid.usd_per_1k_queries[at], grid.accuracy[at]
-    order = np.argsort(cost, kind="stable")
-    behind = np.maximum.accumulate(accuracy[order]) - accuracy[order]
+    order = np.lexsort((-accuracy, cost))
+    best = np.maximum.accumulate(accuracy[order])
+    behind = best - accuracy[order]
+    # Plans that are as accurate as a cheaper one are no distance behind either: the front goes first.
+    behind[np.flatnonzero(np.diff(best, prepend=-1.0) > 0)] = -1.0
     return some[np.sort(order[np.argpartition(behind, most)[:most]])]
 
 

@@ -88,6 +88,12 @@ def test_near_front_keeps_the_front_first() -> None:
     assert near_front(points, every, 100) is every
 
 
+def test_near_front_keeps_the_front_among_many_equals() -> None:
+    # Five plans are as accurate as the cheapest; the dearest alone is better.
+    flat = GridResult(SPACE, (0.0,), np.array([[0.5] * 5 + [0.6]]), np.arange(1.0, 7.0)[None])
+    assert pairs(near_front(flat, select(flat, pooled=True).candidates, 2)) == [(0, 0), (0, 5)]
+
+
 def test_savings_by_hand() -> None:
     cost, accuracy = np.array([6.0, 3.0, 20.0]), np.array([0.60, 0.45, 0.305])
     one_cost, one_accuracy = np.array([8.0, 12.0, 4.0, 10.0]), np.array([0.59, 0.61, 0.30, 0.30])

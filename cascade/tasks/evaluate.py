@@ -21,7 +21,7 @@ from cascade.selection import select
 from cascade.stats import Measured, problem_weights
 from cascade.tables import StageTable
 from cascade.tasks.common import SELECTED, keep, open_tracker, run_name, study_tags
-from cascade.tasks.select import load_executed, restricted
+from cascade.tasks.select import load_executed
 from cascade.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,10 @@ def evaluate_plans(
         print(plans_table(plans))
         return
     per_stage = plans.selection["theta"] == "stage"
-    tables = [restricted(table, study).at(executed.split.test) for table in executed.tables]
+    tables = [table.at(executed.split.test) for table in executed.tables]
     grid = grid_search(tables, per_stage_theta=per_stage)
     weights = problem_weights(len(executed.split.test), study.replicates, study.seed)
-    whole = [table.at(executed.split.test) for table in executed.tables]
-    plans, saving = _proved(study, plans, whole, grid, weights)
+    plans, saving = _proved(study, plans, tables, grid, weights)
     cascades = [c for c in plans.front if len(c.plan.stages) > 1]
     proof = Proof(
         saving,
@@ -159,7 +158,7 @@ def _drop(study: Study, executed: Executed, plans: PlanFile, weights: NDArray[np
 
 
 def _regret(plans: PlanFile, grid: GridResult) -> float:
-    """Against the front that the same choice among all plans would have made on the test side."""
+    """Against the front that the same choice among all executed plans would have made on the test side."""
     own = select(grid, pooled=plans.theta is None).front
     known = [one.test for one in plans.front if one.test is not None]
     return regret(

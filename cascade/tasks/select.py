@@ -52,7 +52,7 @@ def load_executed(tracker: Tracker, run_id: str) -> Executed:
 def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracker, run_id: str) -> PlanFile:
     """Search, select, draw, log."""
     metrics: dict[str, float] = {}
-    tables = [restricted(table, study).at(executed.split.validation) for table in executed.tables]
+    tables = [_restricted(table, study).at(executed.split.validation) for table in executed.tables]
     grid = grid_search(tables, per_stage_theta=study.per_stage_theta)
     allowed, how, nested = _allowed(study, tables, grid)
     metrics |= {f"nested_saving.{name}": saving for name, saving in nested.items()}
@@ -201,7 +201,7 @@ def _report(study: Study, plans: PlanFile) -> None:
         )
 
 
-def restricted(table: StageTable, study: Study) -> StageTable:
+def _restricted(table: StageTable, study: Study) -> StageTable:
     """The part of an executed table that the search space asks for."""
     options = [i for i, option in enumerate(table.options) if option in study.options]
     thetas = [i for i, theta in enumerate(table.thetas) if theta in study.thetas]
