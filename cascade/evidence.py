@@ -8,7 +8,6 @@ are compared on the same problems.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cascade.pareto import hypervolume
 from cascade.plan_file import ChosenPlan, Estimate
@@ -112,8 +111,3 @@ def regret(
     return 1 - hypervolume(cost, accuracy, reference_cost) / hypervolume(
         own_cost, own_accuracy, reference_cost
     )
-
-
-def bound(replicated: Floats, confidence: float, *, lower: bool) -> NDArray[np.float64]:
-    """One-sided bounds of N numbers from their replicates (B, N)."""
-    return np.asarray(np.quantile(replicated, 1 - confidence if lower else confidence, axis=0))

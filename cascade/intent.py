@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cascade.errors import CascadeError
-from cascade.evidence import bound
-from cascade.stats import Floats, replicate_means
+from cascade.stats import Floats, least_share
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,12 @@ def intended(intent: Intent, outcomes: Floats, weights: Floats) -> int:
         CascadeError: no plan meets it; says how far they go.
     """
     accuracy, usd = outcomes.mean(axis=2)
+    # As on the front: sums of the same numbers in another order are no difference.
+    accuracy = np.round(accuracy, 12)
     sure_accuracy, sure_usd = accuracy, usd
     if intent.confidence is not None:
-        drawn = replicate_means(outcomes, weights)
-        sure_accuracy = bound(drawn[0], intent.confidence, lower=True)
-        sure_usd = bound(drawn[1], intent.confidence, lower=False)
+        sure_accuracy = least_share(accuracy, outcomes.shape[2], intent.confidence)
+        sure_usd = np.quantile(outcomes[1] @ weights.T, intent.confidence, axis=1)
     by = "" if intent.confidence is None else f" by its bound at select.confidence={intent.confidence:g}"
     meets = np.ones(len(usd), dtype=bool)
     if intent.budget_usd_per_1k is not None:

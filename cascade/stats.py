@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from cascade.pareto import on_front
 
@@ -89,6 +90,18 @@ def replicates(outcomes: Floats, weights: Floats) -> Iterator[Floats]:
 def replicate_means(outcomes: Floats, weights: Floats) -> Floats:
     """The same for few plans, in one array (2, B, N)."""
     return np.stack([weights @ own.T for own in outcomes])
+
+
+def least_share(shares: Floats, n_problems: int, confidence: float) -> Floats:
+    """One-sided lower bounds of shares of problems (Wilson's).
+
+    The bootstrap knows no doubt where every problem is right; this does. For expected outcomes
+    between 0 and 1, whose variance is smaller, it is on the safe side.
+    """
+    z = norm.ppf(confidence)
+    centre = shares + z**2 / (2 * n_problems)
+    half = z * np.sqrt(shares * (1 - shares) / n_problems + (z / (2 * n_problems)) ** 2)
+    return np.asarray((centre - half) / (1 + z**2 / n_problems))
 
 
 @dataclass(frozen=True)

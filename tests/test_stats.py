@@ -2,11 +2,19 @@
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 from cascade import stats
 from cascade.pareto import on_front
-from cascade.stats import front_certainty, interval, intervals, problem_weights, replicate_means, replicates
+from cascade.stats import (
+    front_certainty,
+    interval,
+    intervals,
+    least_share,
+    problem_weights,
+    replicate_means,
+    replicates,
+)
 
 
 def test_weights_are_draws_with_replacement() -> None:
@@ -36,6 +44,13 @@ def test_intervals_of_many_numbers_lie_around_numpy_s() -> None:
 def test_an_interval_of_nothing_is_unknown() -> None:
     assert np.isnan(interval(np.full(9, np.nan), 0.9).low)
     assert interval(np.array([1.0, np.nan, 1.0]), 0.9) == stats.Interval(1.0, 1.0)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 9), (5, 9), (49, 49), (30, 49)])
+def test_the_lower_bound_is_scipy_s(right: int, n: int) -> None:
+    # Its two-sided 80 % interval begins where the one-sided 90 % bound lies.
+    theirs = binomtest(right, n).proportion_ci(0.8, method="wilson").low
+    assert least_share(np.array([right / n]), n, 0.9)[0] == pytest.approx(theirs, abs=1e-12)
 
 
 def test_replicates_in_parts_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
