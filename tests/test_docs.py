@@ -33,6 +33,7 @@ def test_commands_of_the_manager_compose(run: Run, command: str) -> None:
     arguments = [a for a in shlex.split(command)[2:] if a not in ("-m", "--multirun")]
     # A sweep's values are tried one by one: the first stands for them.
     single = [re.sub(r"^([\w./]+=[^\[{,'\"]+),.*$", r"\1", a) for a in arguments]
+    single = [re.sub(r"^([\w./]+=)range\(\d+\)$", r"\g<1>0", a) for a in single]
     done = run(*single, *([] if "--cfg" in single else ["--cfg", "job"]))
     assert done.returncode == 0, done.stderr
 
