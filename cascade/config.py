@@ -16,24 +16,30 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from cascade.errors import ConfigError
+from cascade.estimators import Estimator
 from cascade.execute import Isolation, Limits
 from cascade.family import Family, Model
 from cascade.generate import Generator
+from cascade.intent import Intent
 from cascade.plans import Option, option_space
 from cascade.pricing import Hardware, Throughput, usd_per_1m_tokens
 from cascade.problems import EMBEDDED, DataSet
 from cascade.prompts import PromptStyle
 from cascade.schemas import (
+    AllowedPlans,
     Container,
     DatasetConfig,
+    EstimatorConfig,
     FamilyConfig,
     GeneratorConfig,
     HardwareConfig,
     NoTests,
     OpenAIConfig,
     Require,
+    ResampleConfig,
     SandboxConfig,
     SearchConfig,
+    SelectConfig,
     ThetaChoice,
     ThroughputConfig,
     TransformersConfig,
@@ -81,9 +87,14 @@ class Study:
         options: every option of a model (skipping aside).
         thetas: the grid of thresholds, ascending.
         accept_without_tests: whether a stage without a valid test line accepts.
+        estimator: which of a draw's samples a stage takes.
+        per_stage_theta: whether every stage has a θ of its own.
         pooled: whether the front is taken over all θ.
         profile: how task=profile measures.
         shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
+        allowed: which plans may be chosen.
+        intent: what the user wants of one plan.
+        replicates, confidence: of the bootstrap over problems, and its intervals.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
         run_id: the MLflow run that `select` and `evaluate` continue; None to look for it.
         yaml: the resolved configuration.
@@ -102,8 +113,14 @@ class Study:
     thetas: tuple[float, ...]
     split: SplitSettings
     accept_without_tests: bool
+    estimator: Estimator
+    per_stage_theta: bool
     pooled: bool
     profile: ProfileSettings
+    allowed: AllowedPlans
+    intent: Intent
+    replicates: int
+    confidence: float
     tracking_uri: str | None
     store: Path
     mlruns: Path
@@ -170,6 +187,8 @@ def build_study(cfg: DictConfig) -> Study:
             _path(config.split.validation_ids),
         ),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
+        estimator=_estimator(config.estimator),
+        per_stage_theta=space.per_stage_theta,
         pooled=config.select.theta is ThetaChoice.pooled,
         profile=ProfileSettings(
             config.profile.weights is Weights.random,
@@ -180,6 +199,10 @@ def build_study(cfg: DictConfig) -> Study:
         ),
         shard=_shard(config.shard, config.n_shards),
         n_shards=config.n_shards,
+        allowed=config.select.plans,
+        intent=_intent(config.select),
+        replicates=int(_at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
+        confidence=_between(config.bootstrap.confidence, "bootstrap.confidence"),
         tracking_uri=config.tracking.uri,
         store=Path(config.paths.store).absolute(),
         mlruns=Path(config.paths.mlruns).absolute(),
@@ -354,6 +377,28 @@ def _shard(shard: int, n_shards: int) -> int:
     return shard
 
 
+def _estimator(config: EstimatorConfig) -> Estimator:
+    if isinstance(config, ResampleConfig):
+        _at_least(config.n_subsets, 2, "estimator.n_subsets")
+        _at_least(config.seed, 0, "estimator.seed")
+    estimator: Estimator = hydra.utils.instantiate(config)
+    return estimator
+
+
+def _intent(config: SelectConfig) -> Intent:
+    budget, least, confidence = config.budget_usd_per_1k, config.min_accuracy, config.confidence
+    if confidence is not None and budget is None and least is None:
+        raise ConfigError(
+            f"select.confidence={confidence:g}: of what? give select.min_accuracy or "
+            "select.budget_usd_per_1k too, or leave it null"
+        )
+    return Intent(
+        None if budget is None else _positive(budget, "select.budget_usd_per_1k"),
+        None if least is None else _fraction(least, "select.min_accuracy"),
+        None if confidence is None else _between(confidence, "select.confidence"),
+    )
+
+
 def _path(value: str | None) -> Path | None:
     return None if value is None else Path(value).expanduser().absolute()
 
@@ -367,6 +412,12 @@ def _each(values: list[Any], key: str, check: Any) -> tuple[Any, ...]:
 def _fraction(value: float, key: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise ConfigError(f"{key}={value:g}: must lie between 0 and 1")
+    return value
+
+
+def _between(value: float, key: str) -> float:
+    if not 0.0 < value < 1.0:
+        raise ConfigError(f"{key}={value:g}: must lie between 0 and 1, and be neither")
     return value
 
 

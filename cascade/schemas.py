@@ -38,6 +38,14 @@ class Container(Enum):
     docker = "docker"
 
 
+class AllowedPlans(Enum):
+    """Which plans may be chosen: all, those whose k falls, or what splits of the validation side say."""
+
+    all = "all"
+    falling_k = "falling_k"
+    nested = "nested"
+
+
 @dataclass
 class TaskConfig:
     _target_: str = MISSING
@@ -164,6 +172,25 @@ class SearchConfig:
     k: list[int] = MISSING
     l: list[int] = MISSING  # noqa: E741 - the paper's own letter
     theta: list[float] = MISSING
+    per_stage_theta: bool = False
+
+
+@dataclass
+class EstimatorConfig:
+    _target_: str = MISSING
+
+
+@dataclass
+class FirstKConfig(EstimatorConfig):
+    _target_: str = "cascade.estimators.FirstK"
+
+
+@dataclass
+class ResampleConfig(EstimatorConfig):
+    _target_: str = "cascade.estimators.Resample"
+    n_subsets: int = 100
+    seed: int = 0
+    pool_draws: bool = True
 
 
 @dataclass
@@ -182,6 +209,16 @@ class RuleConfig:
 @dataclass
 class SelectConfig:
     theta: ThetaChoice = ThetaChoice.best
+    plans: AllowedPlans = AllowedPlans.all
+    budget_usd_per_1k: float | None = None
+    min_accuracy: float | None = None
+    confidence: float | None = None
+
+
+@dataclass
+class BootstrapConfig:
+    replicates: int = 1000
+    confidence: float = 0.95
 
 
 class Weights(Enum):
@@ -222,8 +259,10 @@ class Config:
     search: SearchConfig = field(default_factory=SearchConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     rule: RuleConfig = field(default_factory=RuleConfig)
+    estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
     select: SelectConfig = field(default_factory=SelectConfig)
     profile: ProfileConfig = field(default_factory=ProfileConfig)
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = 0
@@ -239,3 +278,5 @@ def register_schemas() -> None:
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
     store.store(group="generator", name="base_openai", node=OpenAIConfig)
+    store.store(group="estimator", name="base_first_k", node=FirstKConfig)
+    store.store(group="estimator", name="base_resample", node=ResampleConfig)

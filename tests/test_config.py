@@ -111,6 +111,12 @@ def test_the_signature_is_of_results_only() -> None:
         ("search.k=[-2]", r"search\.k\[0\]=-2: must be at least -1"),
         ("search.k=[3]", None),
         ("split.validation_fraction=1.2", r"split\.validation_fraction=1\.2: must lie between 0 and 1"),
+        ("estimator=resample estimator.n_subsets=1", r"estimator\.n_subsets=1: must be at least 2"),
+        ("bootstrap.replicates=10", r"bootstrap\.replicates=10: must be at least 100"),
+        ("bootstrap.confidence=1", r"bootstrap\.confidence=1: must lie between 0 and 1, and be neither"),
+        ("select.budget_usd_per_1k=0", r"select\.budget_usd_per_1k=0: must be a positive number"),
+        ("select.min_accuracy=70", r"select\.min_accuracy=70: must lie between 0 and 1"),
+        ("select.confidence=0.9", r"select\.confidence=0\.9: of what\?"),
         ("sandbox.memory_mb=1", r"sandbox\.memory_mb=1: must be at least 64"),
         ("sandbox.workers=-1", r"sandbox\.workers=-1: must be at least 1"),
         ("family.max_new_tokens=0", r"family\.max_new_tokens=0: must be at least 1"),
@@ -122,10 +128,10 @@ def test_the_signature_is_of_results_only() -> None:
 )
 def test_ranges(override: str, says: str | None) -> None:
     if says is None:
-        assert study(override)
+        assert study(*override.split())
     else:
         with pytest.raises(ConfigError, match=says):
-            study(override)
+            study(*override.split())
 
 
 @pytest.mark.parametrize(

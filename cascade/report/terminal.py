@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cascade.artifacts import ChosenPlan, Estimate, PlanFile
+from cascade.plan_file import ChosenPlan, Estimate, PlanFile
 
 
 def plans_table(plans: PlanFile) -> str:

@@ -39,7 +39,9 @@ def study_params(study: Study) -> dict[str, str]:
         "l": ", ".join(sorted({str(o.l) for o in study.options}, key=int)),
         "theta": ", ".join(f"{theta:g}" for theta in study.thetas),
         "no_tests": "accept" if study.accept_without_tests else "escalate",
-        "select_theta": "pooled" if study.pooled else "best",
+        "estimator": str(study.estimator),
+        "select_theta": "stage" if study.per_stage_theta else "pooled" if study.pooled else "best",
+        "select_plans": study.allowed.value,
         "timeout_s": f"{study.limits.timeout_s:g}",
         "reference_timeout_s": f"{study.limits.reference_timeout_s:g}",
     }

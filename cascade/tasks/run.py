@@ -76,13 +76,16 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     loaded = time.monotonic()
 
     models = tuple(model.name for model in study.family.models)
-    outcomes, report = _judge(study, problems, generated.samples, looked_at)
+    samples = generated.samples
+    if study.estimator.pool_draws:
+        samples = {model: {task: one.pooled() for task, one in own.items()} for model, own in samples.items()}
+    outcomes, report = _judge(study, problems, samples, looked_at)
     executed_at = time.monotonic()
 
     task_ids = tuple(problem.task_id for problem in problems)
     split = _split(study, task_ids, models, outcomes)
     tables = []
-    for model, price in zip(models, prices, strict=True):
+    for i, (model, price) in enumerate(zip(models, prices, strict=True)):
         options = available_options(outcomes[model], study.options)
         if not options:
             raise CascadeError(
@@ -96,12 +99,16 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
                 study.thetas,
                 price.usd_per_token,
                 accept_without_tests=study.accept_without_tests,
+                estimator=study.estimator,
+                model=i,
             )
         )
     executed = Executed(
         models, task_ids, tuple(tables), split, _origin(study, prices, problems, generated.samples)
     )
-    grid = grid_search([table.at(split.validation) for table in tables])
+    grid = grid_search(
+        [table.at(split.validation) for table in tables], per_stage_theta=study.per_stage_theta
+    )
     combinations = combinations_table(grid, "validation")
     keep(tracker, run_id, output / STAGE_TABLES, executed.save)
     keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
@@ -117,12 +124,25 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
         )
     log.info(
         "%s combinations on %d validation problems; %d test problems are kept aside",
-        f"{len(combinations):,}",
+        f"{grid.accuracy.size:,}",
         len(split.validation),
         len(split.test),
     )
     metrics = {f"greedy_accuracy.{model}": float(greedy[model].mean()) for model in models}
     metrics |= {f"usd_per_1m_tokens.{m}": p.usd_per_1m_tokens for m, p in zip(models, prices, strict=True)}
+    for model, table in zip(models, tables, strict=True):
+        accuracy, usd = table.monte_carlo_error()
+        if accuracy > 0:
+            metrics |= {
+                f"monte_carlo_error.accuracy.{model}": accuracy,
+                f"monte_carlo_error.usd_per_1k_queries.{model}": usd,
+            }
+            log.info(
+                "%s: Monte-Carlo standard errors of at most %.2f points and %.2g $ per 1,000 queries",
+                model,
+                100 * accuracy,
+                usd,
+            )
     metrics |= {
         "n_pairs": float(report.n_pairs),
         "n_executed": float(report.n_executed),
@@ -137,7 +157,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     }
     metrics |= {
         "n_problems": float(len(problems)),
-        "n_combinations": float(len(combinations)),
+        "n_combinations": float(grid.accuracy.size),
         "split_redraws": float(split.redraws),
         "seconds.load": loaded - started,
         "seconds.execute": executed_at - loaded,
@@ -282,6 +302,7 @@ def _origin(
         "dataset": study.dataset.name,
         "hardware": study.hardware.name,
         "seed": study.seed,
+        "estimator": str(study.estimator),
         "usd_per_1m_tokens": prices,
         "hashes": {
             "config": study.signature,

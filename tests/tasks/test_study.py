@@ -10,9 +10,10 @@ import pytest
 from mlflow.entities import Run as MlflowRun
 from mlflow.tracking import MlflowClient
 
-from cascade.artifacts import Executed, PlanFile
+from cascade.artifacts import Executed
 from cascade.generate.recorded import write_recording
 from cascade.generate.sample import Draw, ModelSamples
+from cascade.plan_file import PlanFile
 from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
 from tests.toy import N_DRAWS, SKILL, make_samples, write_toy
@@ -89,7 +90,9 @@ def test_greedy_cost_by_hand(run: Run, tmp_path: Path, toy: list[str]) -> None:
     """One number end to end: the cheapest one-stage plan costs its greedy tokens times Table 2's price."""
     assert run("hydra.run.dir=out", *toy).returncode == 0
     plans = json.loads((tmp_path / "out" / "plans.json").read_text())
-    greedy = next(p for p in plans["singular"] if p["stages"] == [{"model": "7B", "k": 0, "l": 0}])
+    greedy = next(
+        p for p in plans["singular"] if p["stages"] == [{"model": "7B", "k": 0, "l": 0, "theta": None}]
+    )
     samples = make_samples(60, 0)["7B"]
     tokens = [samples[task].greedy.solutions[0].tokens for task in plans["split"]["test"]]  # type: ignore[union-attr]
     assert greedy["test"]["usd_per_1k_queries"] == pytest.approx(
@@ -212,3 +215,74 @@ def test_shards_write_one_store(run: Run, tmp_path: Path, toy: list[str]) -> Non
 def test_a_shard_that_does_not_exist(run: Run, toy: list[str]) -> None:
     refused = run("task=run", "n_shards=2", "shard=2", *toy)
     assert refused.returncode != 0 and "shard=2: must lie between 0 and" in refused.stderr
+
+
+def test_plans_say_how_sure_they_are(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    done = run("hydra.run.dir=out", *toy)
+    assert done.returncode == 0, done.stderr
+    plans = PlanFile.load(tmp_path / "out" / "plans.json")
+    [logged] = runs(tmp_path)
+    for chosen in plans.front + plans.singular:
+        for side in (chosen.validation, chosen.test):
+            assert side is not None and side.accuracy_interval is not None and side.usd_interval is not None
+            assert side.accuracy_interval.low <= side.accuracy <= side.accuracy_interval.high
+            assert side.usd_interval.low <= side.usd_per_1k_queries <= side.usd_interval.high
+    for chosen in plans.front:
+        assert chosen.on_front is not None and 0 < chosen.on_front <= 1
+        assert (chosen.replaces is None) == (len(chosen.plan.stages) == 1)
+    assert plans.proof is not None
+    tested = [(c.validation.accuracy, c.test.accuracy) for c in plans.front if c.test is not None]
+    assert plans.proof.drop.value == pytest.approx(np.mean([before - after for before, after in tested]))
+    saved = [c.saving for c in plans.front if c.saving is not None]
+    assert plans.proof.mean_saving is not None
+    assert plans.proof.mean_saving.value == pytest.approx(np.mean(saved))
+    metrics = logged.data.metrics
+    assert metrics["drop"] == pytest.approx(plans.proof.drop.value)
+    assert metrics["drop_low"] < metrics["drop"] < metrics["drop_high"]
+    assert metrics["regret"] == pytest.approx(plans.proof.regret) and metrics["optimism"] >= 0
+    # The band begins at the cheapest plan and only rises.
+    low, high = np.array(plans.band)[:, 1:].T
+    assert (np.diff(low) >= 0).all() and (low <= high).all()
+
+
+def test_one_plan_by_intent(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    assert run("task=run", *toy).returncode == 0
+    done = run("task=select", "select.budget_usd_per_1k=3", "hydra.run.dir=budget", *toy)
+    assert done.returncode == 0 and "the plan that you want" in done.stdout, done.stderr
+    plans = PlanFile.load(tmp_path / "budget" / "plans.json")
+    affordable = [c for c in plans.front if c.validation.usd_per_1k_queries <= 3]
+    assert plans.intended is not None and plans.intended.plan == affordable[-1].plan
+    assert run("task=evaluate", "hydra.run.dir=proved", *toy).returncode == 0
+    proved = PlanFile.load(tmp_path / "proved" / "plans.json").intended
+    assert proved is not None and proved.test is not None
+    # 18 problems, all right, are no proof of 99 %.
+    done = run("task=select", "select.min_accuracy=0.99", "select.confidence=0.9", *toy)
+    assert done.returncode == 1
+    assert "error: select.min_accuracy=0.99: no plan is that accurate" in done.stderr
+
+
+def test_robust_and_one_theta_a_stage(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    done = run("select=robust", "search=per_stage_theta", "estimator.n_subsets=10", "hydra.run.dir=out", *toy)
+    assert done.returncode == 0, done.stderr
+    [logged] = runs(tmp_path)
+    assert logged.data.metrics["n_combinations"] == 72_099
+    assert logged.data.metrics["monte_carlo_error.accuracy.7B"] > 0
+    plans = PlanFile.load(tmp_path / "out" / "plans.json")
+    assert plans.theta is None and plans.selection["plans"] == "falling_k"
+    for chosen in plans.front:
+        k = [option.k for _, option in chosen.plan.stages]
+        assert k == sorted(set(k), reverse=True)
+    table = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
+    assert len(table) == 72_099
+    assert {"theta_1", "theta_2", "theta_3"} < set(table.columns)
+    # The last stage's θ is never looked at, nor that of a model that is skipped.
+    assert table["theta_3"].isna().all()
+    assert (table["theta_1"].notna() <= (table["k_1"] > 0)).all()
+
+
+def test_nested_splits_decide(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    done = run("select.plans=nested", "search.theta=[0.5,0.9]", "hydra.run.dir=out", *toy)
+    assert done.returncode == 0, done.stderr
+    metrics = runs(tmp_path)[0].data.metrics
+    better = max(("all", "falling_k"), key=lambda name: metrics[f"nested_saving.{name}"])
+    assert PlanFile.load(tmp_path / "out" / "plans.json").selection["plans"] == better
