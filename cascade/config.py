@@ -66,6 +66,8 @@ class Study:
             the generator measures them.
         options: every option of a model (skipping aside).
         thetas: the grid of thresholds, ascending.
+        rule: the rule that plans are run by, by its name in `cascade.rules`.
+        compared_rules: the rules that the diagnostics judge side by side; the plans' own among them.
         accept_without_tests: whether a stage without a valid test line accepts.
         estimator: which of a draw's samples a stage takes.
         per_stage_theta: whether every stage has a θ of its own.
@@ -89,6 +91,8 @@ class Study:
     options: tuple[Option, ...]
     thetas: tuple[float, ...]
     split: SplitSettings
+    rule: str
+    compared_rules: tuple[str, ...]
     accept_without_tests: bool
     estimator: Estimator
     per_stage_theta: bool
@@ -155,6 +159,8 @@ def build_study(cfg: DictConfig) -> Study:
             int(_at_least(config.split.max_redraws, 0, "split.max_redraws")),
             _path(config.split.validation_ids),
         ),
+        rule=config.rule.name.value,
+        compared_rules=tuple(dict.fromkeys(r.value for r in (config.rule.name, *config.rule.compare))),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
         estimator=_estimator(config.estimator),
         per_stage_theta=space.per_stage_theta,

@@ -30,6 +30,15 @@ class AllowedPlans(Enum):
     nested = "nested"
 
 
+class RuleName(Enum):
+    """How a stage finds its answer and how sure it is of it; `cascade.rules` has them by these names."""
+
+    paper = "paper"
+    codet = "codet"
+    pass_rate = "pass_rate"
+    agreement = "agreement"
+
+
 @dataclass
 class TaskConfig:
     _target_: str = MISSING
@@ -160,7 +169,9 @@ class SplitConfig:
 
 @dataclass
 class RuleConfig:
+    name: RuleName = RuleName.paper
     no_tests: NoTests = NoTests.accept
+    compare: list[RuleName] = field(default_factory=lambda: list(RuleName))
 
 
 @dataclass

@@ -19,11 +19,13 @@ from cascade.judge import JudgeReport, judge
 from cascade.pricing import Throughput
 from cascade.problems import load_problems
 from cascade.problems.base import Problem
+from cascade.rules import RULES
 from cascade.search.grid import grid_search
 from cascade.split import Split, balanced_split, listed_split
 from cascade.store import VerdictStore, digest
 from cascade.tables import ProblemOutcome, available_options, stage_table
 from cascade.tasks.common import EXECUTED, keep, open_tracker, run_name, study_params, study_tags
+from cascade.tasks.diagnose import diagnose
 from cascade.tracking import Tracker
 from cascade.verdicts import Sandbox
 
@@ -85,6 +87,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
                 accept_without_tests=study.accept_without_tests,
                 estimator=study.estimator,
                 model=i,
+                rule=RULES[study.rule],
             )
         )
     executed = Executed(
@@ -96,6 +99,8 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     combinations = combinations_table(grid, "validation")
     keep(tracker, run_id, output / STAGE_TABLES, executed.save)
     keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+
+    diagnose(study, executed, outcomes, output, tracker, run_id)
 
     greedy = {model: _solved(outcomes[model]) for model in models}
     for model, price in zip(models, prices, strict=True):
