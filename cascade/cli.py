@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cascade.config import build_study
 from cascade.errors import CascadeError
-from cascade.schemas import Config, RecordedConfig, TransformersConfig
+from cascade.schemas import Config, OptunaConfig, RecordedConfig, TransformersConfig
 
 UNKNOWN = r"Key '([^']+)' (?:not in|is not in)"  # how OmegaConf speaks of a key that no schema has
 INTERRUPTED = 130  # the shell's own status for Ctrl-C
@@ -116,7 +116,12 @@ def _known_keys() -> list[str]:
                 found += keys(field.type, f"{prefix}{field.name}.")
         return found
 
-    return keys(Config, "") + keys(RecordedConfig, "generator.") + keys(TransformersConfig, "generator.")
+    return (
+        keys(Config, "")
+        + keys(RecordedConfig, "generator.")
+        + keys(TransformersConfig, "generator.")
+        + keys(OptunaConfig, "search.")
+    )
 
 
 def _fail(message: str) -> None:

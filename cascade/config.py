@@ -33,6 +33,7 @@ from cascade.schemas import (
     GeneratorConfig,
     HardwareConfig,
     NoTests,
+    OptunaConfig,
     ResampleConfig,
     SandboxConfig,
     SearchConfig,
@@ -41,6 +42,7 @@ from cascade.schemas import (
     ThroughputConfig,
     TransformersConfig,
 )
+from cascade.search.optuna_settings import OptunaSettings
 from cascade.store import digest
 
 PACKAGE = Path(__file__).parent
@@ -71,6 +73,7 @@ class Study:
         accept_without_tests: whether a stage without a valid test line accepts.
         estimator: which of a draw's samples a stage takes.
         per_stage_theta: whether every stage has a θ of its own.
+        optuna: how Optuna searches; None for the exhaustive grid.
         pooled: whether the front is taken over all θ.
         allowed: which plans may be chosen.
         intent: what the user wants of one plan.
@@ -96,6 +99,7 @@ class Study:
     accept_without_tests: bool
     estimator: Estimator
     per_stage_theta: bool
+    optuna: OptunaSettings | None
     pooled: bool
     allowed: AllowedPlans
     intent: Intent
@@ -164,6 +168,7 @@ def build_study(cfg: DictConfig) -> Study:
         accept_without_tests=config.rule.no_tests is NoTests.accept,
         estimator=_estimator(config.estimator),
         per_stage_theta=space.per_stage_theta,
+        optuna=_optuna(space, config.seed) if isinstance(space, OptunaConfig) else None,
         pooled=config.select.theta is ThetaChoice.pooled,
         allowed=config.select.plans,
         intent=_intent(config.select),
@@ -184,6 +189,7 @@ def _signature(cfg: DictConfig) -> str:
     for where_and_how in ("task", "run_id", "paths", "tracking"):
         del settings[where_and_how]
     del settings["sandbox"]["workers"]
+    settings["search"].pop("storage", None)
     return digest(json.dumps(settings, sort_keys=True))
 
 
@@ -327,6 +333,17 @@ def _intent(config: SelectConfig) -> Intent:
         None if budget is None else _positive(budget, "select.budget_usd_per_1k"),
         None if least is None else _fraction(least, "select.min_accuracy"),
         None if confidence is None else _between(confidence, "select.confidence"),
+    )
+
+
+def _optuna(config: OptunaConfig, seed: int) -> OptunaSettings:
+    return OptunaSettings(
+        sampler=config.sampler.value,
+        n_trials=int(_at_least(config.trials, 1, "search.trials")),
+        population=int(_at_least(config.population, 2, "search.population")),
+        per_stage_theta=config.per_stage_theta,
+        storage=config.storage,
+        seed=seed,
     )
 
 

@@ -17,6 +17,7 @@ from cascade.tables import FIRST_K, ProblemOutcome, run_stage
 
 MIN_ACCURACY = 0.10  # models below it should not be in a family (paper section 5.1)
 N_BINS = 10
+MAX_SUBSETS = 20  # random subsets of a problem's samples that a diagnosis looks at
 
 
 @dataclass(frozen=True)

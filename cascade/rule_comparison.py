@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.pareto import hypervolume
-from cascade.search.grid import GridResult, grid_search
-from cascade.selection import Combination, cost_savings, select
+from cascade.search.grid import Combinations, GridResult, grid_search
+from cascade.selection import cost_savings, select
 from cascade.split import Split
 from cascade.tables import StageTable
 
@@ -64,13 +64,13 @@ def compare_rules(tables: Mapping[str, Sequence[StageTable]], split: Split) -> l
     return results
 
 
-def _volume(grid: GridResult, plans: Sequence[Combination], dearest: float) -> float:
+def _volume(grid: GridResult, plans: Combinations, dearest: float) -> float:
     return hypervolume(*_points(grid, plans), dearest)
 
 
-def _mean_saving(grid: GridResult, plans: Sequence[Combination]) -> float:
+def _mean_saving(grid: GridResult, plans: Combinations) -> float:
     one_stage = grid.space.one_stage
-    cascades = [c for c in plans if not one_stage[c.plan_index]]
+    cascades = plans[~one_stage[plans.plan]]
     saving = cost_savings(
         *_points(grid, cascades), grid.usd_per_1k_queries[0, one_stage], grid.accuracy[0, one_stage]
     )
@@ -78,12 +78,6 @@ def _mean_saving(grid: GridResult, plans: Sequence[Combination]) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def _points(
-    grid: GridResult, plans: Sequence[Combination]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _points(grid: GridResult, plans: Combinations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cost and accuracy of some combinations."""
-    at = (
-        np.array([c.theta_index for c in plans], dtype=int),
-        np.array([c.plan_index for c in plans], dtype=int),
-    )
-    return grid.usd_per_1k_queries[at], grid.accuracy[at]
+    return grid.usd_per_1k_queries[plans.theta, plans.plan], grid.accuracy[plans.theta, plans.plan]

@@ -141,6 +141,22 @@ class SearchConfig:
     per_stage_theta: bool = False
 
 
+class Sampler(Enum):
+    """How Optuna proposes plans."""
+
+    nsga2 = "nsga2"
+    tpe = "tpe"
+    random = "random"
+
+
+@dataclass
+class OptunaConfig(SearchConfig):
+    sampler: Sampler = Sampler.nsga2
+    trials: int = 2000
+    population: int = 50
+    storage: str | None = None
+
+
 @dataclass
 class EstimatorConfig:
     _target_: str = MISSING
@@ -226,5 +242,6 @@ def register_schemas() -> None:
     store.store(name="base_config", node=Config)
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
+    store.store(group="search", name="base_optuna", node=OptunaConfig)
     store.store(group="estimator", name="base_first_k", node=FirstKConfig)
     store.store(group="estimator", name="base_resample", node=ResampleConfig)

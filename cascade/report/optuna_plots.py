@@ -62,7 +62,8 @@ def _writer(draw: Callable[[], Any]) -> Callable[[Path], None]:
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 drawn = draw()
             axes: Axes = drawn if isinstance(drawn, Axes) else drawn.flat[0]
-            figure = axes.figure
+            figure = axes.get_figure(root=True)
+            assert figure is not None
             figure.set_size_inches(*INCHES)
             figure.savefig(path, dpi=120, bbox_inches="tight")
         finally:

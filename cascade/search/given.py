@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cascade.plans import PlanSpace
 from cascade.search.grid import GridResult
+from cascade.search.outcomes import outcomes_at
 from cascade.tables import StageTable
 
 MAX_NUMBERS = 2**22  # of a (plans, problems) array: plans are taken in parts that keep to it
@@ -49,24 +50,11 @@ def values(
 
     Args: see `given_plans`.
     """
-    n_plans, n_problems = len(options), tables[0].correct.shape[1]
-    accuracy, usd = np.zeros(n_plans), np.zeros(n_plans)
-    last = _last(options)
-    step = max(1, MAX_NUMBERS // n_problems)
-    for start in range(0, n_plans, step):
-        rows = np.arange(start, min(start + step, n_plans))
-        reach = np.ones((len(rows), n_problems))
-        for i, table in enumerate(tables):
-            ends = np.flatnonzero(last[rows] == i)
-            own = options[rows[ends], i]
-            accuracy[rows[ends]] += np.einsum("np,np->n", reach[ends], table.correct[own])
-            usd[rows[ends]] += np.einsum("np,np->n", reach[ends], table.usd[own])
-            goes_on = np.flatnonzero((options[rows, i] >= 0) & (last[rows] > i))
-            own, theta = options[rows[goes_on], i], thetas[rows[goes_on], i]
-            accuracy[rows[goes_on]] += np.einsum("np,np->n", reach[goes_on], table.accept_correct[own, theta])
-            usd[rows[goes_on]] += np.einsum("np,np->n", reach[goes_on], table.usd[own])
-            reach[goes_on] *= 1.0 - table.accept[own, theta]
-    return accuracy / n_problems, 1000 * usd / n_problems
+    step = max(1, MAX_NUMBERS // tables[0].correct.shape[1])
+    parts = [slice(start, start + step) for start in range(0, len(options), step)]
+    means = [outcomes_at(tables, options[part], thetas[part]).mean(axis=2) for part in parts]
+    accuracy, usd = np.concatenate(means, axis=1)
+    return accuracy, usd
 
 
 def one_stage_plans(tables: Sequence[StageTable]) -> NDArray[np.int64]:

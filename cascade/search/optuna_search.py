@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cascade.errors import CascadeError
 from cascade.plans import SKIP
 from cascade.search.given import values
+from cascade.search.optuna_settings import OptunaSettings
 from cascade.store import digest
 from cascade.tables import StageTable
 
@@ -38,29 +39,6 @@ OPENING_ATTEMPTS, OPENING_PAUSE_S = 10, 0.3
 
 # Called with (trials finished, trials wanted) after each trial.
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class OptunaSettings:
-    """How to search.
-
-    Attributes:
-        sampler: ``nsga2``, ``tpe`` or ``random``.
-        n_trials: finished trials that the study shall have in all, whoever ran them.
-        population: size of NSGA-II's generations.
-        per_stage_theta: every stage but the last has a θ of its own.
-        storage: URL of a database that several processes may share and a stopped search goes on from;
-            None for memory.
-        seed: of the sampler in memory. On a storage every process draws on its own: with one seed
-            all would try the same plans.
-    """
-
-    sampler: str
-    n_trials: int
-    population: int
-    per_stage_theta: bool
-    storage: str | None
-    seed: int
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import pandas as pd
 
 from cascade.artifacts import Executed
 from cascade.config import Study
-from cascade.diagnostics import advice, first_answers, stage_runs
+from cascade.diagnostics import MAX_SUBSETS, advice, first_answers, stage_runs
+from cascade.estimators import Estimator, Resample
 from cascade.report.diagnostics import (
     Runs,
     acceptance_table,
@@ -46,10 +47,12 @@ def diagnose(
     tables = {"who_solves_what": solved_table(executed.models, solved, executed.task_ids)}
 
     runs: Runs = {
-        (rule, model, option): stage_runs(outcomes[model], option, RULES[rule])
+        (rule, model, option): stage_runs(
+            outcomes[model], option, RULES[rule], estimator=_estimator(study), place=(i, o)
+        )
         for rule in study.compared_rules
-        for model, table in zip(executed.models, executed.tables, strict=True)
-        for option in table.options
+        for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True))
+        for o, option in enumerate(table.options)
         if option.tests
     }
     if runs:
@@ -88,8 +91,6 @@ def _rules_table(
     """One row a rule: the plans that it chooses, and means over the models' testing options."""
 
     def tables(rule: str) -> tuple[StageTable, ...]:
-        if rule == study.rule:
-            return executed.tables
         return tuple(
             stage_table(
                 outcomes[model],
@@ -97,10 +98,12 @@ def _rules_table(
                 study.thetas,
                 price,
                 accept_without_tests=study.accept_without_tests,
+                estimator=_estimator(study),
+                model=i,
                 rule=RULES[rule],
             )
-            for model, own, price in zip(
-                executed.models, executed.tables, _usd_per_token(executed), strict=True
+            for i, (model, own, price) in enumerate(
+                zip(executed.models, executed.tables, _usd_per_token(executed), strict=True)
             )
         )
 
@@ -116,6 +119,12 @@ def _rules_table(
             | accepted[at][["accepted", "accepted_wrong", "escalated_right"]].mean().to_dict()
         )
     return pd.DataFrame(rows)
+
+
+def _estimator(study: Study) -> Estimator:
+    """The study's own way to take samples; of many random subsets some are enough to describe."""
+    own = study.estimator
+    return replace(own, n_subsets=min(own.n_subsets, MAX_SUBSETS)) if isinstance(own, Resample) else own
 
 
 def _usd_per_token(executed: Executed) -> list[float]:

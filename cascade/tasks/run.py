@@ -26,6 +26,7 @@ from cascade.store import VerdictStore, digest
 from cascade.tables import ProblemOutcome, available_options, stage_table
 from cascade.tasks.common import EXECUTED, keep, open_tracker, run_name, study_params, study_tags
 from cascade.tasks.diagnose import diagnose
+from cascade.tasks.searching import check_size
 from cascade.tracking import Tracker
 from cascade.verdicts import Sandbox
 
@@ -45,6 +46,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     keep(tracker, run_id, output / "config.yaml", lambda path: _write(path, study.yaml))
     started = time.monotonic()
     problems = load_problems(study.dataset)
+    size = check_size(study, len(problems))
     looked_at = sorted({option.l for option in study.options if option.tests})
     generated = study.generator.samples(
         Request(
@@ -93,12 +95,15 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     executed = Executed(
         models, task_ids, tuple(tables), split, _origin(study, prices, problems, generated.samples)
     )
-    grid = grid_search(
-        [table.at(split.validation) for table in tables], per_stage_theta=study.per_stage_theta
-    )
-    combinations = combinations_table(grid, "validation")
     keep(tracker, run_id, output / STAGE_TABLES, executed.save)
-    keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+    n_combinations = 0
+    if size.feasible:
+        grid = grid_search(
+            [table.at(split.validation) for table in tables], per_stage_theta=study.per_stage_theta
+        )
+        n_combinations = grid.accuracy.size
+        combinations = combinations_table(grid, "validation")
+        keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
 
     diagnose(study, executed, outcomes, output, tracker, run_id)
 
@@ -113,7 +118,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
         )
     log.info(
         "%s combinations on %d validation problems; %d test problems are kept aside",
-        f"{grid.accuracy.size:,}",
+        f"{n_combinations:,}" if size.feasible else "too many",
         len(split.validation),
         len(split.test),
     )
@@ -141,7 +146,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     }
     metrics |= {
         "n_problems": float(len(problems)),
-        "n_combinations": float(grid.accuracy.size),
+        "n_combinations": float(n_combinations),
         "split_redraws": float(split.redraws),
         "seconds.load": loaded - started,
         "seconds.execute": executed_at - loaded,
