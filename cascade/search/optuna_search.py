@@ -182,5 +182,5 @@ def _sampler(settings: OptunaSettings) -> BaseSampler:
 def _storage_error(settings: OptunaSettings, error: Exception) -> CascadeError:
     return CascadeError(
         f"search.storage={settings.storage}: Optuna cannot use it: {str(error).splitlines()[0]}; give a "
-        "database URL like sqlite:///optuna.db or postgresql://user@host/database, or null for memory"
+        "database URL like sqlite:///optuna.db or postgresql+psycopg://user@host/database, or null for memory"
     )
