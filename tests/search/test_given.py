@@ -57,3 +57,9 @@ def test_the_size_of_known_families() -> None:
     assert five.n_plans == n(5, True) > MAX_GRID_PLANS and not five.feasible
     assert five.seconds > 0 and five.gigabytes == pytest.approx(26 * five.n_plans / 1e9)
     assert grid_size([OPTIONS] * 5, THETAS, 164, per_stage_theta=False).feasible
+
+
+def test_a_model_without_tests_ends_every_plan_that_asks_it() -> None:
+    with_tests, without = made_up_tables(2, 5, SMALL), made_up_tables(2, 5, (SMALL[0],))
+    assert grid_search(without).accuracy.shape == (11, 2)
+    assert grid_search([with_tests[0], without[1]]).accuracy.shape[1] == 3 + 1 + 2
