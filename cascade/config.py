@@ -35,6 +35,7 @@ from cascade.schemas import (
     HardwareConfig,
     NoTests,
     OpenAIConfig,
+    OptunaConfig,
     Require,
     ResampleConfig,
     SandboxConfig,
@@ -45,6 +46,7 @@ from cascade.schemas import (
     TransformersConfig,
     Weights,
 )
+from cascade.search.optuna_settings import OptunaSettings
 from cascade.store import digest
 
 PACKAGE = Path(__file__).parent
@@ -86,9 +88,12 @@ class Study:
         isolation: how untrusted code is kept apart.
         options: every option of a model (skipping aside).
         thetas: the grid of thresholds, ascending.
+        rule: the rule that plans are run by, by its name in `cascade.rules`.
+        compared_rules: the rules that the diagnostics judge side by side; the plans' own among them.
         accept_without_tests: whether a stage without a valid test line accepts.
         estimator: which of a draw's samples a stage takes.
         per_stage_theta: whether every stage has a θ of its own.
+        optuna: how Optuna searches; None for the exhaustive grid.
         pooled: whether the front is taken over all θ.
         profile: how task=profile measures.
         shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
@@ -112,9 +117,12 @@ class Study:
     options: tuple[Option, ...]
     thetas: tuple[float, ...]
     split: SplitSettings
+    rule: str
+    compared_rules: tuple[str, ...]
     accept_without_tests: bool
     estimator: Estimator
     per_stage_theta: bool
+    optuna: OptunaSettings | None
     pooled: bool
     profile: ProfileSettings
     allowed: AllowedPlans
@@ -186,9 +194,12 @@ def build_study(cfg: DictConfig) -> Study:
             int(_at_least(config.split.max_redraws, 0, "split.max_redraws")),
             _path(config.split.validation_ids),
         ),
+        rule=config.rule.name.value,
+        compared_rules=tuple(dict.fromkeys(r.value for r in (config.rule.name, *config.rule.compare))),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
         estimator=_estimator(config.estimator),
         per_stage_theta=space.per_stage_theta,
+        optuna=_optuna(space, config.seed) if isinstance(space, OptunaConfig) else None,
         pooled=config.select.theta is ThetaChoice.pooled,
         profile=ProfileSettings(
             config.profile.weights is Weights.random,
@@ -219,6 +230,7 @@ def _signature(cfg: DictConfig) -> str:
         del settings[where_and_how]
     for how in ("workers", "require", "container", "image"):
         del settings["sandbox"][how]
+    settings["search"].pop("storage", None)
     return digest(json.dumps(settings, sort_keys=True))
 
 
@@ -396,6 +408,17 @@ def _intent(config: SelectConfig) -> Intent:
         None if budget is None else _positive(budget, "select.budget_usd_per_1k"),
         None if least is None else _fraction(least, "select.min_accuracy"),
         None if confidence is None else _between(confidence, "select.confidence"),
+    )
+
+
+def _optuna(config: OptunaConfig, seed: int) -> OptunaSettings:
+    return OptunaSettings(
+        sampler=config.sampler.value,
+        n_trials=int(_at_least(config.trials, 1, "search.trials")),
+        population=int(_at_least(config.population, 2, "search.population")),
+        per_stage_theta=config.per_stage_theta,
+        storage=config.storage,
+        seed=seed,
     )
 
 

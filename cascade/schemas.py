@@ -46,6 +46,15 @@ class AllowedPlans(Enum):
     nested = "nested"
 
 
+class RuleName(Enum):
+    """How a stage finds its answer and how sure it is of it; `cascade.rules` has them by these names."""
+
+    paper = "paper"
+    codet = "codet"
+    pass_rate = "pass_rate"
+    agreement = "agreement"
+
+
 @dataclass
 class TaskConfig:
     _target_: str = MISSING
@@ -175,6 +184,22 @@ class SearchConfig:
     per_stage_theta: bool = False
 
 
+class Sampler(Enum):
+    """How Optuna proposes plans."""
+
+    nsga2 = "nsga2"
+    tpe = "tpe"
+    random = "random"
+
+
+@dataclass
+class OptunaConfig(SearchConfig):
+    sampler: Sampler = Sampler.nsga2
+    trials: int = 2000
+    population: int = 50
+    storage: str | None = None
+
+
 @dataclass
 class EstimatorConfig:
     _target_: str = MISSING
@@ -203,7 +228,9 @@ class SplitConfig:
 
 @dataclass
 class RuleConfig:
+    name: RuleName = RuleName.paper
     no_tests: NoTests = NoTests.accept
+    compare: list[RuleName] = field(default_factory=lambda: list(RuleName))
 
 
 @dataclass
@@ -278,5 +305,6 @@ def register_schemas() -> None:
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
     store.store(group="generator", name="base_openai", node=OpenAIConfig)
+    store.store(group="search", name="base_optuna", node=OptunaConfig)
     store.store(group="estimator", name="base_first_k", node=FirstKConfig)
     store.store(group="estimator", name="base_resample", node=ResampleConfig)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cascade.estimators import Estimator, FirstK
 from cascade.plans import EXIT, Option
-from cascade.score import accepts, best_solution, exact_theta
+from cascade.rules import Rule, paper
+from cascade.score import accepts, exact_theta
 
 FIRST_K = FirstK()
 
@@ -121,6 +122,7 @@ def stage_table(
     accept_without_tests: bool,
     estimator: Estimator = FIRST_K,
     model: int = 0,
+    rule: Rule = paper,
 ) -> StageTable:
     """The table of one model.
 
@@ -132,6 +134,7 @@ def stage_table(
         accept_without_tests: whether a stage without a valid test line accepts (setting rule.no_tests).
         estimator: which of a draw's samples a stage with k > 1 takes.
         model: the model's number in its family; each has random numbers of its own.
+        rule: which solution is the answer and how sure the stage is, see `cascade.rules`.
     """
     exact = [exact_theta(theta) for theta in thetas]
     shape = (len(options), len(thetas), len(outcomes))
@@ -139,7 +142,7 @@ def stage_table(
     correct, tokens, correct_error, token_error = np.zeros((4, shape[0], shape[2]))
     for o, option in enumerate(options):
         for p, outcome in enumerate(outcomes):
-            runs = _run_stage(outcome, option, estimator, (model, o, p))
+            runs = run_stage(outcome, option, estimator, (model, o, p), rule)
             share = 1 / len(runs)
             correct[o, p] = share * sum(run.right for run in runs)
             tokens[o, p] = share * sum(run.tokens for run in runs)
@@ -147,10 +150,10 @@ def stage_table(
                 rights, own = np.array([(run.right, run.tokens) for run in runs], dtype=float).T
                 correct_error[o, p] = rights.std(ddof=1) / np.sqrt(len(runs))
                 token_error[o, p] = own.std(ddof=1) / np.sqrt(len(runs))
-            for (right, score, n_lines), n in Counter((r.right, r.score, r.n_lines) for r in runs).items():
+            for (right, score, most), n in Counter((r.right, r.score, r.most) for r in runs).items():
                 for t, theta in enumerate(exact):
                     if option == EXIT or accepts(
-                        score, option.k, n_lines, theta, accept_without_tests=accept_without_tests
+                        score, most, theta, accept_without_tests=accept_without_tests
                     ):
                         accept[o, t, p] += share * n
                         accept_correct[o, t, p] += share * n * right
@@ -166,21 +169,32 @@ def stage_table(
     )
 
 
-class _Run(NamedTuple):
-    """One stage on some samples: whether its answer is right, its score, N_t, and the tokens spent."""
+class StageRun(NamedTuple):
+    """One stage on some samples.
+
+    Attributes:
+        right: whether its answer is right.
+        score, most: see `cascade.rules.Judgement`; `most` is 0 without a valid test line, and for an exit.
+        tokens: what was written for it.
+        n_right: how many of its solutions are right.
+    """
 
     right: bool
     score: int
-    n_lines: int
+    most: int
     tokens: int
+    n_right: int
 
 
-def _run_stage(
-    outcome: ProblemOutcome, option: Option, estimator: Estimator, place: tuple[int, ...]
-) -> list[_Run]:
+def run_stage(
+    outcome: ProblemOutcome, option: Option, estimator: Estimator, place: tuple[int, ...], rule: Rule
+) -> list[StageRun]:
+    """A stage on one problem, as often as the estimator wants it; `place` as `Estimator.subsets` takes it."""
     blocks = outcome.blocks(option)
     if option == EXIT:
-        return [_Run(bool(b.correct[0]), 0, 0, int(b.solution_tokens[0])) for b in blocks]
+        return [
+            StageRun(bool(b.correct[0]), 0, 0, int(b.solution_tokens[0]), int(b.correct[0])) for b in blocks
+        ]
     runs = []
     for number, block in enumerate(blocks):
         tokens = block.test_tokens[option.l]
@@ -192,8 +206,10 @@ def _run_stage(
         # A line that is not looked at belongs to no test: the index -1, which is never taken.
         lines = taken[:, np.where(block.line_position <= option.l, block.line_sample, -1)]
         spent = block.solution_tokens[solutions].sum(axis=1) + tokens[tests].sum(axis=1)
-        n_lines = lines.sum(axis=1)
-        for own, looked_at, n, cost in zip(solutions, lines, n_lines.tolist(), spent.tolist(), strict=True):
-            best, score = best_solution(block.passes[own][:, looked_at])
-            runs.append(_Run(bool(block.correct[own[best]]), score, n, cost))
+        correct = block.correct[solutions]
+        n_right = correct.sum(axis=1)
+        for i, (own, looked_at) in enumerate(zip(solutions, lines, strict=True)):
+            judged = rule(block.passes[own][:, looked_at])
+            right = bool(correct[i, judged.answer])
+            runs.append(StageRun(right, judged.score, judged.most, int(spent[i]), int(n_right[i])))
     return runs

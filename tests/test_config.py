@@ -11,6 +11,7 @@ from cascade.mini import prompts
 from cascade.plans import Option
 from cascade.problems.mini import load_mini
 from cascade.schemas import register_schemas
+from cascade.search.optuna_settings import OptunaSettings
 from tests.conftest import ROOT
 
 CONF = ROOT / "conf"
@@ -87,6 +88,17 @@ def test_the_paper_s_space_is_the_default() -> None:
     assert checked.split.max_accuracy_gap == 0.05
 
 
+def test_optuna_and_rules_are_asked_for() -> None:
+    assert study().optuna is None and study().rule == "paper"
+    checked = study("search=optuna", "search.sampler=tpe", "rule=codet", "rule.compare=[paper]", "seed=3")
+    assert checked.optuna == OptunaSettings("tpe", 2000, 50, True, None, 3)
+    assert len(checked.thetas) == 21 and checked.per_stage_theta and len(checked.options) == 9
+    assert (checked.rule, checked.compared_rules) == ("codet", ("codet", "paper"))
+    # Where trials are kept changes no result.
+    stored = study("search=optuna", "search.storage=sqlite:///x.db")
+    assert stored.signature == study("search=optuna").signature
+
+
 def test_frozen_and_absolute() -> None:
     checked = study("paths.store=here", "search.k=[-1,3]", "search.theta=[1,0.5,0.5]")
     assert checked.store == Path.cwd() / "here"
@@ -122,6 +134,8 @@ def test_the_signature_is_of_results_only() -> None:
         ("family.max_new_tokens=0", r"family\.max_new_tokens=0: must be at least 1"),
         ("family.prompts.test=ask", r"family\.prompts\.test='ask': must hold \{prompt\}"),
         ("hardware.measured=true", r"hardware\.measured=true: leave hardware\.throughput out"),
+        ("search=optuna search.trials=0", r"search\.trials=0: must be at least 1"),
+        ("search=optuna search.population=1", r"search\.population=1: must be at least 2"),
         ("seed=-1", r"seed=-1: must be at least 0"),
         ("dataset.hub_id=null", r"dataset\.path: the data set 'humaneval' has neither"),
     ],

@@ -22,8 +22,9 @@ COMMANDS = sorted(
     }
 )
 CORE = (
-    "score estimators tables plans split pareto selection pricing lines search.grid search.outcomes "
-    "stats evidence nested intent plan_file family problems.base"
+    "score rules estimators tables diagnostics rule_comparison plans split pareto selection pricing lines "
+    "search.grid search.outcomes search.given search.size stats evidence nested intent plan_file family "
+    "problems.base"
 )
 
 

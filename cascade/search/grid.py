@@ -160,12 +160,13 @@ def _product(
     Returns:
         Float array (2, R + R·G, E).
     """
-    n_values = values.shape[1]
+    n_values = values.shape[1]  # none on the way through a model without tests
     without = np.stack([reach @ own.T for own in values])
     if previous is None:
         return without
     joined = [reach @ _cross(previous.hands_on, own).T for own in values]
-    return np.concatenate([without, np.stack([own.reshape(-1, n_values) for own in joined])], axis=1)
+    n_longer = len(reach) * len(previous.hands_on)
+    return np.concatenate([without, np.stack([own.reshape(n_longer, n_values) for own in joined])], axis=1)
 
 
 def _cross(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,6 +25,11 @@ def plan_outcomes(tables: Sequence[StageTable], plans: Sequence[Plan]) -> NDArra
     Raises:
         ValueError: an option or a θ is not in the tables.
     """
+    return outcomes_at(tables, *plan_indices(tables, plans))
+
+
+def plan_indices(tables: Sequence[StageTable], plans: Sequence[Plan]) -> tuple[Indices, Indices]:
+    """Int arrays (N, models): each plan's options (-1: skipped) and θ by their indices in the tables."""
     options = np.full((len(plans), len(tables)), -1)
     thetas = np.zeros((len(plans), len(tables)), dtype=np.int64)
     for n, plan in enumerate(plans):
@@ -34,7 +39,7 @@ def plan_outcomes(tables: Sequence[StageTable], plans: Sequence[Plan]) -> NDArra
                 # The last stage's θ is never looked at, and may be any number.
                 if i != plan.stages[-1][0]:
                     thetas[n, i] = table.thetas.index(plan.theta_at(i))
-    return _outcomes(tables, options, thetas)
+    return options, thetas
 
 
 def combination_outcomes(
@@ -66,11 +71,20 @@ def combination_outcomes(
         ]
         options = np.stack([meaning[choices[:, i]] for i, meaning in enumerate(own)], axis=1)
         thetas = np.stack([meant[choices[:, i]] for i, meant in enumerate(at)], axis=1)
-    return _outcomes(tables, options, thetas)
+    return outcomes_at(tables, options, thetas)
 
 
-def _outcomes(tables: Sequence[StageTable], options: Indices, thetas: Indices) -> NDArray[np.float64]:
-    """By the indices (N, models) of options (-1: skipped) and θ in the tables."""
+def outcomes_at(tables: Sequence[StageTable], options: Indices, thetas: Indices) -> NDArray[np.float64]:
+    """The same for plans by their indices in the tables.
+
+    Args:
+        tables: as `plan_outcomes` takes them.
+        options: int array (N, models): index into the model's options, -1 where it is skipped.
+        thetas: int array (N, models): index into the tables' θ; not looked at for the last stage.
+
+    Returns:
+        Float array (2, N, P), see `plan_outcomes`.
+    """
     n_problems = tables[0].correct.shape[1]
     result = np.zeros((2, len(options), n_problems))
     reach = np.ones((len(options), n_problems))

@@ -38,6 +38,7 @@ def study_params(study: Study) -> dict[str, str]:
         "k": ", ".join(sorted({str(o.k) for o in study.options}, key=int)),
         "l": ", ".join(sorted({str(o.l) for o in study.options}, key=int)),
         "theta": ", ".join(f"{theta:g}" for theta in study.thetas),
+        "rule": study.rule,
         "no_tests": "accept" if study.accept_without_tests else "escalate",
         "estimator": str(study.estimator),
         "select_theta": "stage" if study.per_stage_theta else "pooled" if study.pooled else "best",

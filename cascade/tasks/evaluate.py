@@ -15,12 +15,13 @@ from cascade.evidence import difference, drop, estimates, regret, replaced, savi
 from cascade.plan_file import PLANS, ChosenPlan, PlanFile, Proof, Replacement
 from cascade.report.figures import cost_accuracy_figure
 from cascade.report.terminal import plans_table
-from cascade.search.grid import GridResult, grid_search
+from cascade.search.grid import GridResult
 from cascade.search.outcomes import plan_outcomes
 from cascade.selection import select
 from cascade.stats import Measured, problem_weights
 from cascade.tables import StageTable
 from cascade.tasks.common import SELECTED, keep, open_tracker, run_name, study_tags
+from cascade.tasks.searching import search_again
 from cascade.tasks.select import load_executed
 from cascade.tracking import Tracker
 
@@ -47,7 +48,7 @@ def evaluate_plans(
         return
     per_stage = plans.selection["theta"] == "stage"
     tables = [table.at(executed.split.test) for table in executed.tables]
-    grid = grid_search(tables, per_stage_theta=per_stage)
+    grid = search_again(tables, [one.plan for one in plans.front], per_stage_theta=per_stage)
     weights = problem_weights(len(executed.split.test), study.replicates, study.seed)
     plans, saving = _proved(study, plans, tables, grid, weights)
     cascades = [c for c in plans.front if len(c.plan.stages) > 1]

@@ -19,6 +19,7 @@ from cascade.judge import JudgeReport, judge
 from cascade.pricing import Throughput
 from cascade.problems import load_problems
 from cascade.problems.base import Problem
+from cascade.rules import RULES
 from cascade.search.grid import grid_search
 from cascade.split import Split, balanced_split, listed_split
 from cascade.store import VerdictStore, digest
@@ -32,6 +33,8 @@ from cascade.tasks.common import (
     study_params,
     study_tags,
 )
+from cascade.tasks.diagnose import diagnose
+from cascade.tasks.searching import check_size
 from cascade.tracking import Tracker
 from cascade.verdicts import Sandbox
 
@@ -68,6 +71,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     keep(tracker, run_id, output / "config.yaml", lambda path: _write(path, study.yaml))
     started = time.monotonic()
     problems = load_problems(study.dataset)
+    size = check_size(study, len(problems))
     looked_at = _looked_at(study)
     generated = study.generator.samples(_request(study, problems))
     prices = study.prices or _measured_prices(study, generated)
@@ -101,17 +105,23 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
                 accept_without_tests=study.accept_without_tests,
                 estimator=study.estimator,
                 model=i,
+                rule=RULES[study.rule],
             )
         )
     executed = Executed(
         models, task_ids, tuple(tables), split, _origin(study, prices, problems, generated.samples)
     )
-    grid = grid_search(
-        [table.at(split.validation) for table in tables], per_stage_theta=study.per_stage_theta
-    )
-    combinations = combinations_table(grid, "validation")
     keep(tracker, run_id, output / STAGE_TABLES, executed.save)
-    keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+    n_combinations = 0
+    if size.feasible:
+        grid = grid_search(
+            [table.at(split.validation) for table in tables], per_stage_theta=study.per_stage_theta
+        )
+        n_combinations = grid.accuracy.size
+        combinations = combinations_table(grid, "validation")
+        keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+
+    diagnose(study, executed, outcomes, output, tracker, run_id)
 
     greedy = {model: _solved(outcomes[model]) for model in models}
     for model, price in zip(models, prices, strict=True):
@@ -124,7 +134,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
         )
     log.info(
         "%s combinations on %d validation problems; %d test problems are kept aside",
-        f"{grid.accuracy.size:,}",
+        f"{n_combinations:,}" if size.feasible else "too many",
         len(split.validation),
         len(split.test),
     )
@@ -157,7 +167,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     }
     metrics |= {
         "n_problems": float(len(problems)),
-        "n_combinations": float(grid.accuracy.size),
+        "n_combinations": float(n_combinations),
         "split_redraws": float(split.redraws),
         "seconds.load": loaded - started,
         "seconds.execute": executed_at - loaded,

@@ -18,12 +18,13 @@ from cascade.nested import nested_savings
 from cascade.plan_file import PLANS, ChosenPlan, PlanFile
 from cascade.report.figures import cost_accuracy_figure
 from cascade.schemas import AllowedPlans
-from cascade.search.grid import Combinations, GridResult, grid_search
+from cascade.search.grid import Combinations, GridResult
 from cascade.search.outcomes import combination_outcomes
 from cascade.selection import falling_k, near_front, select
 from cascade.stats import FrontCertainty, front_certainty, problem_weights
 from cascade.tables import StageTable
 from cascade.tasks.common import EXECUTED, SELECTED, keep, open_tracker, run_name, study_tags
+from cascade.tasks.searching import search_plans
 from cascade.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracke
     """Search, select, draw, log."""
     metrics: dict[str, float] = {}
     tables = [_restricted(table, study).at(executed.split.validation) for table in executed.tables]
-    grid = grid_search(tables, per_stage_theta=study.per_stage_theta)
+    grid = search_plans(study, executed.models, tables, output, tracker, run_id)
     allowed, how, nested = _allowed(study, tables, grid)
     metrics |= {f"nested_saving.{name}": saving for name, saving in nested.items()}
     chosen = select(grid, pooled=study.pooled, allowed=allowed)

@@ -286,3 +286,60 @@ def test_nested_splits_decide(run: Run, tmp_path: Path, toy: list[str]) -> None:
     metrics = runs(tmp_path)[0].data.metrics
     better = max(("all", "falling_k"), key=lambda name: metrics[f"nested_saving.{name}"])
     assert PlanFile.load(tmp_path / "out" / "plans.json").selection["plans"] == better
+
+
+def test_optuna_leaves_its_front_and_plots(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    optuna = ["search=optuna", "search.trials=200", "search.theta=[0.0,0.5,1.0]"]
+    done = run("hydra.run.dir=out", *optuna, *toy)
+    assert done.returncode == 0, done.stderr
+    assert "the whole grid has 5,859 plans" in done.stdout and "cascade front" in done.stdout
+    [logged] = runs(tmp_path)
+    metrics = logged.data.metrics
+    assert metrics["optuna.n_trials"] == 200 and 0.8 < metrics["optuna.share_of_grid"] <= 1 + 1e-12
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names >= {
+        "optuna_pareto_front.png",
+        "optuna_hypervolume.png",
+        "optuna_importance_for_accuracy.png",
+    }
+    tried = pd.read_parquet(tmp_path / "out" / "optuna_plans.parquet")
+    assert metrics["optuna.n_plans"] <= len(tried) <= metrics["optuna.n_plans"] + 27
+    plans = PlanFile.load(tmp_path / "out" / "plans.json")
+    everything = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
+    points = set(map(tuple, everything[["accuracy", "usd_per_1k_queries"]].round(9).to_numpy().tolist()))
+    for chosen in plans.front:
+        known = chosen.validation
+        assert (round(known.accuracy, 9), round(known.usd_per_1k_queries, 9)) in points
+        assert chosen.test is not None
+
+
+def test_another_rule_and_the_diagnostics(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    done = run("hydra.run.dir=out", "rule=pass_rate", "search.k=[-1,0,5]", *toy)
+    assert done.returncode == 0, done.stderr
+    rules = pd.read_csv(tmp_path / "out" / "diagnostics_rules.csv").set_index("rule")
+    assert set(rules.index) == {"paper", "codet", "pass_rate", "agreement"}
+    [logged] = runs(tmp_path)
+    # The plans are the ones that the table has for the rule.
+    assert logged.data.params["rule"] == "pass_rate"
+    assert rules.loc["pass_rate", "theta"] == logged.data.metrics["theta"]
+    assert rules.loc["pass_rate", "n_front"] == logged.data.metrics["n_front"]
+    options = pd.read_csv(tmp_path / "out" / "diagnostics_options.csv")
+    assert len(options) == 4 * 3 * 2  # rules, models, l
+    assert (options["accuracy"] <= options["oracle_pass_at_k"] + 1e-9).all()
+    solved = pd.read_csv(tmp_path / "out" / "diagnostics_who_solves_what.csv")
+    assert list(solved.columns) == ["7B", "13B", "34B", "n_problems", "task_ids"]
+    assert solved["n_problems"].sum() == 60
+    own = solved[solved["34B"]]["n_problems"].sum()
+    greedy = make_samples(60, 0)
+    assert set(greedy) == {"7B", "13B", "34B"} and own == round(
+        60 * logged.data.metrics["greedy_accuracy.34B"]
+    )
+
+
+def test_a_grid_that_is_too_large_is_refused_before_anything_is_executed(
+    run: Run, tmp_path: Path, toy: list[str]
+) -> None:
+    fine = ",".join(f"{i / 1000:g}" for i in range(1001))
+    done = run(f"search.theta=[{fine}]", "search.per_stage_theta=true", *toy)
+    assert done.returncode == 1
+    assert "error: search: the grid has 577,368,819 plans" in done.stderr and "search=optuna" in done.stderr
