@@ -24,6 +24,7 @@ from cascade.pricing import Hardware, Throughput, usd_per_1m_tokens
 from cascade.problems import EMBEDDED, DataSet
 from cascade.prompts import PromptStyle
 from cascade.schemas import (
+    Combinations,
     DatasetConfig,
     FamilyConfig,
     GeneratorConfig,
@@ -63,7 +64,8 @@ class Study:
         accept_without_tests: whether a stage without a valid test line accepts.
         pooled: whether the front is taken over all θ.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
-        run_id: the MLflow run that `select` and `evaluate` continue; None to look for it.
+        combinations_as_runs: whether every combination becomes an MLflow run (and not a table alone).
+        run_id: the MLflow run that `select` and `evaluate` go on from; None to look for it.
         yaml: the resolved configuration.
         signature: hash of all settings that the results depend on.
     """
@@ -81,6 +83,7 @@ class Study:
     accept_without_tests: bool
     pooled: bool
     tracking_uri: str | None
+    combinations_as_runs: bool
     store: Path
     mlruns: Path
     seed: int
@@ -141,6 +144,7 @@ def build_study(cfg: DictConfig) -> Study:
         accept_without_tests=config.rule.no_tests is NoTests.accept,
         pooled=config.select.theta is ThetaChoice.pooled,
         tracking_uri=config.tracking.uri,
+        combinations_as_runs=config.tracking.combinations is Combinations.runs,
         store=Path(config.paths.store).absolute(),
         mlruns=Path(config.paths.mlruns).absolute(),
         seed=int(_at_least(config.seed, 0, "seed")),

@@ -22,6 +22,13 @@ class ThetaChoice(Enum):
     pooled = "pooled"
 
 
+class Combinations(Enum):
+    """How all combinations are logged: as MLflow runs and as a table, or as a table alone."""
+
+    runs = "runs"
+    table = "table"
+
+
 @dataclass
 class TaskConfig:
     _target_: str = MISSING
@@ -144,6 +151,7 @@ class SelectConfig:
 @dataclass
 class TrackingConfig:
     uri: str | None = None
+    combinations: Combinations = Combinations.runs
 
 
 @dataclass

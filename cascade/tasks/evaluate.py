@@ -11,34 +11,54 @@ from cascade.artifacts import PLANS, ChosenPlan, Estimate, Executed, PlanFile, c
 from cascade.config import Study
 from cascade.plans import Plan
 from cascade.report.figures import cost_accuracy_figure
-from cascade.report.terminal import plans_table
+from cascade.report.terminal import last_screen
 from cascade.search.grid import GridResult, grid_search
 from cascade.selection import cost_savings
-from cascade.tasks.common import SELECTED, keep, open_tracker, run_name, study_tags
+from cascade.tasks.common import (
+    SELECTED,
+    SOURCE,
+    keep,
+    open_tracker,
+    places,
+    run_name,
+    study_run,
+    study_tags,
+    timed,
+)
 from cascade.tasks.select import load_executed
 from cascade.tracking import Tracker
+from cascade.tracking.layout import log_plans
 
 log = logging.getLogger(__name__)
 
 
 def main(study: Study, output: Path) -> None:
-    """Prove the plans of the newest run of this study that has chosen some, or of `run_id`."""
+    """Prove the plans of the newest run of this study that chose some, or of `run_id`, in a new run."""
     tracker = open_tracker(study)
     wanted = study_tags(study) | {SELECTED: "true"}
     found = tracker.find(wanted, study.run_id, "a study with chosen plans (task=select)")
-    with tracker.resume(found) as run_id, tempfile.TemporaryDirectory() as folder:
-        plans = PlanFile.load(tracker.fetch(run_id, PLANS, Path(folder)))
-        evaluate_plans(study, load_executed(tracker, run_id), plans, output, tracker, run_id)
+    source = tracker.client.get_run(found).data.tags.get(SOURCE, found)
+    with tempfile.TemporaryDirectory() as folder:
+        plans = PlanFile.load(tracker.fetch(found, PLANS, Path(folder)))
+    with study_run(study, tracker, "evaluate", output, source) as run_id:
+        with timed(tracker, run_id, "evaluate"):
+            executed = load_executed(tracker, source)
+            plans = evaluate_plans(study, executed, plans, output, tracker, run_id)
+        log_plans(tracker, run_id, plans)
+    log.info(last_screen(run_name(study), plans, places(study, tracker, run_id, output)))
 
 
 def evaluate_plans(
     study: Study, executed: Executed, plans: PlanFile, output: Path, tracker: Tracker, run_id: str
-) -> None:
-    """Evaluate, compare, draw, log; says so where there is no test side."""
+) -> PlanFile:
+    """Evaluate, compare, draw, log; says so where there is no test side.
+
+    Returns:
+        The plans with what the test side says of them.
+    """
     if len(executed.split.test) == 0:
         log.warning("the validation ids name every problem: there is no test side to prove the plans on")
-        print(plans_table(plans))
-        return
+        return plans
     grid = grid_search([table.at(executed.split.test) for table in executed.tables])
     front = tuple(_tested(chosen, grid) for chosen in plans.front)
     singular = tuple(_tested(chosen, grid) for chosen in plans.singular)
@@ -74,7 +94,6 @@ def evaluate_plans(
     if savings:
         metrics["mean_saving"] = float(np.mean(savings))
     tracker.log(run_id, metrics=metrics)
-    print(plans_table(plans))
     if cascades:
         log.info(
             "mean cost saving of %d cascade plans on the test side: %s (%d more have no one-stage plan "
@@ -85,6 +104,7 @@ def evaluate_plans(
         )
     else:
         log.info("no cascade plan on the front: one model alone is best at every cost")
+    return plans
 
 
 def _tested(chosen: ChosenPlan, grid: GridResult) -> ChosenPlan:

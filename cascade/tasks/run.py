@@ -13,6 +13,7 @@ from tqdm import tqdm
 from cascade.artifacts import COMBINATIONS, STAGE_TABLES, Executed, combinations_table
 from cascade.config import Study
 from cascade.errors import CascadeError
+from cascade.explain import EXAMPLES, choose_examples, save_examples
 from cascade.generate import Request, SampleSet
 from cascade.generate.sample import ModelSamples
 from cascade.judge import JudgeReport, judge
@@ -23,8 +24,9 @@ from cascade.search.grid import grid_search
 from cascade.split import Split, balanced_split, listed_split
 from cascade.store import VerdictStore, digest
 from cascade.tables import ProblemOutcome, available_options, stage_table
-from cascade.tasks.common import EXECUTED, keep, open_tracker, run_name, study_params, study_tags
+from cascade.tasks.common import EXECUTED, keep, open_tracker, study_run, timed
 from cascade.tracking import Tracker
+from cascade.tracking.layout import log_combinations, log_data_set
 from cascade.verdicts import Sandbox
 
 log = logging.getLogger(__name__)
@@ -33,16 +35,16 @@ log = logging.getLogger(__name__)
 def main(study: Study, output: Path) -> None:
     """Execute a study and log it as a new run."""
     tracker = open_tracker(study)
-    with tracker.run(run_name(study), study_tags(study), study_params(study)) as run_id:
+    with study_run(study, tracker, "run", output, None) as run_id:
         execute_study(study, output, tracker, run_id)
-        log.info("executed; task=select run_id=%s chooses its plans", run_id)
+    log.info("executed; task=select run_id=%s chooses its plans", run_id)
 
 
 def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> Executed:
     """Load, generate, execute, tabulate, search, log."""
-    keep(tracker, run_id, output / "config.yaml", lambda path: _write(path, study.yaml))
     started = time.monotonic()
     problems = load_problems(study.dataset)
+    log_data_set(tracker, run_id, study.dataset, problems)
     looked_at = sorted({option.l for option in study.options if option.tests})
     generated = study.generator.samples(
         Request(
@@ -87,8 +89,16 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     )
     grid = grid_search([table.at(split.validation) for table in tables])
     combinations = combinations_table(grid, "validation")
+    searched = time.monotonic()
     keep(tracker, run_id, output / STAGE_TABLES, executed.save)
     keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+    with timed(tracker, run_id, "log_combinations"):
+        log_combinations(tracker, run_id, combinations, models, as_runs=study.combinations_as_runs)
+    shown = split.test if len(split.test) else split.validation
+    examples = choose_examples(
+        problems, generated.samples, outcomes, shown.tolist(), max(looked_at, default=0)
+    )
+    keep(tracker, run_id, output / EXAMPLES, lambda path: save_examples(path, examples))
 
     greedy = {model: _solved(outcomes[model]) for model in models}
     for model, price in zip(models, prices, strict=True):
@@ -120,7 +130,7 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
         "split_redraws": float(split.redraws),
         "seconds.load": loaded - started,
         "seconds.execute": executed_at - loaded,
-        "seconds.search": time.monotonic() - executed_at,
+        "seconds.search": searched - executed_at,
     }
     tracker.log(run_id, metrics=metrics, tags={EXECUTED: "true"})
     return executed
@@ -236,7 +246,3 @@ def _origin(
             "samples": digest(*(repr(own[p.task_id]) for own in samples.values() for p in problems)),
         },
     }
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
