@@ -6,6 +6,7 @@ import numpy as np
 
 from cascade.artifacts import ChosenPlan, Estimate, PlanFile
 
+MAX_REASON_CHARS = 70  # of a failure in a table; the whole line was told when it happened
 HEAD = ("plan", "validation $/1k", "accuracy", "test $/1k", "accuracy", "one model $/1k", "saving")
 
 
@@ -88,7 +89,7 @@ def sweep_table(jobs: Mapping[str, PlanFile | str]) -> str:
 
 def _job_cells(plans: PlanFile | str) -> tuple[str, ...]:
     if isinstance(plans, str):
-        return ("", "", "", "", "", plans)
+        return ("", "", "", "", "", f"failed: {plans.splitlines()[0][:MAX_REASON_CHARS]}")
     cascades = [chosen for chosen in plans.front if len(chosen.plan.stages) > 1]
     savings = [chosen.saving for chosen in cascades if chosen.saving is not None]
     best = plans.front[-1]

@@ -13,7 +13,6 @@ from cascade.tracking.layout import prepare
 from cascade.tracking.views import COMBINATIONS_LINK, FRONTS, KIND, STUDIES, STUDY, page, run_page
 
 EXECUTED = "cascade.executed"
-SELECTED = "cascade.selected"
 SOURCE = "cascade.source_run"  # of a task that goes on from another's run: the run that was executed
 
 

@@ -15,7 +15,6 @@ from cascade.report.terminal import last_screen
 from cascade.search.grid import GridResult, grid_search
 from cascade.selection import cost_savings
 from cascade.tasks.common import (
-    SELECTED,
     SOURCE,
     keep,
     open_tracker,
@@ -28,6 +27,7 @@ from cascade.tasks.common import (
 from cascade.tasks.select import load_executed
 from cascade.tracking import Tracker
 from cascade.tracking.layout import log_plans
+from cascade.tracking.views import SELECTED
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ from cascade.selection import Combination, select
 from cascade.tables import StageTable
 from cascade.tasks.common import (
     EXECUTED,
-    SELECTED,
     keep,
     open_tracker,
     origin_tags,
@@ -30,6 +29,7 @@ from cascade.tasks.common import (
 from cascade.tracking import Tracker
 from cascade.tracking.layout import log_plans
 from cascade.tracking.traces import log_trace
+from cascade.tracking.views import SELECTED
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from cascade.tracking.client import Tracker, legal_key
 
 # The views of an experiment of studies; they stand in links.
 STUDIES, FRONTS, PLANS = "studies", "fronts", "plans"
+SELECTED = "cascade.selected"  # the tag of a run that chose plans
 KIND = "cascade.kind"  # the tag that tells a study's own run from those of its plans
 STUDY, PLAN = "study", "plan"
 OF_STUDY = "cascade.study"  # the tag of a combination: the run of the study that it belongs to
@@ -23,6 +24,9 @@ COMBINATIONS_LINK = "cascade.combinations"  # the tag of a study's run that lead
 _TAG, _PACKED = "mlflow.sharedViewState.", "deflate;"
 
 log = logging.getLogger(__name__)
+
+# The UI's ids of the columns that every table begins with.
+_CHECKBOX, _NAME = "1", "attributes.`Run Name`"
 
 View = Mapping[str, Any]
 
@@ -41,7 +45,7 @@ def page(experiment_id: str, view: str | None = None) -> str:
 
 def run_page(experiment_id: str, run_id: str) -> str:
     """The UI's page of one run."""
-    return f"#/experiments/{experiment_id}/runs/{run_id}"
+    return f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
 
 
 def save_views(tracker: Tracker, experiment_id: str, views: Mapping[str, View]) -> None:
@@ -79,7 +83,6 @@ def studies_views(models: Sequence[str]) -> dict[str, View]:
     Args:
         models: names of the family's models.
     """
-    study, plan = (f"tags.`{KIND}` = '{kind}'" for kind in (STUDY, PLAN))
     of_a_plan = [
         _metric(name) for side in ("test", "validation") for name in (f"{side}.accuracy", _usd(side))
     ]
@@ -99,7 +102,8 @@ def studies_views(models: Sequence[str]) -> dict[str, View]:
         ),
         FRONTS: _view(
             "fronts of all studies",
-            filter_by=study,
+            # Runs that chose plans, and so have a front.
+            filter_by=f"tags.`{SELECTED}` = 'true'",
             charts=[
                 _front_chart("fronts-validation", "chosen plans, validation side", "pareto"),
                 _front_chart("fronts-test", "chosen plans, test side", "pareto_test"),
@@ -108,7 +112,9 @@ def studies_views(models: Sequence[str]) -> dict[str, View]:
         ),
         PLANS: _view(
             "chosen plans",
-            filter_by=plan,
+            filter_by=f"tags.`{KIND}` = '{PLAN}'",
+            # In any other order than by date the UI shows runs without the studies that they belong to.
+            order_by=_metric("test.accuracy"),
             columns=[*of_a_plan, _metric("saving"), _param("front")],
             charts=[
                 {
@@ -166,6 +172,8 @@ def _view(
             "datasetsFilter": [],
             "modelVersionFilter": "All Runs",
             "selectedColumns": list(columns),
+            "columnOrder": [_CHECKBOX, _NAME, *columns],
+            "columnWidths": {_NAME: 400},
             "runsHiddenMode": "SHOW_ALL",
             "hideEmptyCharts": True,
             "compareRunCharts": list(charts) or None,
@@ -183,7 +191,15 @@ def _view(
 
 def _section(uuid: str, name: str, *, display: bool) -> dict[str, Any]:
     generated = not display
-    return {"uuid": uuid, "name": name, "display": display, "isReordered": True, "isGenerated": generated}
+    return {
+        "uuid": uuid,
+        "name": name,
+        "display": display,
+        "isReordered": True,
+        "isGenerated": generated,
+        "columns": 2,
+        "cardHeight": 420,
+    }
 
 
 def _card(uuid: str, kind: str, title: str) -> dict[str, Any]:
@@ -208,7 +224,6 @@ def _front_chart(uuid: str, title: str, prefix: str) -> dict[str, Any]:
         "useGlobalXaxisKey": False,
         "useGlobalLineSmoothing": False,
         "lineSmoothness": 0,
-        "xAxisScaleType": "log",
         "scaleType": "linear",
         "displayPoints": True,
         "range": {},
