@@ -152,7 +152,7 @@ def log_combinations(
         with tqdm(
             desc="logging", total=len(combinations), unit=" runs", disable=None, file=sys.stderr
         ) as bar:
-            insert_runs(tracker, experiment_id, _rows(combinations, models, tags), bar.update)
+            insert_runs(tracker, experiment_id, combination_rows(combinations, models, tags), bar.update)
     except INSERT_ERRORS as error:
         reason = str(error).splitlines()[0]
         log.warning("MLflow did not take the combinations as runs (%s); they are logged as a table", reason)
@@ -160,7 +160,8 @@ def log_combinations(
     tracker.log(run_id, tags={COMBINATIONS_LINK: page(experiment_id, combinations_of(run_id))})
 
 
-def _rows(combinations: pd.DataFrame, models: tuple[str, ...], tags: Mapping[str, str]) -> Rows:
+def combination_rows(combinations: pd.DataFrame, models: tuple[str, ...], tags: Mapping[str, str]) -> Rows:
+    """Combinations as runs: their options, θ and number of stages as params, their numbers as metrics."""
     params, metrics = {}, {}
     for i, model in enumerate(models, 1):
         for letter in "kl":
