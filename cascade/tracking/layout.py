@@ -78,14 +78,14 @@ def log_plans(tracker: Tracker, run_id: str, plans: PlanFile) -> None:
             steps[f"{name}{side}_cost"] = [estimate.usd_per_1k_queries for estimate in known]
             steps[f"{name}{side}_accuracy"] = [estimate.accuracy for estimate in known]
     tracker.log(run_id, steps=steps, tags={NOTE: plans_markdown(plans)})
-    on: dict[ChosenPlan, list[str]] = {}
+    # A plan of one stage may be on both fronts; its θ, which it never looks at, may differ.
+    on: dict[str, tuple[ChosenPlan, list[str]]] = {}
     for front, members in (("cascade", plans.front), ("one model", plans.singular)):
         for member in members:
-            on.setdefault(member, []).append(front)
+            on.setdefault(member.plan.describe(plans.models), (member, []))[1].append(front)
     # The UI lists the newest first; the cheapest shall stand on top.
-    for member, fronts in reversed(on.items()):
+    for name, (member, fronts) in reversed(on.items()):
         params = _plan_params(member, plans.models) | {"front": ", ".join(fronts)}
-        name = member.plan.describe(plans.models)
         own = tracker.create(name, {PARENT: run_id, KIND: PLAN}, params)
         tracker.log(own, metrics=dict(_plan_metrics(member)))
         tracker.client.set_terminated(own, "FINISHED")

@@ -29,7 +29,7 @@ def log_trace(tracker: Tracker, run_id: str, plan: str, example: Example, steps:
     root = client.start_trace(
         f"{example.task_id}: {plan}",
         span_type=SpanType.CHAIN,
-        inputs={"problem": example.prompt},
+        inputs={"problem": _code(example.prompt)},
         attributes={"plan": plan},
         tags={
             "task_id": example.task_id,
@@ -48,22 +48,27 @@ def log_trace(tracker: Tracker, run_id: str, plan: str, example: Example, steps:
             span_type=SpanType.AGENT,
             inputs={"model": step.model, "k": step.option.k, "l": step.option.l},
         )
-        parts = [("solutions", SpanType.LLM, list(step.solutions))]
+        parts = {"solutions": step.solutions}
         if step.lines:
-            parts.append(("tests", SpanType.LLM, list(step.lines)))
-        for name, kind, content in parts:
+            parts["tests"] = ("\n".join(step.lines),)
+        for name, texts in parts.items():
             span = client.start_span(
-                name, trace_id=root.trace_id, parent_id=stage.span_id, span_type=kind, inputs=step.model
+                name, trace_id=root.trace_id, parent_id=stage.span_id, span_type=SpanType.LLM
             )
-            client.end_span(root.trace_id, span.span_id, outputs=content)
+            client.end_span(root.trace_id, span.span_id, outputs="\n\n".join(map(_code, texts)))
         client.end_span(root.trace_id, stage.span_id, outputs=_outcome(step))
-    outputs = {"answer": answer.solutions[answer.best], "model": answer.model, "right": answer.correct}
+    outputs = {"answer": _code(answer.solutions[answer.best]), "model": answer.model, "right": answer.correct}
     client.end_trace(root.trace_id, outputs=outputs)
+
+
+def _code(text: str) -> str:
+    """Code as the UI renders it: Markdown."""
+    return f"```python\n{text}\n```"
 
 
 def _outcome(step: Step) -> dict[str, object]:
     outcome: dict[str, object] = {
-        "answer": step.solutions[step.best],
+        "answer": _code(step.solutions[step.best]),
         "right": step.correct,
         "usd": step.usd,
     }

@@ -6,7 +6,7 @@ import pytest
 from mlflow.entities import Run
 
 from cascade.tracking import Tracker
-from cascade.tracking.bulk import Rows, insert_runs
+from cascade.tracking.bulk import RUNS_AT_ONCE, Rows, insert_runs
 
 ROWS = Rows(
     names=["7B 1:2, θ=0.5", "13B greedy, θ=0.5"],
@@ -17,8 +17,8 @@ ROWS = Rows(
 
 
 @pytest.fixture
-def tracker(tmp_path: Path) -> Tracker:
-    return Tracker(None, tmp_path, "some: (odd) name/with ÷")
+def tracker(mlruns: Path, request: pytest.FixtureRequest) -> Tracker:
+    return Tracker(None, mlruns, f"{request.node.name}: (odd) name/with ÷")
 
 
 def seen(run: Run) -> tuple[object, ...]:
@@ -46,7 +46,7 @@ def test_they_are_what_the_client_logs(tracker: Tracker) -> None:
 
 
 def test_they_are_found_and_ordered(tracker: Tracker) -> None:
-    n = 7000  # more than one transaction
+    n = RUNS_AT_ONCE + 1  # more than one transaction
     values = [(i * 37 % n) / n for i in range(n)]
     rows = Rows([f"plan {i}" for i in range(n)], {"k": list(range(n))}, {"accuracy": values}, {"of": "me"})
     done: list[int] = []
@@ -56,8 +56,8 @@ def test_they_are_found_and_ordered(tracker: Tracker) -> None:
         [tracker.experiment_id], "tags.of = 'me'", order_by=["metrics.accuracy DESC"], max_results=3
     )
     assert [run.data.metrics["accuracy"] for run in best] == sorted(values)[:-4:-1]
-    [one] = tracker.client.search_runs([tracker.experiment_id], "params.k = '6999'")
-    assert one.info.run_name == "plan 6999"
+    [one] = tracker.client.search_runs([tracker.experiment_id], f"params.k = '{n - 1}'")
+    assert one.info.run_name == f"plan {n - 1}"
 
 
 def test_none_is_seen_where_it_was_stopped(tracker: Tracker) -> None:

@@ -1,6 +1,5 @@
 """The tracker on a real store: runs, their ends, their numbers, and who may be first."""
 
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,8 @@ from cascade.tracking.views import FRONTS, save_views, studies_views
 
 
 @pytest.fixture
-def tracker(tmp_path: Path) -> Tracker:
-    return Tracker(None, tmp_path, "test")
+def tracker(mlruns: Path, request: pytest.FixtureRequest) -> Tracker:
+    return Tracker(None, mlruns, request.node.name)
 
 
 def status(tracker: Tracker, run_id: str) -> str:
@@ -51,18 +50,8 @@ def test_the_newest_run_is_found(tracker: Tracker) -> None:
     assert tracker.find({"seed": "0"}, ids[0], "a study") == ids[0]
     with pytest.raises(CascadeError, match="that run is not a study: it has seed='0'"):
         tracker.find({"seed": "1"}, ids[0], "a study")
-    with pytest.raises(CascadeError, match="no run of a study .* with seed=1; run that task first"):
+    with pytest.raises(CascadeError, match=r"no run of a study .* with seed=1; run that task first"):
         tracker.find({"seed": "1"}, None, "a study")
-
-
-def _open(mlruns: Path) -> str:
-    return Tracker(None, mlruns, "together").experiment_id
-
-
-def test_processes_that_start_together(tmp_path: Path) -> None:
-    """All of them make the database and the experiment, and it is one."""
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert len(set(pool.map(_open, [tmp_path] * 4, chunksize=1))) == 1
 
 
 def test_an_address_that_is_no_store(tmp_path: Path) -> None:

@@ -61,6 +61,10 @@ def test_a_study(run: Run, tmp_path: Path, toy: list[str]) -> None:
     }
     chosen = {c.plan.describe(plans.models): c for c in plans.front + plans.singular}
     assert set(children) == set(chosen)
+    n_children = len(client.search_runs([home], "tags.`cascade.kind` = 'plan'"))
+    assert n_children == len(children)
+    fronts = {"cascade": plans.front, "one model": plans.singular}
+    on = {key: {c.plan.describe(plans.models) for c in front} for key, front in fronts.items()}
     for name, child in children.items():
         known, metrics = chosen[name], child.data.metrics
         assert metrics["validation.accuracy"] == known.validation.accuracy
@@ -68,8 +72,7 @@ def test_a_study(run: Run, tmp_path: Path, toy: list[str]) -> None:
         assert metrics["test.usd_per_1k_queries"] == known.test.usd_per_1k_queries
         assert metrics.get("saving") == known.saving
         assert [child.data.params[f"k.{m}"] for m in plans.models] == [str(o.k) for o in known.plan.options]
-        on = {"cascade": known in plans.front, "one model": known in plans.singular}
-        assert child.data.params["front"] == ", ".join(name for name, is_on in on.items() if is_on)
+        assert child.data.params["front"] == ", ".join(front for front in on if name in on[front])
         assert child.info.status == "FINISHED"
 
     # Every combination, the same numbers as in the table.
