@@ -30,7 +30,7 @@ REPEATS = 3
 
 
 def made_up_rows(n_models: int) -> tuple[Rows, tuple[str, ...]]:
-    """All combinations of a family with made-up numbers (9,009 for three models, 81,180 for four); its models."""
+    """All combinations of a made-up family: 9,009 for three models, 81,180 for four; and its models."""
     rng = np.random.default_rng(0)
     space = plan_space([OPTIONS] * n_models)
     shape = (len(THETAS), len(space))
