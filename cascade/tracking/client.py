@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
@@ -48,16 +49,19 @@ class Tracker:
         """
         self.uri = uri or sqlite_uri(mlruns)
         self._artifacts = mlruns / "artifacts" if uri is None else None
-        self._lock = mlruns / ".lock"
         try:
             if uri is None:
                 mlruns.mkdir(parents=True, exist_ok=True)
+                lock = mlruns / ".lock"
             else:
                 user = digest(uri, getpass.getuser())
-                self._lock = Path(tempfile.gettempdir()) / f"cascade-{user}.lock"
+                lock = Path(tempfile.gettempdir()) / f"cascade-{user}.lock"
+            self._lock = FileLock(lock, is_singleton=True)
             # Processes that start together would all create the tables; one goes first.
-            with FileLock(self._lock):
+            with self._lock:
                 self.client = MlflowClient(self.uri)
+                if self.uri.startswith("sqlite:"):
+                    _take_turns(self.client._tracking_client.store, self._lock)
                 self.experiment_id = self.experiment(experiment)
         except OSError as error:
             raise CascadeError(
@@ -90,7 +94,7 @@ class Tracker:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """While this is held no other process of ours on this machine holds it for the same store."""
-        with FileLock(self._lock):
+        with self._lock:
             yield
 
     @contextmanager
@@ -187,6 +191,24 @@ class Tracker:
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
         """An artifact of a run as a local file below `folder`."""
         return Path(self.client.download_artifacts(run_id, name, str(folder)))
+
+
+def _take_turns(store: Any, lock: BaseFileLock) -> None:
+    """Let every session of a SQLite store wait for a lock of ours.
+
+    SQLite gives up after 20 seconds of waiting ("database is locked"), which several studies that log
+    at once on a busy machine do reach; this lock waits as long as it takes.
+    """
+    # MLflow keeps one store for an address; each tracker of the process meets it again.
+    if not hasattr(store, "cascade_sessions"):
+        store.cascade_sessions = store.ManagedSessionMaker
+
+        @contextmanager
+        def session(*args: Any, **options: Any) -> Iterator[Any]:
+            with lock, store.cascade_sessions(*args, **options) as own:
+                yield own
+
+        store.ManagedSessionMaker = session
 
 
 def legal_key(key: str) -> str:
