@@ -42,6 +42,8 @@ MAX_COMBINATION_RUNS = 100_000
 def prepare(tracker: Tracker, models: tuple[str, ...]) -> None:
     """Give the experiment its saved views, and a text that leads to them."""
     save_views(tracker, tracker.experiment_id, studies_views(models))
+    if NOTE in tracker.client.get_experiment(tracker.experiment_id).tags:
+        return  # people may have written their own
     links = ", ".join(
         f"[{name}]({page(tracker.experiment_id, view)})"
         for name, view in (("the fronts of all studies", FRONTS), ("their chosen plans", PLANS))
@@ -53,12 +55,11 @@ def prepare(tracker: Tracker, models: tuple[str, ...]) -> None:
 def log_data_set(tracker: Tracker, run_id: str, dataset: DataSet, problems: list[Problem]) -> None:
     """The problems as the run's input."""
     if dataset.path is None and dataset.hub_id is not None:
-        kind, source = (
-            "hf",
-            {"path": dataset.hub_id, "revision": dataset.revision, "split": dataset.hub_split},
-        )
+        kind = "hf"
+        source = {"path": dataset.hub_id, "revision": dataset.revision, "split": dataset.hub_split}
     else:
-        kind, source = "local", {"uri": str(dataset.path or f"embedded in cascade: {dataset.name}")}
+        kind = "local"
+        source = {"uri": str(dataset.path or f"embedded in cascade: {dataset.name}")}
     entity = Dataset(
         name=dataset.name,
         digest=digest(*(repr(problem) for problem in problems)),
@@ -101,7 +102,7 @@ def _plan_params(chosen: ChosenPlan, models: tuple[str, ...]) -> dict[str, str]:
 
 
 def _plan_metrics(chosen: ChosenPlan) -> Iterator[tuple[str, float]]:
-    """Every number that is known of a plan, by its place: test.accuracy, saving, ….."""
+    """Every number that is known of a plan, by its place: test.accuracy, saving and so on."""
     content = {key: value for key, value in asdict(chosen).items() if key != "plan"}
 
     def numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
