@@ -34,7 +34,7 @@ def made_up_rows(n_models: int) -> tuple[Rows, tuple[str, ...]]:
     rng = np.random.default_rng(0)
     space = plan_space([OPTIONS] * n_models)
     shape = (len(THETAS), len(space))
-    grid = GridResult(space, THETAS, rng.random(shape), rng.lognormal(0, 2, shape))
+    grid = GridResult(space, THETAS, rng.uniform(0.2, 0.9, shape), rng.lognormal(0, 2, shape))
     models = tuple(f"{size}B" for size in (1, 7, 13, 34)[:n_models])
     tags = {"cascade.study": f"made-up-{n_models}"}
     return combination_rows(combinations_table(grid, "validation"), models, tags), models

@@ -152,7 +152,7 @@ def test_all_combinations_of_a_study(sheet: Any, folder: Path, server: str) -> N
 
 @pytest.mark.parametrize("n_models", [3, 4])
 def test_combinations_sort(sheet: Any, folder: Path, server: str, n_models: int) -> None:
-    """9,009 and 81,180 runs, the most accurate first, and by a click the least accurate."""
+    """9,009 and 81,180 runs, the most accurate first; a click on the column turns the order."""
     rows, models = made_up_rows(n_models)
     tracker = Tracker(None, folder / "mlruns", f"made up, {n_models} models")
     insert_runs(tracker, tracker.experiment_id, rows)
@@ -162,7 +162,11 @@ def test_combinations_sort(sheet: Any, folder: Path, server: str, n_models: int)
     cells = sheet.locator(".ag-center-cols-container [col-id='metrics.`accuracy`']")
     accuracies = sorted(rows.metrics["accuracy"])
     cells.get_by_text(str(accuracies[-1])[:8]).first.wait_for()
-    started = time.monotonic()
-    sheet.locator(".ag-header-cell[col-id='metrics.`accuracy`']").click()
-    cells.get_by_text(str(accuracies[0])[:8]).first.wait_for()
-    print(f"{len(accuracies):,} runs: sorted {time.monotonic() - started:.1f} s after the click")
+    seconds = []
+    for end in (0, -1) * 3:
+        started = time.monotonic()
+        sheet.locator(".ag-header-cell[col-id='metrics.`accuracy`']").click()
+        cells.get_by_text(str(accuracies[end])[:8]).first.wait_for()
+        seconds.append(time.monotonic() - started)
+    waited = ", ".join(f"{s:.1f}" for s in seconds)
+    print(f"{len(accuracies):,} runs: sorted {waited} s after the clicks")
