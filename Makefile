@@ -36,6 +36,7 @@ check: $(READY) ## lint, format, types, and the tests of configuration and docum
 
 bench: $(READY) ## what is fast, against whom
 	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/tracking.py
 
 ui: $(READY) ## browse the runs in MLflow (PORT=5000)

@@ -1,24 +1,33 @@
-"""The exhaustive grid: array products against running every plan as the paper's text reads.
+"""The exhaustive search: array products against running every plan as the paper's text reads.
 
     python benchmarks/search.py
 
-Both do the same work on the same stage tables in one run. The direct way is timed on a random
-part of the combinations and its rate compared; its results must agree on that part.
+Both do the same work on the same stage tables in one run. The direct way is timed on a random part
+of the combinations and its rate compared; its results must agree on that part. Then what has no
+direct way to compare: one θ a stage, and the paired bootstrap of every combination.
 """
 
+import resource
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from cascade.plans import SKIP, option_space
+from cascade.plans import Plan, option_space
 from cascade.search.grid import GridResult, grid_search
+from cascade.search.outcomes import combination_outcomes
+from cascade.selection import select
+from cascade.stats import front_certainty, intervals, problem_weights, replicate_means
 from cascade.tables import StageTable
 
 OPTIONS = option_space([-1, 0, 1, 3, 5, 10], [0, 2, 4])
 THETAS = tuple(round(0.1 * i, 1) for i in range(11))
-REPEATS = 5
-DIRECT_COMBINATIONS = 200
+REPEATS = 7
+DIRECT_COMBINATIONS = 300
+REPLICATES = 1000
 
 
 def random_tables(n_models: int, n_problems: int, rng: np.random.Generator) -> list[StageTable]:
@@ -29,72 +38,112 @@ def random_tables(n_models: int, n_problems: int, rng: np.random.Generator) -> l
         accept = rng.random(shape)
         correct = rng.random((len(OPTIONS), n_problems)) * (0.5 + 0.5 * (i + 1) / n_models)
         usd = rng.random((len(OPTIONS), n_problems)) * 1e-3 * 4**i
-        tables.append(StageTable(OPTIONS, THETAS, accept, accept * correct[:, None], correct, usd))
+        none = np.zeros_like(correct)
+        tables.append(
+            StageTable(OPTIONS, THETAS, accept, accept * correct[:, None], correct, usd, none, none)
+        )
     return tables
 
 
-def direct(
-    tables: list[StageTable], grid: GridResult, combinations: list[tuple[int, int]]
-) -> list[tuple[float, float]]:
-    """Accuracy and US dollars per 1,000 queries of some combinations, plan by plan and problem by problem."""
-    results = []
+def direct(tables: list[StageTable], plan: Plan) -> tuple[float, float]:
+    """Accuracy and US dollars per 1,000 queries of a plan, problem by problem and stage by stage."""
+    stages = [
+        (tables[i], OPTIONS.index(option), THETAS.index(plan.theta_at(i)) if number else None)
+        for number, (i, option) in zip(range(len(plan.stages) - 1, -1, -1), plan.stages, strict=True)
+    ]
     n_problems = tables[0].correct.shape[1]
-    for t, p in combinations:
-        stages = [
-            (tables[i], OPTIONS.index(option))
-            for i, option in enumerate(grid.space.plan(p, 0.0).options)
-            if option != SKIP
-        ]
-        accuracy = cost = 0.0
-        for problem in range(n_problems):
-            reach = 1.0
-            for number, (table, o) in enumerate(stages):
-                cost += reach * table.usd[o, problem]
-                if number == len(stages) - 1:
-                    accuracy += reach * table.correct[o, problem]
-                else:
-                    accuracy += reach * table.accept_correct[o, t, problem]
-                    reach *= 1.0 - table.accept[o, t, problem]
-        results.append((accuracy / n_problems, 1000 * cost / n_problems))
-    return results
+    accuracy = cost = 0.0
+    for problem in range(n_problems):
+        reach = 1.0
+        for table, o, t in stages:
+            cost += reach * table.usd[o, problem]
+            if t is None:  # the last stage always answers
+                accuracy += reach * table.correct[o, problem]
+            else:
+                accuracy += reach * table.accept_correct[o, t, problem]
+                reach *= 1.0 - table.accept[o, t, problem]
+    return accuracy / n_problems, 1000 * cost / n_problems
 
 
-def main() -> None:
-    """Print the table."""
-    rng = np.random.default_rng(0)
+def timed(work: Callable[[], Any], repeats: int = REPEATS) -> tuple[Any, float]:
+    """The result and the median of the seconds."""
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        result = work()
+        seconds.append(time.perf_counter() - started)
+    return result, statistics.median(seconds)
+
+
+def compared(tables: list[StageTable], grid: GridResult, rng: np.random.Generator) -> tuple[float, float]:
+    """The direct way's combinations per second, and the largest difference to the grid's numbers."""
+    at = list(
+        zip(
+            rng.integers(len(grid.thetas), size=DIRECT_COMBINATIONS).tolist(),
+            rng.integers(len(grid.space), size=DIRECT_COMBINATIONS).tolist(),
+            strict=True,
+        )
+    )
+    plans = [grid.plan(*one) for one in at]
+    theirs, seconds = timed(lambda: [direct(tables, plan) for plan in plans], repeats=3)
+    difference = max(
+        max(abs(grid.accuracy[one] - a), abs(grid.usd_per_1k_queries[one] - c))
+        for one, (a, c) in zip(at, theirs, strict=True)
+    )
+    return len(at) / seconds, difference
+
+
+def grids(rng: np.random.Generator) -> None:
+    """One θ a plan, against the direct way; and one θ a stage."""
+    print("One θ a plan, and one θ a stage:\n")
     print(
         "| models | problems | combinations | ours (s) | ours (comb/s) | direct (comb/s) | ratio | differ |"
     )
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for n_models in (2, 3, 4):
-        for n_problems in (164, 427, 1000):
-            tables = random_tables(n_models, n_problems, rng)
-            seconds = []
-            for _ in range(REPEATS):
-                started = time.perf_counter()
-                grid = grid_search(tables)
-                seconds.append(time.perf_counter() - started)
-            ours = grid.accuracy.size / statistics.median(seconds)
-            some = [
-                (int(t), int(p))
-                for t, p in zip(
-                    rng.integers(len(THETAS), size=DIRECT_COMBINATIONS),
-                    rng.integers(len(grid.space), size=DIRECT_COMBINATIONS),
-                    strict=True,
+    for per_stage in (False, True):
+        for n_models in (2, 3, 4):
+            for n_problems in (164, 427, 1000):
+                tables = random_tables(n_models, n_problems, rng)
+                repeats = 3 if per_stage and n_models == 4 else REPEATS
+                grid, seconds = timed(partial(grid_search, tables, per_stage_theta=per_stage), repeats)
+                ours = grid.accuracy.size / seconds
+                rate, difference = compared(tables, grid, rng)
+                print(
+                    f"| {n_models} | {n_problems} | {grid.accuracy.size:,} | {seconds:.4f} | {ours:,.0f} "
+                    f"| {rate:,.0f} | {ours / rate:,.0f} | {difference:.1e} |",
+                    flush=True,
                 )
-            ]
-            started = time.perf_counter()
-            theirs = direct(tables, grid, some)
-            rate = len(some) / (time.perf_counter() - started)
-            difference = max(
-                max(abs(grid.accuracy[at] - a), abs(grid.usd_per_1k_queries[at] - c))
-                for at, (a, c) in zip(some, theirs, strict=True)
-            )
-            print(
-                f"| {n_models} | {n_problems} | {grid.accuracy.size:,} | {statistics.median(seconds):.4f} "
-                f"| {ours:,.0f} | {rate:,.0f} | {ours / rate:,.0f} | {difference:.1e} |"
-            )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"\nPeak memory of all this: {peak:.2f} GB.\n")
+
+
+def bootstrap(rng: np.random.Generator) -> None:
+    """Intervals for every combination of three models, and how sure their front is."""
+    tables = random_tables(3, 164, rng)
+    grid = grid_search(tables)
+    every = select(grid, pooled=True).candidates
+    weights = problem_weights(164, REPLICATES, seed=0)
+
+    def all_intervals() -> None:
+        # One-stage plans are the same at every θ and done once.
+        drawn = replicate_means(combination_outcomes(tables, grid, every), weights)
+        for own in drawn:
+            intervals(own, 0.95)
+
+    def front() -> None:
+        outcomes = combination_outcomes(tables, grid, every)
+        front_certainty(outcomes, weights, np.geomspace(0.1, 30, 100), 0.95)
+
+    _, seconds = timed(all_intervals, 3)
+    print(
+        f"{REPLICATES:,} paired replicates of all {grid.accuracy.size:,} combinations ({len(every):,} "
+        f"distinct) x 164 problems,\nwith an interval for the cost and the accuracy of each: {seconds:.2f} s."
+    )
+    _, seconds = timed(front, 3)
+    print(f"How often each is on the front, and the front's band, over the same: {seconds:.2f} s.")
 
 
 if __name__ == "__main__":
-    main()
+    generator = np.random.default_rng(0)
+    grids(generator)
+    bootstrap(generator)

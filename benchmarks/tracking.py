@@ -29,15 +29,15 @@ CLIENT_RUNS = 200
 REPEATS = 3
 
 
-def made_up_rows(n_models: int) -> tuple[Rows, tuple[str, ...]]:
-    """All combinations of a made-up family: 9,009 for three models, 81,180 for four; and its models."""
+def made_up_rows(n_models: int) -> Rows:
+    """All combinations of a made-up family: 9,009 for three models, 81,180 for four."""
     rng = np.random.default_rng(0)
     space = plan_space([OPTIONS] * n_models)
     shape = (len(THETAS), len(space))
     grid = GridResult(space, THETAS, rng.uniform(0.2, 0.9, shape), rng.lognormal(0, 2, shape))
     models = tuple(f"{size}B" for size in (1, 7, 13, 34)[:n_models])
     tags = {"cascade.study": f"made-up-{n_models}"}
-    return combination_rows(combinations_table(grid, "validation"), models, tags), models
+    return combination_rows(combinations_table(grid, "validation"), models, tags)
 
 
 def with_the_client(tracker: Tracker, rows: Rows, indices: list[int]) -> float:
@@ -76,7 +76,7 @@ def main() -> None:
     print("| runs | rows | bulk (s) | CPU (s) | bulk (runs/s) | client (runs/s) | ratio | sorted (s) |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for n_models in (3, 4):
-        rows, _ = made_up_rows(n_models)
+        rows = made_up_rows(n_models)
         n = len(rows.names)
         # Of a run: itself, its name and its tags, its params, its metrics and their latest values.
         n_rows = n * (2 + len(rows.tags) + len(rows.params) + 2 * len(rows.metrics))

@@ -1,8 +1,8 @@
-"""What one step writes and the next reads: executed studies, combinations and plan files."""
+"""What one step writes and the next reads: executed studies and their combinations."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from cascade.errors import DataError
-from cascade.plans import SKIP, Option, Plan
-from cascade.search.grid import GridResult
+from cascade.plans import Option
+from cascade.search.grid import Combinations, GridResult
+from cascade.selection import near_front
 from cascade.split import Split
-from cascade.tables import StageTable
+from cascade.tables import ARRAYS, StageTable
 
 STAGE_TABLES = "stage_tables.npz"
 COMBINATIONS = "combinations.parquet"
-PLANS = "plans.json"
+MAX_ROWS = 1_000_000  # of the table of combinations
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Executed:
         }
         for i, table in enumerate(self.tables):
             arrays[f"{i}.options"] = np.array([(o.k, o.l) for o in table.options])
-            for name in ("accept", "accept_correct", "correct", "usd"):
+            for name in ARRAYS:
                 arrays[f"{i}.{name}"] = getattr(table, name)
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
@@ -69,7 +70,7 @@ class Executed:
                     StageTable(
                         tuple(Option(int(k), int(l)) for k, l in arrays[f"{i}.options"]),  # noqa: E741
                         thetas,
-                        *(arrays[f"{i}.{name}"] for name in ("accept", "accept_correct", "correct", "usd")),
+                        *(arrays[f"{i}.{name}"] for name in ARRAYS),
                     )
                     for i in range(len(models))
                 )
@@ -85,132 +86,25 @@ class Executed:
 
 
 def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
-    """Every combination as a row.
+    """The combinations as rows; of more than a million the 100,000 nearest to the front.
 
     Returns:
-        Columns k_1…k_n, l_1…l_n (-1 where the model is skipped), theta, split, accuracy (0..1),
-        usd_per_1k_queries; rows ordered by θ, then as in the plan space.
+        Columns k_1…k_n, l_1…l_n (-1 where the model is skipped), theta (or theta_1…theta_n where every
+        stage has its own; NaN where none is looked at), split, accuracy (0..1), usd_per_1k_queries;
+        rows ordered by θ, then as in the plan space.
     """
     n_thetas, n_plans = grid.accuracy.shape
+    rows = Combinations(np.repeat(np.arange(n_thetas), n_plans), np.tile(np.arange(n_plans), n_thetas))
+    if len(rows) > MAX_ROWS:
+        rows = near_front(grid, rows, MAX_ROWS // 10)
+    space = grid.space.at(rows.plan)
     columns: dict[str, Any] = {}
-    for name, values in (("k", grid.space.k), ("l", grid.space.l)):
-        for i in range(values.shape[1]):
-            columns[f"{name}_{i + 1}"] = np.tile(values[:, i], n_thetas)
-    columns["theta"] = np.repeat(grid.thetas, n_plans)
+    for name, values in (("k", space.k), ("l", space.l), ("theta", space.theta)):
+        if values is not None:
+            columns |= {f"{name}_{i + 1}": own for i, own in enumerate(values.T)}
+    if space.theta is None:
+        columns["theta"] = np.array(grid.thetas)[rows.theta]
     columns["split"] = split
-    columns["accuracy"] = grid.accuracy.ravel()
-    columns["usd_per_1k_queries"] = grid.usd_per_1k_queries.ravel()
+    columns["accuracy"] = grid.accuracy[rows.theta, rows.plan]
+    columns["usd_per_1k_queries"] = grid.usd_per_1k_queries[rows.theta, rows.plan]
     return pd.DataFrame(columns)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a plan costs and how often it is right, on one side of the split.
-
-    Attributes:
-        usd_per_1k_queries: US dollars per 1,000 queries.
-        accuracy: share of problems answered right, 0..1.
-    """
-
-    usd_per_1k_queries: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class ChosenPlan:
-    """A plan of a front with what is known of it.
-
-    Attributes:
-        plan: its options and θ.
-        validation: its estimate where it was chosen.
-        test: its estimate on the test side, once evaluated.
-        saving: share of cost saved against one-stage plans of equal accuracy on the test side;
-            None where there is none, for one-stage plans and before the evaluation.
-    """
-
-    plan: Plan
-    validation: Estimate
-    test: Estimate | None = None
-    saving: float | None = None
-
-
-@dataclass(frozen=True)
-class PlanFile:
-    """The chosen plans of a study, as `plans.json` keeps them.
-
-    Attributes:
-        models: names of the family's models, from small to large.
-        theta: the θ of the front; None where it was taken over all θ.
-        hypervolume: of each θ's front on the validation side, by θ.
-        front: the Pareto-optimal plans by rising cost.
-        singular: the same among one-stage plans.
-        validation_ids, test_ids: the split.
-        origin: names, prices, seed and hashes of the study.
-    """
-
-    models: tuple[str, ...]
-    theta: float | None
-    hypervolume: Mapping[float, float]
-    front: tuple[ChosenPlan, ...]
-    singular: tuple[ChosenPlan, ...]
-    validation_ids: tuple[str, ...]
-    test_ids: tuple[str, ...]
-    origin: Mapping[str, Any] = field(default_factory=dict)
-
-    def save(self, path: Path) -> None:
-        """Write the file for people and programs to read."""
-        content = {
-            "study": dict(self.origin),
-            "models": list(self.models),
-            "theta": self.theta,
-            "hypervolume": {f"{theta:g}": volume for theta, volume in self.hypervolume.items()},
-            "front": [self._entry(chosen) for chosen in self.front],
-            "singular": [self._entry(chosen) for chosen in self.singular],
-            "split": {"validation": list(self.validation_ids), "test": list(self.test_ids)},
-        }
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-    def _entry(self, chosen: ChosenPlan) -> dict[str, Any]:
-        stages = [{"model": self.models[i], "k": o.k, "l": o.l} for i, o in chosen.plan.stages]
-        return {
-            "stages": stages,
-            # A plan of one stage never looks at its threshold.
-            "theta": chosen.plan.theta if len(stages) > 1 else None,
-            "validation": asdict(chosen.validation),
-            "test": None if chosen.test is None else asdict(chosen.test),
-            "saving": chosen.saving,
-        }
-
-    @classmethod
-    def load(cls, path: Path) -> "PlanFile":
-        """Read what `save` wrote.
-
-        Raises:
-            DataError: the file is damaged.
-        """
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            models = tuple(content["models"])
-
-            def chosen(entry: Mapping[str, Any]) -> ChosenPlan:
-                options = {s["model"]: Option(s["k"], s["l"]) for s in entry["stages"]}
-                plan = Plan(tuple(options.get(m, SKIP) for m in models), entry["theta"] or 0.0)
-                test = None if entry["test"] is None else Estimate(**entry["test"])
-                return ChosenPlan(plan, Estimate(**entry["validation"]), test, entry["saving"])
-
-            return cls(
-                models,
-                content["theta"],
-                {float(theta): volume for theta, volume in content["hypervolume"].items()},
-                tuple(chosen(entry) for entry in content["front"]),
-                tuple(chosen(entry) for entry in content["singular"]),
-                tuple(content["split"]["validation"]),
-                tuple(content["split"]["test"]),
-                content["study"],
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: not a plan file ({error!r}); run task=select again") from None
-
-    def with_plans(self, front: tuple[ChosenPlan, ...], singular: tuple[ChosenPlan, ...]) -> "PlanFile":
-        """The same file with more known of its plans."""
-        return replace(self, front=front, singular=singular)

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cascade.config import build_study
 from cascade.errors import FAILED, CascadeError
-from cascade.schemas import Config, RecordedConfig, TransformersConfig
+from cascade.schemas import Config, OpenAIConfig, OptunaConfig, RecordedConfig, TransformersConfig
 
 UNKNOWN = r"Key '([^']+)' (?:not in|is not in)"  # how OmegaConf speaks of a key that no schema has
 INTERRUPTED = 130  # the shell's own status for Ctrl-C
@@ -118,7 +118,9 @@ def _known_keys() -> list[str]:
                 found += keys(field.type, f"{prefix}{field.name}.")
         return found
 
-    return keys(Config, "") + keys(RecordedConfig, "generator.") + keys(TransformersConfig, "generator.")
+    generators = (RecordedConfig, TransformersConfig, OpenAIConfig)
+    found_in_groups = [key for schema in generators for key in keys(schema, "generator.")]
+    return keys(Config, "") + found_in_groups + keys(OptunaConfig, "search.")
 
 
 def _fail(message: str) -> None:

@@ -16,30 +16,46 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from cascade.errors import ConfigError
-from cascade.execute import Limits
+from cascade.estimators import Estimator
+from cascade.execute import Isolation, Limits
 from cascade.family import Family, Model
 from cascade.generate import Generator
+from cascade.intent import Intent
 from cascade.plans import Option, option_space
 from cascade.pricing import Hardware, Throughput, usd_per_1m_tokens
 from cascade.problems import EMBEDDED, DataSet
 from cascade.prompts import PromptStyle
 from cascade.schemas import (
+    AllowedPlans,
     Combinations,
+    Container,
     DatasetConfig,
+    EstimatorConfig,
     FamilyConfig,
     GeneratorConfig,
     HardwareConfig,
     NoTests,
+    OpenAIConfig,
+    OptunaConfig,
+    Require,
+    ResampleConfig,
     SandboxConfig,
     SearchConfig,
+    SelectConfig,
     ThetaChoice,
     ThroughputConfig,
     TransformersConfig,
+    Weights,
 )
+from cascade.search.optuna_settings import OptunaSettings
 from cascade.store import digest
 
 PACKAGE = Path(__file__).parent
 DTYPES = ("auto", "float32", "float16", "bfloat16")
+CACHES = ("auto", "growing", "fixed")
+ANY_DATASET = "any"  # in a hardware profile: for every data set that has no numbers of its own
+APIS = ("completions", "chat")
+COUNTS = ("usage", "tokenizer")
 
 
 @dataclass(frozen=True)
@@ -53,16 +69,38 @@ class SplitSettings:
 
 
 @dataclass(frozen=True)
+class ProfileSettings:
+    """How a family's throughput is measured; see `cascade.generate.profile`."""
+
+    random_weights: bool
+    prompt_tokens: int
+    new_tokens: int
+    repeats: int
+    path: Path | None
+
+
+@dataclass(frozen=True)
 class Study:
     """One study, checked: family x dataset x hardware x seed and how to run it.
 
     Attributes:
         prices: the throughput and price of each of the family's models, in family order; None where
             the generator measures them.
+        isolation: how untrusted code is kept apart.
         options: every option of a model (skipping aside).
         thetas: the grid of thresholds, ascending.
+        rule: the rule that plans are run by, by its name in `cascade.rules`.
+        compared_rules: the rules that the diagnostics judge side by side; the plans' own among them.
         accept_without_tests: whether a stage without a valid test line accepts.
+        estimator: which of a draw's samples a stage takes.
+        per_stage_theta: whether every stage has a θ of its own.
+        optuna: how Optuna searches; None for the exhaustive grid.
         pooled: whether the front is taken over all θ.
+        profile: how task=profile measures.
+        shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
+        allowed: which plans may be chosen.
+        intent: what the user wants of one plan.
+        replicates, confidence: of the bootstrap over problems, and its intervals.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
         combinations_as_runs: whether every combination becomes an MLflow run (and not a table alone).
         run_id: the MLflow run that `select` and `evaluate` go on from; None to look for it.
@@ -76,16 +114,29 @@ class Study:
     prices: tuple[Throughput, ...] | None
     generator: Generator
     limits: Limits
+    isolation: Isolation
     workers: int
     options: tuple[Option, ...]
     thetas: tuple[float, ...]
     split: SplitSettings
+    rule: str
+    compared_rules: tuple[str, ...]
     accept_without_tests: bool
+    estimator: Estimator
+    per_stage_theta: bool
+    optuna: OptunaSettings | None
     pooled: bool
+    profile: ProfileSettings
+    allowed: AllowedPlans
+    intent: Intent
+    replicates: int
+    confidence: float
     tracking_uri: str | None
     combinations_as_runs: bool
     store: Path
     mlruns: Path
+    shard: int
+    n_shards: int
     seed: int
     run_id: str | None
     yaml: str
@@ -132,6 +183,11 @@ def build_study(cfg: DictConfig) -> Study:
             memory_mb=int(_at_least(sandbox.memory_mb, 64, "sandbox.memory_mb")),
             prelude=_python(sandbox.prelude, "sandbox.prelude"),
         ),
+        isolation=Isolation(
+            sandbox.require is Require.confined,
+            None if sandbox.container is Container.none else sandbox.container.value,
+            sandbox.image,
+        ),
         workers=int(_at_least(sandbox.workers or os.cpu_count() or 1, 1, "sandbox.workers")),
         options=options,
         thetas=thetas,
@@ -141,8 +197,26 @@ def build_study(cfg: DictConfig) -> Study:
             int(_at_least(config.split.max_redraws, 0, "split.max_redraws")),
             _path(config.split.validation_ids),
         ),
+        rule=config.rule.name.value,
+        compared_rules=tuple(dict.fromkeys(r.value for r in (config.rule.name, *config.rule.compare))),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
+        estimator=_estimator(config.estimator),
+        per_stage_theta=space.per_stage_theta,
+        optuna=_optuna(space, config.seed) if isinstance(space, OptunaConfig) else None,
         pooled=config.select.theta is ThetaChoice.pooled,
+        profile=ProfileSettings(
+            config.profile.weights is Weights.random,
+            int(_at_least(config.profile.prompt_tokens, 1, "profile.prompt_tokens")),
+            int(_at_least(config.profile.new_tokens, 1, "profile.new_tokens")),
+            int(_at_least(config.profile.repeats, 1, "profile.repeats")),
+            _path(config.profile.path),
+        ),
+        shard=_shard(config.shard, config.n_shards),
+        n_shards=config.n_shards,
+        allowed=config.select.plans,
+        intent=_intent(config.select),
+        replicates=int(_at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
+        confidence=_between(config.bootstrap.confidence, "bootstrap.confidence"),
         tracking_uri=config.tracking.uri,
         combinations_as_runs=config.tracking.combinations is Combinations.runs,
         store=Path(config.paths.store).absolute(),
@@ -156,32 +230,44 @@ def build_study(cfg: DictConfig) -> Study:
 
 def _signature(cfg: DictConfig) -> str:
     settings: Any = OmegaConf.to_container(cfg, enum_to_str=True)
-    for where_and_how in ("task", "run_id", "paths", "tracking"):
+    for where_and_how in ("task", "run_id", "paths", "tracking", "profile", "shard", "n_shards"):
         del settings[where_and_how]
-    del settings["sandbox"]["workers"]
+    for how in ("workers", "require", "container", "image"):
+        del settings["sandbox"][how]
+    settings["search"].pop("storage", None)
     return digest(json.dumps(settings, sort_keys=True))
 
 
 def _family(config: FamilyConfig) -> Family:
     if not config.models:
         raise ConfigError(f"family.models: the family {config.name!r} has no models; name at least one")
+    models = tuple(
+        Model(
+            name=model.name or key,
+            hub_id=_located(model.hub_id),
+            tokenizer=_located(model.tokenizer or config.tokenizer or model.hub_id),
+            revision=model.revision,
+            key=key,
+            served_as=model.served_as or _located(model.hub_id),
+            quantization=model.quantization,
+            assistant=None if model.assistant is None else _located(model.assistant),
+            architecture=model.architecture,
+        )
+        for key, model in config.models.items()
+    )
+    names = [model.name for model in models]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"family.models: two models are named {twice[0]!r}; give one another name")
     return Family(
         config.name,
-        tuple(
-            Model(
-                name,
-                _located(model.hub_id),
-                _located(model.tokenizer or config.tokenizer or model.hub_id),
-                model.revision,
-            )
-            for name, model in config.models.items()
-        ),
+        models,
         PromptStyle(
             _template(config.prompts.solution, "family.prompts.solution"),
             _template(config.prompts.test, "family.prompts.test"),
             config.prompts.completion,
             config.prompts.test_begins,
             tuple(config.prompts.stop),
+            config.prompts.chat,
         ),
         int(_at_least(config.max_new_tokens, 1, "family.max_new_tokens")),
     )
@@ -256,6 +342,8 @@ def _prices(hardware: Hardware, dataset: DataSet, family: Family) -> tuple[Throu
     found: Mapping[str, Any] = hardware.throughput
     path = "hardware.throughput"
     for name in (dataset.name, family.name):
+        if name == dataset.name and name not in found and ANY_DATASET in found:
+            name = ANY_DATASET
         if name not in found:
             raise ConfigError(
                 f"{path}: the hardware profile {hardware.name!r} has no entry {name!r} (it has: "
@@ -272,15 +360,70 @@ def _prices(hardware: Hardware, dataset: DataSet, family: Family) -> tuple[Throu
 
 
 def _generator(config: GeneratorConfig) -> Generator:
-    if isinstance(config, TransformersConfig):
-        _at_least(config.batch_size, 1, "generator.batch_size")
+    if isinstance(config, TransformersConfig | OpenAIConfig):
         _at_least(config.draws, 0, "generator.draws")
         _positive(config.temperature, "generator.temperature")
         _fraction(_positive(config.top_p, "generator.top_p"), "generator.top_p")
-        if config.dtype not in DTYPES:
-            raise ConfigError(f"generator.dtype={config.dtype}: must be one of {', '.join(DTYPES)}")
+    if isinstance(config, TransformersConfig):
+        if config.batch_size is not None:
+            _at_least(config.batch_size, 1, "generator.batch_size")
+        _one_of(config.dtype, DTYPES, "generator.dtype")
+        _one_of(config.cache, CACHES, "generator.cache")
+    if isinstance(config, OpenAIConfig):
+        _one_of(config.api, APIS, "generator.api")
+        _one_of(config.count, COUNTS, "generator.count")
+        _at_least(config.concurrency, 1, "generator.concurrency")
+        _at_least(config.samples_per_request, 1, "generator.samples_per_request")
+        _at_least(config.retries, 0, "generator.retries")
+        _positive(config.timeout_s, "generator.timeout_s")
     generator: Generator = hydra.utils.instantiate(config)
     return generator
+
+
+def _one_of(value: str, allowed: tuple[str, ...], key: str) -> str:
+    if value not in allowed:
+        raise ConfigError(f"{key}={value}: must be one of {', '.join(allowed)}")
+    return value
+
+
+def _shard(shard: int, n_shards: int) -> int:
+    _at_least(n_shards, 1, "n_shards")
+    if not 0 <= shard < n_shards:
+        raise ConfigError(f"shard={shard}: must lie between 0 and n_shards - 1 = {n_shards - 1}")
+    return shard
+
+
+def _estimator(config: EstimatorConfig) -> Estimator:
+    if isinstance(config, ResampleConfig):
+        _at_least(config.n_subsets, 2, "estimator.n_subsets")
+        _at_least(config.seed, 0, "estimator.seed")
+    estimator: Estimator = hydra.utils.instantiate(config)
+    return estimator
+
+
+def _intent(config: SelectConfig) -> Intent:
+    budget, least, confidence = config.budget_usd_per_1k, config.min_accuracy, config.confidence
+    if confidence is not None and budget is None and least is None:
+        raise ConfigError(
+            f"select.confidence={confidence:g}: of what? give select.min_accuracy or "
+            "select.budget_usd_per_1k too, or leave it null"
+        )
+    return Intent(
+        None if budget is None else _positive(budget, "select.budget_usd_per_1k"),
+        None if least is None else _fraction(least, "select.min_accuracy"),
+        None if confidence is None else _between(confidence, "select.confidence"),
+    )
+
+
+def _optuna(config: OptunaConfig, seed: int) -> OptunaSettings:
+    return OptunaSettings(
+        sampler=config.sampler.value,
+        n_trials=int(_at_least(config.trials, 1, "search.trials")),
+        population=int(_at_least(config.population, 2, "search.population")),
+        per_stage_theta=config.per_stage_theta,
+        storage=config.storage,
+        seed=seed,
+    )
 
 
 def _path(value: str | None) -> Path | None:
@@ -296,6 +439,12 @@ def _each(values: list[Any], key: str, check: Any) -> tuple[Any, ...]:
 def _fraction(value: float, key: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise ConfigError(f"{key}={value:g}: must lie between 0 and 1")
+    return value
+
+
+def _between(value: float, key: str) -> float:
+    if not 0.0 < value < 1.0:
+        raise ConfigError(f"{key}={value:g}: must lie between 0 and 1, and be neither")
     return value
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from cascade.generate.sample import Draw, ModelSamples
 from cascade.lines import split_lines
 from cascade.plans import EXIT, Option, Plan
 from cascade.problems.base import Problem
-from cascade.score import accepts, best_solution, exact_theta
+from cascade.rules import Rule
+from cascade.score import accepts, exact_theta
 from cascade.tables import DrawOutcome, ProblemOutcome
 
 EXAMPLES = "examples.json"
@@ -64,9 +66,12 @@ class Step:
         model, option: who was asked, and how much.
         solutions: the texts it wrote.
         lines: the test lines that count.
-        scores: n_s·n_t of each solution, by `passed` (n_s) and `agreed` (n_t); empty without tests.
+        passed, agreed: of each solution, how many lines it passes (n_s), and the most solutions that
+            pass one of them (n_t); zeros without tests.
         best: index of the stage's answer.
-        threshold: what the best score must reach, θ·k·N_t; None where it was not asked for.
+        score: the answer's, by the rule; the paper's is n_s·n_t.
+        threshold: what it must reach, θ times the most that the rule could give (the paper's k·N_t);
+            None for the last stage, which is not asked.
         accepted: whether the answer was taken; the last stage's always is.
         correct: whether the stage's answer is right.
         usd: what the stage cost.
@@ -79,25 +84,18 @@ class Step:
     passed: tuple[int, ...]
     agreed: tuple[int, ...]
     best: int
+    score: int
     threshold: float | None
     accepted: bool
     correct: bool
     usd: float
-
-    @property
-    def scores(self) -> tuple[int, ...]:
-        """n_s·n_t of each solution."""
-        return tuple(s * t for s, t in zip(self.passed, self.agreed, strict=True))
 
     def describe(self) -> str:
         """The step in one line, e.g. ``7B 3:4 scores 24 of at least 14.4: accepted``."""
         if self.threshold is None:
             return f"{self.model} {self.option} answers"
         verdict = "accepted" if self.accepted else "escalated"
-        return (
-            f"{self.model} {self.option} scores {self.scores[self.best]} of at least {self.threshold:g}: "
-            f"{verdict}"
-        )
+        return f"{self.model} {self.option} scores {self.score} of at least {self.threshold:g}: {verdict}"
 
 
 def explain(
@@ -105,18 +103,21 @@ def explain(
     models: Sequence[str],
     example: Example,
     usd_per_1m_tokens: Mapping[str, float],
+    rule: Rule,
     *,
     accept_without_tests: bool,
 ) -> list[Step]:
     """The stages that a plan asked on a problem, in order; the last one answered.
 
-    Options with k > 1 use the first draw, where the stage tables average over all draws.
+    Options with k > 1 use the first k samples of the first draw, where the stage tables average over
+    all draws, or over many subsets of their samples.
 
     Args:
         plan: the plan.
         models: the family's names, from small to large.
         example: the problem.
         usd_per_1m_tokens: price by model.
+        rule: which solution is a stage's answer, see `cascade.rules`.
         accept_without_tests: whether a stage without a valid test line accepts.
     """
     steps: list[Step] = []
@@ -124,8 +125,8 @@ def explain(
     for number, (index, option) in enumerate(stages, 1):
         model = models[index]
         block = (example.drawn if option.k > 1 else example.greedy)[model]
-        last = number == len(stages)
-        step = _step(model, option, block, plan.theta, usd_per_1m_tokens[model], last, accept_without_tests)
+        theta = None if number == len(stages) else exact_theta(plan.theta_at(index))
+        step = _step(model, option, block, theta, usd_per_1m_tokens[model], rule, accept_without_tests)
         steps.append(step)
         if step.accepted:
             break
@@ -136,22 +137,20 @@ def _step(
     model: str,
     option: Option,
     block: Block,
-    theta: float,
+    theta: Fraction | None,
     price: float,
-    last: bool,
+    rule: Rule,
     accept_without_tests: bool,
 ) -> Step:
     k = max(option.k, 1)
     columns = [j for j, (sample, at, _) in enumerate(block.lines) if sample < k and at <= option.l]
     passes = np.array([[row[j] for j in columns] for row in block.passes[:k]], dtype=bool)
     passes = passes.reshape(k, len(columns))
-    best, score = best_solution(passes)
+    judged = rule(passes)
     n_t = (passes * passes.sum(axis=0)).max(axis=1, initial=0)
     tokens = sum(block.solution_tokens[:k])
     if option != EXIT:
         tokens += sum(block.test_tokens[option.l][:k])
-    exact = exact_theta(theta)
-    accepted = last or accepts(score, k, len(columns), exact, accept_without_tests=accept_without_tests)
     return Step(
         model=model,
         option=option,
@@ -159,10 +158,12 @@ def _step(
         lines=tuple(block.lines[j][2] for j in columns),
         passed=tuple(passes.sum(axis=1).tolist()),
         agreed=tuple(n_t.tolist()),
-        best=best,
-        threshold=None if last else float(exact * k * len(columns)),
-        accepted=accepted,
-        correct=block.correct[best],
+        best=judged.answer,
+        score=judged.score,
+        threshold=None if theta is None else float(theta * judged.most),
+        accepted=theta is None
+        or accepts(judged.score, judged.most, theta, accept_without_tests=accept_without_tests),
+        correct=block.correct[judged.answer],
         usd=tokens * price / 1e6,
     )
 
@@ -172,7 +173,7 @@ def choose_examples(
     samples: Mapping[str, Mapping[str, ModelSamples]],
     outcomes: Mapping[str, Sequence[ProblemOutcome]],
     candidates: Sequence[int],
-    looked_at: int,
+    options: Sequence[Option],
 ) -> list[Example]:
     """A handful of problems that differ in which models solve them.
 
@@ -181,8 +182,9 @@ def choose_examples(
         samples: by model name and task id.
         outcomes: by model name, in the problems' order.
         candidates: indices of the problems to choose from.
-        looked_at: the largest l.
+        options: what a stage may be; of a draw only what the largest of them looks at is kept.
     """
+    most = max(1, *(option.k for option in options)), max(option.l for option in options)
 
     def pattern(index: int) -> tuple[bool, ...]:
         blocks = [own[index].greedy or own[index].draws[0] for own in outcomes.values()]
@@ -201,23 +203,24 @@ def choose_examples(
         for model, own in outcomes.items():
             written, judged = samples[model][problem.task_id], own[index]
             if written.greedy is not None and judged.greedy is not None:
-                greedy[model] = _block(written.greedy, judged.greedy, looked_at)
+                greedy[model] = _block(written.greedy, judged.greedy, *most)
             if judged.draws:
-                drawn[model] = _block(written.draws[0], judged.draws[0], looked_at)
+                drawn[model] = _block(written.draws[0], judged.draws[0], *most)
         examples.append(Example(problem.task_id, problem.prompt, greedy, drawn))
     return examples
 
 
-def _block(draw: Draw, outcome: DrawOutcome, looked_at: int) -> Block:
-    texts = [split_lines(test.text, looked_at) for test in draw.tests]
-    places = zip(outcome.line_sample.tolist(), outcome.line_position.tolist(), strict=True)
+def _block(draw: Draw, outcome: DrawOutcome, k: int, looked_at: int) -> Block:
+    texts = [split_lines(test.text, looked_at) for test in draw.tests[:k]]
+    columns = np.flatnonzero(outcome.line_sample < k)
+    places = zip(outcome.line_sample[columns].tolist(), outcome.line_position[columns].tolist(), strict=True)
     return Block(
-        solutions=tuple(solution.text for solution in draw.solutions),
+        solutions=tuple(solution.text for solution in draw.solutions[:k]),
         lines=tuple((sample, at, texts[sample][at - 1].text) for sample, at in places),
-        passes=tuple(map(tuple, outcome.passes.tolist())),
-        correct=tuple(outcome.correct.tolist()),
-        solution_tokens=tuple(outcome.solution_tokens.tolist()),
-        test_tokens={at: tuple(tokens.tolist()) for at, tokens in outcome.test_tokens.items()},
+        passes=tuple(map(tuple, outcome.passes[:k, columns].tolist())),
+        correct=tuple(outcome.correct[:k].tolist()),
+        solution_tokens=tuple(outcome.solution_tokens[:k].tolist()),
+        test_tokens={at: tuple(tokens[:k].tolist()) for at, tokens in outcome.test_tokens.items()},
     )
 
 

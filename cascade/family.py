@@ -1,6 +1,8 @@
 """The family: models from the smallest to the largest, with where each is found."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cascade.prompts import PromptStyle
 
@@ -14,12 +16,26 @@ class Model:
         hub_id: Hugging Face repository or local folder of its weights.
         tokenizer: repository or local folder of its tokenizer (`hub_id` unless said otherwise).
         revision: branch, tag or commit of the repository; None for the newest.
+        key: its key in the configuration, e.g. ``m7B``.
+        served_as: its name on an OpenAI-compatible server (`hub_id` unless said otherwise).
+        quantization: a `quantization_config` of transformers; None for the checkpoint's own weights.
+        assistant: repository or local folder of a smaller model that writes ahead (speculative decoding).
+        architecture: what its config.json says, for `weights=random`.
     """
 
     name: str
     hub_id: str
     tokenizer: str
     revision: str | None = None
+    key: str = ""
+    served_as: str = ""
+    quantization: Mapping[str, Any] | None = None
+    assistant: str | None = None
+    architecture: Mapping[str, Any] | None = None
+
+    def at(self, revision: str | None) -> "Model":
+        """The same at another revision."""
+        return replace(self, revision=revision)
 
 
 @dataclass(frozen=True)

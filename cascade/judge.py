@@ -12,10 +12,12 @@ from cascade.generate.sample import Draw, ModelSamples
 from cascade.lines import Line, LineKind, split_lines
 from cascade.problems.base import Problem
 from cascade.tables import DrawOutcome, ProblemOutcome
-from cascade.verdicts import Needs, Progress, Sandbox, check_id
+from cascade.verdicts import Needs, Progress, Sandbox, Work, check_id
 
-# How much longer a reference test may take where the problem's own solution needs it.
+# How much longer the pairs of a problem may take where its own solution needs it.
 SLOW_REFERENCE_FACTOR = 10.0
+# A problem's own solution has to keep within this share of the time that others get.
+REFERENCE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class JudgeReport:
     Attributes:
         n_pairs: distinct pairs of program and check that the study needs.
         n_executed: pairs of them that were run now; the others were in the store.
+        work: what executing them took, with the reference solutions.
         n_timeouts: pairs of them that ran out of time.
         n_broken_lines: looked-at test lines that begin with assert but are not Python; skipped.
         unproven: ids of problems whose own reference solution fails their reference test here.
@@ -32,6 +35,7 @@ class JudgeReport:
 
     n_pairs: int
     n_executed: int
+    work: Work
     n_timeouts: int
     n_broken_lines: int
     unproven: tuple[str, ...]
@@ -56,7 +60,7 @@ def judge(
     Returns:
         By model name a list of outcomes, one a problem, and what was done.
     """
-    references, unproven = _references(problems, sandbox, progress)
+    references, factors, unproven = _references(problems, sandbox, progress)
     judges = [
         _Judge(
             f"{model}, {problem.task_id}",
@@ -64,13 +68,15 @@ def judge(
             own[problem.task_id],
             references[problem.task_id],
             looked_at,
-            sandbox.limits.timeout_s,
+            factors[problem.task_id] * sandbox.limits.timeout_s,
         )
         for model, own in samples.items()
         for problem in problems
     ]
     needs = [one.needs() for one in judges]
-    letters, n_executed = sandbox.verdicts(needs, progress)
+    n_before = sandbox.work.n_executed
+    letters = sandbox.verdicts(needs, progress)
+    n_executed = sandbox.work.n_executed - n_before
     outcomes = [one.outcome(own) for one, own in zip(judges, letters, strict=True)]
 
     distinct: dict[tuple[str, str], dict[str, str]] = {}
@@ -79,36 +85,36 @@ def judge(
             distinct.setdefault((need.task_id, program), {}).update(row)
     verdicts = [letter for row in distinct.values() for letter in row.values()]
     n_broken = sum(one.n_broken_lines() for one in judges)
-    report = JudgeReport(len(verdicts), n_executed, verdicts.count(TIMEOUT), n_broken, unproven)
+    report = JudgeReport(len(verdicts), n_executed, sandbox.work, verdicts.count(TIMEOUT), n_broken, unproven)
     n = len(problems)
     return {model: outcomes[i * n : (i + 1) * n] for i, model in enumerate(samples)}, report
 
 
 def _references(
     problems: Sequence[Problem], sandbox: Sandbox, progress: Progress
-) -> tuple[dict[str, Check], tuple[str, ...]]:
-    """Each problem's reference test with its time limit, and the problems whose own solution fails.
+) -> tuple[dict[str, Check], dict[str, float], tuple[str, ...]]:
+    """Each problem's reference test, the factor on its limits, and the problems whose own solution fails.
 
-    A problem whose own solution runs out of time gets more: nobody should have to be faster.
+    A problem whose own solution is slow gets more time for everything: nobody should have to be as fast.
     """
     limit = sandbox.limits.reference_timeout_s
-    checks = {problem.task_id: Check(problem.reference_test, limit) for problem in problems}
-    own = {p.task_id: p.reference_solution for p in problems if p.reference_solution is not None}
+    factors = {problem.task_id: 1.0 for problem in problems}
+    own = {p.task_id: p for p in problems if p.reference_solution is not None}
     failed: list[str] = []
     for factor in (1.0, SLOW_REFERENCE_FACTOR):
-        for task in own:
-            checks[task] = Check(checks[task].source, factor * limit)
-        needs = [
-            Needs(task, {program: {check_id(checks[task]): checks[task]}}) for task, program in own.items()
+        needs = []
+        for task, problem in own.items():
+            factors[task] = factor
+            check = Check(problem.reference_test, REFERENCE_SHARE * factor * limit)
+            needs.append(Needs(task, {problem.reference_solution or "": {check_id(check): check}}))
+        letters = [
+            next(iter(row.values())) for rows in sandbox.verdicts(needs, progress) for row in rows.values()
         ]
-        letters, _ = sandbox.verdicts(needs, progress)
-        verdict = {
-            task: rows[program][check_id(checks[task])]
-            for (task, program), rows in zip(own.items(), letters, strict=True)
-        }
+        verdict = dict(zip(own, letters, strict=True))
         failed += [task for task, letter in verdict.items() if letter not in (PASS, TIMEOUT)]
-        own = {task: program for task, program in own.items() if verdict[task] == TIMEOUT}
-    return checks, (*failed, *own)
+        own = {task: problem for task, problem in own.items() if verdict[task] == TIMEOUT}
+    checks = {p.task_id: Check(p.reference_test, factors[p.task_id] * limit) for p in problems}
+    return checks, factors, (*failed, *own)
 
 
 class _Judge:

@@ -13,6 +13,8 @@ def on_front(cost: NDArray[np.float64], accuracy: NDArray[np.float64]) -> NDArra
     Returns:
         Bool array (points,).
     """
+    # Sums of the same numbers in another order differ in the last bits: that is no difference.
+    accuracy = np.round(accuracy, 12)
     _, group = np.unique(cost, return_inverse=True)
     if len(group) == 0:
         return np.zeros(0, dtype=bool)

@@ -1,8 +1,10 @@
 """Options, stages and plans, and the space of all plans of a family (paper section 3.2)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +47,20 @@ def option_space(k: Sequence[int], l: Sequence[int]) -> tuple[Option, ...]:  # n
 
 @dataclass(frozen=True)
 class Plan:
-    """One plan: an option for every model of the family (or `SKIP`), and one θ for all its stages."""
+    """One plan: an option for every model of the family (or `SKIP`), and its θ.
+
+    Attributes:
+        options: one a model.
+        theta: one θ for all stages, or one a model (that of the last stage and of skipped models
+            is never looked at).
+    """
 
     options: tuple[Option, ...]
-    theta: float
+    theta: float | tuple[float, ...]
+
+    def theta_at(self, model: int) -> float:
+        """The θ of a model's stage."""
+        return self.theta[model] if isinstance(self.theta, tuple) else self.theta
 
     @property
     def stages(self) -> tuple[tuple[int, Option], ...]:
@@ -56,32 +68,47 @@ class Plan:
         return tuple((i, option) for i, option in enumerate(self.options) if option != SKIP)
 
     def describe(self, models: Sequence[str]) -> str:
-        """The plan in one line, e.g. ``7B 5:4 → 34B greedy, θ=0.8``; θ only where it matters."""
-        stages = " → ".join(f"{models[i]} {option}" for i, option in self.stages)
-        return f"{stages}, θ={self.theta:g}" if len(self.stages) > 1 else stages
+        """The plan in one line; θ only where it matters.
+
+        One θ: ``7B 5:4 → 34B greedy, θ=0.8``; one a stage: ``7B 5:4 θ=0.8 → 34B greedy``.
+        """
+        if not isinstance(self.theta, tuple):
+            stages = " → ".join(f"{models[i]} {option}" for i, option in self.stages)
+            return f"{stages}, θ={self.theta:g}" if len(self.stages) > 1 else stages
+        *before, (last, end) = self.stages
+        return " → ".join(
+            [*(f"{models[i]} {o} θ={self.theta[i]:g}" for i, o in before), f"{models[last]} {end}"]
+        )
 
 
 @dataclass(frozen=True)
 class PlanSpace:
-    """Every plan of a family without its θ.
+    """Every plan of a family.
 
     Attributes:
-        options: the options that each model has, in family order.
-        choices: int array (plans, models): index into the model's options, -1 where it is skipped.
-            Plans are ordered by their last stage's model; the grid search relies on
-            `plan_space`'s order.
+        options: for each model in family order, the options that its choices mean.
+        thetas: the same for θ where every stage has its own (NaN for a last stage); None where θ is
+            one for the whole plan, and not part of the space.
+        choices: int array (plans, models): index into the model's choices, -1 where it is skipped.
+            The search relies on `plan_space`'s order.
     """
 
     options: tuple[tuple[Option, ...], ...]
+    thetas: tuple[tuple[float, ...], ...] | None
     choices: NDArray[np.int16]
 
     def __len__(self) -> int:
         return len(self.choices)
 
     def plan(self, index: int, theta: float) -> Plan:
-        """The plan at `index` with threshold `theta`."""
+        """The plan at `index`; with threshold `theta` where the space has none of its own."""
         row = self.choices[index]
-        return Plan(tuple(SKIP if c < 0 else self.options[i][c] for i, c in enumerate(row)), theta)
+        options = tuple(SKIP if c < 0 else self.options[i][c] for i, c in enumerate(row))
+        if self.thetas is None:
+            return Plan(options, theta)
+        own = [math.nan if c < 0 else self.thetas[i][c] for i, c in enumerate(row)]
+        # Equal plans compare equal: what is never looked at is 0.
+        return Plan(options, tuple(0.0 if math.isnan(value) else value for value in own))
 
     @cached_property
     def one_stage(self) -> NDArray[np.bool_]:
@@ -91,38 +118,59 @@ class PlanSpace:
     @cached_property
     def k(self) -> NDArray[np.int64]:
         """Int array (plans, models) of k, -1 where the model is skipped."""
-        return self._column([[o.k for o in options] for options in self.options])
+        return self._columns([[o.k for o in options] for options in self.options], -1)
 
     @cached_property
     def l(self) -> NDArray[np.int64]:  # noqa: E743 - the paper's own letter
         """Int array (plans, models) of l, -1 where the model is skipped."""
-        return self._column([[o.l for o in options] for options in self.options])
+        return self._columns([[o.l for o in options] for options in self.options], -1)
 
-    def _column(self, values: list[list[int]]) -> NDArray[np.int64]:
+    @cached_property
+    def theta(self) -> NDArray[np.float64] | None:
+        """Float array (plans, models) of θ, NaN where it is not looked at; None where θ is one a plan."""
+        return None if self.thetas is None else self._columns(self.thetas, math.nan)
+
+    def at(self, plans: NDArray[np.int64]) -> "PlanSpace":
+        """The space of some of the plans only, by index."""
+        return PlanSpace(self.options, self.thetas, self.choices[plans])
+
+    def _columns(self, values: Sequence[Sequence[Any]], skipped: float) -> NDArray[Any]:
         # The value for "skip" stands last, where the index -1 finds it.
-        columns = [np.array([*v, -1])[self.choices[:, i]] for i, v in enumerate(values)]
-        return np.stack(columns, axis=1)
+        own = [np.array([*v, skipped])[self.choices[:, i]] for i, v in enumerate(values)]
+        return np.stack(own, axis=1)
 
 
-def plan_space(options: Sequence[Sequence[Option]]) -> PlanSpace:
+def plan_space(options: Sequence[Sequence[Option]], thetas: Sequence[float] | None = None) -> PlanSpace:
     """All plans of a family: any testing options on the way, any option as the last stage.
 
     Args:
         options: the options each model has, in family order; an empty entry leaves a model out.
+        thetas: None for one θ a plan; otherwise the grid from which every stage but the last takes
+            its own (beyond the paper).
 
     Returns:
-        819 plans for three models and 7,380 for four with the paper's nine options each. Order:
-        by the last stage's model, then by prefix, then by the last stage's option; prefixes are
-        the empty one, then those of the earlier models in the same manner.
+        819 plans for three models and 7,380 for four with the paper's nine options each; with
+        eleven θ a stage 72,099 and 6,416,820. Order: by the last stage's model, then by prefix, then by the
+        last stage's option; prefixes are the empty one, then those of the earlier models in the
+        same manner.
     """
     n = len(options)
     prefixes = np.full((1, n), -1, dtype=np.int16)
-    blocks = []
+    blocks, meanings, meant_thetas = [], [], []
     for i, own in enumerate(options):
-        blocks.append(_extend(prefixes, i, range(len(own))))
         testing = [j for j, option in enumerate(own) if option.tests]
-        prefixes = np.concatenate([prefixes, _extend(prefixes, i, testing)])
-    return PlanSpace(tuple(tuple(own) for own in options), np.concatenate(blocks))
+        meaning, meant = list(own), [math.nan] * len(own)
+        blocks.append(_extend(prefixes, i, range(len(own))))
+        if thetas is not None:
+            # On the way a choice is an option with its θ; the last stage's choices have none.
+            meaning += [own[j] for j in testing for _ in thetas]
+            meant += [theta for _ in testing for theta in thetas]
+            testing = list(range(len(own), len(meaning)))
+        meanings.append(tuple(meaning))
+        meant_thetas.append(tuple(meant))
+        if i < n - 1:
+            prefixes = np.concatenate([prefixes, _extend(prefixes, i, testing)])
+    return PlanSpace(tuple(meanings), None if thetas is None else tuple(meant_thetas), np.concatenate(blocks))
 
 
 def _extend(prefixes: NDArray[np.int16], model: int, choices: Sequence[int]) -> NDArray[np.int16]:

@@ -17,9 +17,12 @@ class PromptStyle:
     Attributes:
         solution: template that asks for a solution.
         test: template that asks for a test.
-        completion: whether a solution continues the problem's prompt (else it is a whole program).
-        test_begins: what stands at the end of the test template and belongs to the first test line.
+        completion: whether a solution continues the problem's prompt (else it is a whole program, taken
+            out of the answer's fenced block where there is one).
+        test_begins: template of what stands at the end of the test template and belongs to the test.
         stop: a solution ends before the first of these texts.
+        chat: whether the templates are a user's message, to be asked through the chat template that comes
+            with the model's tokenizer; `test_begins` then begins the model's answer.
     """
 
     solution: str = "{prompt}"
@@ -27,6 +30,7 @@ class PromptStyle:
     completion: bool = True
     test_begins: str = ""
     stop: tuple[str, ...] = ()
+    chat: bool = False
 
     def ask_solution(self, problem: Problem) -> str:
         """The prompt whose continuation is a solution."""
@@ -35,6 +39,10 @@ class PromptStyle:
     def ask_test(self, problem: Problem) -> str:
         """The prompt whose continuation is a test."""
         return _fill(self.test, problem)
+
+    def begin_test(self, problem: Problem) -> str:
+        """What a test for the problem begins with, before the model writes."""
+        return _fill(self.test_begins, problem)
 
 
 def _fill(template: str, problem: Problem) -> str:

@@ -29,6 +29,39 @@ class Combinations(Enum):
     table = "table"
 
 
+class Require(Enum):
+    """What isolation the sandbox must have: any, or one that hides files, network and other processes."""
+
+    any = "any"
+    confined = "confined"
+
+
+class Container(Enum):
+    """What the sandbox's servers are started in."""
+
+    none = "none"
+    bubblewrap = "bubblewrap"
+    podman = "podman"
+    docker = "docker"
+
+
+class AllowedPlans(Enum):
+    """Which plans may be chosen: all, those whose k falls, or what splits of the validation side say."""
+
+    all = "all"
+    falling_k = "falling_k"
+    nested = "nested"
+
+
+class RuleName(Enum):
+    """How a stage finds its answer and how sure it is of it; `cascade.rules` has them by these names."""
+
+    paper = "paper"
+    codet = "codet"
+    pass_rate = "pass_rate"
+    agreement = "agreement"
+
+
 @dataclass
 class TaskConfig:
     _target_: str = MISSING
@@ -36,9 +69,14 @@ class TaskConfig:
 
 @dataclass
 class ModelConfig:
+    name: str | None = None  # in recordings, profiles and tables; the key where it is left out
     hub_id: str = MISSING
     tokenizer: str | None = None
     revision: str | None = None
+    served_as: str | None = None
+    quantization: dict[str, Any] | None = None
+    assistant: str | None = None
+    architecture: dict[str, Any] | None = None
 
 
 @dataclass
@@ -48,6 +86,7 @@ class PromptsConfig:
     completion: bool = True
     test_begins: str = ""
     stop: list[str] = field(default_factory=list)
+    chat: bool = False
 
 
 @dataclass
@@ -105,19 +144,40 @@ class RecordedConfig(GeneratorConfig):
 @dataclass
 class TransformersConfig(GeneratorConfig):
     _target_: str = "cascade.generate.huggingface.TransformersGenerator"
-    batch_size: int = 256
+    batch_size: int | None = None
     draws: int = 1
     temperature: float = 0.8
     top_p: float = 0.95
     dtype: str = "auto"
     device_map: str = "auto"
+    cache: str = "auto"
     seed: int = 0
+
+
+@dataclass
+class OpenAIConfig(GeneratorConfig):
+    _target_: str = "cascade.generate.openai_server.OpenAIGenerator"
+    base_url: str = MISSING
+    api: str = "completions"
+    key_variable: str = "OPENAI_API_KEY"
+    draws: int = 1
+    temperature: float = 0.8
+    top_p: float = 0.95
+    seed: int = 0
+    concurrency: int = 16
+    samples_per_request: int = 1
+    retries: int = 8
+    timeout_s: float = 300.0
+    count: str = "usage"
 
 
 @dataclass
 class SandboxConfig:
     workers: int | None = None
-    timeout_s: float = 0.5
+    require: Require = Require.any
+    container: Container = Container.none
+    image: str = "docker.io/library/python:3.11-slim"
+    timeout_s: float = 1.0
     reference_timeout_s: float = 1.0
     memory_mb: int = 1024
     prelude: str = ""
@@ -128,6 +188,41 @@ class SearchConfig:
     k: list[int] = MISSING
     l: list[int] = MISSING  # noqa: E741 - the paper's own letter
     theta: list[float] = MISSING
+    per_stage_theta: bool = False
+
+
+class Sampler(Enum):
+    """How Optuna proposes plans."""
+
+    nsga2 = "nsga2"
+    tpe = "tpe"
+    random = "random"
+
+
+@dataclass
+class OptunaConfig(SearchConfig):
+    sampler: Sampler = Sampler.nsga2
+    trials: int = 2000
+    population: int = 50
+    storage: str | None = None
+
+
+@dataclass
+class EstimatorConfig:
+    _target_: str = MISSING
+
+
+@dataclass
+class FirstKConfig(EstimatorConfig):
+    _target_: str = "cascade.estimators.FirstK"
+
+
+@dataclass
+class ResampleConfig(EstimatorConfig):
+    _target_: str = "cascade.estimators.Resample"
+    n_subsets: int = 100
+    seed: int = 0
+    pool_draws: bool = True
 
 
 @dataclass
@@ -140,12 +235,40 @@ class SplitConfig:
 
 @dataclass
 class RuleConfig:
+    name: RuleName = RuleName.paper
     no_tests: NoTests = NoTests.accept
+    compare: list[RuleName] = field(default_factory=lambda: list(RuleName))
 
 
 @dataclass
 class SelectConfig:
     theta: ThetaChoice = ThetaChoice.best
+    plans: AllowedPlans = AllowedPlans.all
+    budget_usd_per_1k: float | None = None
+    min_accuracy: float | None = None
+    confidence: float | None = None
+
+
+@dataclass
+class BootstrapConfig:
+    replicates: int = 1000
+    confidence: float = 0.95
+
+
+class Weights(Enum):
+    """Which weights are timed: the family's own, or random ones of the same shape (no download)."""
+
+    trained = "trained"
+    random = "random"
+
+
+@dataclass
+class ProfileConfig:
+    weights: Weights = Weights.trained
+    prompt_tokens: int = 192
+    new_tokens: int = 256
+    repeats: int = 3
+    path: str | None = None
 
 
 @dataclass
@@ -171,10 +294,15 @@ class Config:
     search: SearchConfig = field(default_factory=SearchConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     rule: RuleConfig = field(default_factory=RuleConfig)
+    estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
     select: SelectConfig = field(default_factory=SelectConfig)
+    profile: ProfileConfig = field(default_factory=ProfileConfig)
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = 0
+    shard: int = 0
+    n_shards: int = 1
     run_id: str | None = None
 
 
@@ -184,3 +312,7 @@ def register_schemas() -> None:
     store.store(name="base_config", node=Config)
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
+    store.store(group="generator", name="base_openai", node=OpenAIConfig)
+    store.store(group="search", name="base_optuna", node=OptunaConfig)
+    store.store(group="estimator", name="base_first_k", node=FirstKConfig)
+    store.store(group="estimator", name="base_resample", node=ResampleConfig)

@@ -33,16 +33,15 @@ def exact_theta(theta: float) -> Fraction:
     return Fraction(repr(float(theta)))
 
 
-def accepts(score: int, k: int, n_lines: int, theta: Fraction, *, accept_without_tests: bool) -> bool:
-    """Whether a stage's answer is taken: n_s·n_t ≥ θ·k·N_t, not rounded.
+def accepts(score: int, most: int, theta: Fraction, *, accept_without_tests: bool) -> bool:
+    """Whether a stage's answer is taken: score ≥ θ·most, not rounded.
 
     Args:
-        score: n_s·n_t of the best solution.
-        k: the option's k.
-        n_lines: N_t, the number of valid test lines.
+        score: of the best solution; the paper's is n_s·n_t.
+        most: what the score could be at most, the paper's k·N_t; 0 where there is no valid test line.
         theta: the threshold, see `exact_theta`.
         accept_without_tests: the answer where N_t = 0; the paper's is True (0 ≥ 0).
     """
-    if n_lines == 0:
+    if most == 0:
         return accept_without_tests
-    return score * theta.denominator >= theta.numerator * k * n_lines
+    return score * theta.denominator >= theta.numerator * most

@@ -1,23 +1,17 @@
 """Choosing plans on the validation side, and what they save on the test side (METHOD, Choosing)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.pareto import front, hypervolume
-from cascade.search.grid import GridResult
+from cascade.plans import PlanSpace
+from cascade.search.grid import Combinations, GridResult
 
 SAVING_WINDOW = 0.01  # accuracy within ±1 point counts as equal (paper section 5.1)
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Combination:
-    """A combination by its indices in a `GridResult`."""
-
-    theta_index: int
-    plan_index: int
 
 
 @dataclass(frozen=True)
@@ -26,20 +20,23 @@ class Selection:
 
     Attributes:
         theta: the chosen θ, or None where one front was taken over all θ.
+        candidates: what the front was taken from: every distinct combination that was allowed.
         front: the Pareto-optimal combinations by rising cost.
         singular: the same among one-stage plans.
-        hypervolume: for every θ of the grid its front's hypervolume in (ln cost, accuracy).
+        hypervolume: for every θ of the grid its front's hypervolume in (ln cost, accuracy); empty
+            where every stage has a θ of its own.
         pooled_hypervolume: of the front over all θ.
     """
 
     theta: float | None
-    front: tuple[Combination, ...]
-    singular: tuple[Combination, ...]
+    candidates: Combinations
+    front: Combinations
+    singular: Combinations
     hypervolume: dict[float, float]
     pooled_hypervolume: float
 
 
-def select(grid: GridResult, *, pooled: bool) -> Selection:
+def select(grid: GridResult, *, pooled: bool, allowed: NDArray[np.bool_] | None = None) -> Selection:
     """The front of the best θ (or over all θ) and the singular front.
 
     The best θ has the largest hypervolume in (ln cost, accuracy) up to the dearest plan of any θ;
@@ -48,42 +45,78 @@ def select(grid: GridResult, *, pooled: bool) -> Selection:
 
     Args:
         grid: every combination on the validation side.
-        pooled: take one front over all θ (beyond the paper).
+        pooled: take one front over all θ (beyond the paper); with one θ a stage there is no other.
+        allowed: bool array (plans,): the plans that may be chosen, see `falling_k`; None for all.
     """
     cost, accuracy = _positive(grid.usd_per_1k_queries), grid.accuracy
+    plans = np.arange(len(grid.space)) if allowed is None else np.flatnonzero(allowed)
     dearest = float(cost.max())
-    volumes = {theta: hypervolume(cost[t], accuracy[t], dearest) for t, theta in enumerate(grid.thetas)}
     one_stage = np.flatnonzero(grid.space.one_stage)
-    singular = one_stage[front(cost[0, one_stage], accuracy[0, one_stage])]
-
-    # One-stage plans are the same at every θ: only the first may stand for them.
-    distinct = np.ones(cost.shape, dtype=bool)
-    distinct[1:, one_stage] = False
-    flat = np.flatnonzero(distinct)
-    over_all = flat[front(cost.ravel()[flat], accuracy.ravel()[flat])]
-
-    if pooled:
-        theta = None
-        chosen = [Combination(*divmod(int(i), len(grid.space))) for i in over_all]
-    else:
-        best = max(
-            range(len(grid.thetas)), key=lambda t: _merit(volumes[grid.thetas[t]], cost[t], accuracy[t])
-        )
-        theta = grid.thetas[best]
-        chosen = [Combination(best, int(i)) for i in front(cost[best], accuracy[best])]
+    rows = np.arange(len(grid.thetas))
+    # A front over several θ has no members but those of their own fronts.
+    fronts = [plans[front(cost[t, plans], accuracy[t, plans])] for t in rows]
+    volumes = [hypervolume(cost[t, own], accuracy[t, own], dearest) for t, own in enumerate(fronts)]
+    over_all = _joined(grid, rows, fronts)
+    per_stage = grid.space.thetas is not None
+    theta = None
+    if not (pooled or per_stage):
+        best = max(rows, key=lambda t: _merit(volumes[t], cost[t, fronts[t]]))
+        theta, rows = grid.thetas[best], np.array([best])
+    members = _joined(grid, rows, [fronts[t] for t in rows])
+    singles = Combinations(np.zeros_like(one_stage), one_stage)
     return Selection(
         theta,
-        tuple(chosen),
-        tuple(Combination(0, int(i)) for i in singular),
-        volumes,
-        hypervolume(cost.ravel(), accuracy.ravel(), dearest),
+        _joined(grid, rows, [plans for _ in rows]),
+        members[front(cost[members.theta, members.plan], accuracy[members.theta, members.plan])],
+        singles[front(cost[0, one_stage], accuracy[0, one_stage])],
+        {} if per_stage else dict(zip(grid.thetas, volumes, strict=True)),
+        hypervolume(cost[over_all.theta, over_all.plan], accuracy[over_all.theta, over_all.plan], dearest),
     )
 
 
-def _merit(volume: float, cost: NDArray[np.float64], accuracy: NDArray[np.float64]) -> tuple[float, float]:
-    members = front(cost, accuracy)
+def _joined(grid: GridResult, rows: NDArray[np.int64], plans: Sequence[NDArray[np.int64]]) -> Combinations:
+    """Plans of every row; one-stage plans are the same at every θ, and the first row stands for them."""
+    theta, plan = np.repeat(rows, [len(own) for own in plans]), np.concatenate(plans)
+    alone = grid.space.one_stage[plan]
+    theta[alone] = rows[0]
+    keep = ~alone
+    of_alone = np.flatnonzero(alone)
+    keep[of_alone[np.unique(plan[of_alone], return_index=True)[1]]] = True
+    return Combinations(theta, plan)[keep]
+
+
+def _merit(volume: float, cost: NDArray[np.float64]) -> tuple[float, float]:
     # Sums of the same areas in another order differ in the last bits: that is no difference.
-    return round(volume, 12), round(float(np.log(cost[members[-1]] / cost[members[0]])), 12)
+    return round(volume, 12), round(float(np.log(cost[-1] / cost[0])), 12)
+
+
+def falling_k(space: PlanSpace) -> NDArray[np.bool_]:
+    """The plans whose k falls from stage to stage, as a larger model's samples are dearer (beyond the paper).
+
+    Returns:
+        Bool array (plans,); one-stage plans are among them.
+    """
+    falls = np.ones(len(space), dtype=bool)
+    before = np.full(len(space), np.iinfo(np.int64).max)
+    for own in space.k.T:
+        asked = own >= 0
+        falls &= ~asked | (own < before)
+        before = np.where(asked, own, before)
+    return falls
+
+
+def near_front(grid: GridResult, some: Combinations, most: int) -> Combinations:
+    """At most so many combinations: those whose accuracy is nearest to the best that their cost buys."""
+    if len(some) <= most:
+        return some
+    at = some.theta, some.plan
+    cost, accuracy = grid.usd_per_1k_queries[at], grid.accuracy[at]
+    order = np.lexsort((-accuracy, cost))
+    best = np.maximum.accumulate(accuracy[order])
+    behind = best - accuracy[order]
+    # Plans that are as accurate as a cheaper one are no distance behind either: the front goes first.
+    behind[np.flatnonzero(np.diff(best, prepend=-1.0) > 0)] = -1.0
+    return some[np.sort(order[np.argpartition(behind, most)[:most]])]
 
 
 def _positive(cost: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,9 +1,9 @@
 """Verdicts for the pairs that somebody needs: from the store, or executed once and kept at once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from cascade.execute import Batch, Check, Limits, execute
+from cascade.execute import Batch, Check, Isolation, Limits, Outcome, execute
 from cascade.store import VerdictStore, digest
 
 # Called with (pairs done, pairs to do) after each batch.
@@ -28,6 +28,36 @@ class Needs:
     checks: Mapping[str, Mapping[str, Check]]
 
 
+@dataclass
+class Work:
+    """What executing took, summed over calls.
+
+    Attributes:
+        n_executed: pairs that were executed; the others were in the store.
+        n_alone: pairs of them that needed a process of their own.
+        n_proven: pairs of them that were proven never to end.
+        n_repeated: pairs of them that were run again alone, after a time-out on a busy machine.
+        cpu_seconds: of the pairs' own code.
+        layers: the isolation; empty where nothing was executed.
+    """
+
+    n_executed: int = 0
+    n_alone: int = 0
+    n_proven: int = 0
+    n_repeated: int = 0
+    cpu_seconds: float = 0.0
+    layers: tuple[str, ...] = ()
+
+    def add(self, n_pairs: int, outcome: Outcome) -> None:
+        """Count a batch."""
+        self.n_executed += n_pairs
+        self.n_alone += outcome.n_alone
+        self.n_proven += outcome.n_proven
+        self.n_repeated += outcome.n_repeated
+        self.cpu_seconds += sum(map(sum, outcome.seconds))
+        self.layers = outcome.layers
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """How pairs get their verdicts.
@@ -36,32 +66,35 @@ class Sandbox:
         limits: what a program may use.
         workers: how many servers run at once.
         store: what is known, and where new verdicts are kept as soon as they are there.
+        isolation: how the code is kept apart.
+        work: what was done so far.
     """
 
     limits: Limits
     workers: int
     store: VerdictStore
+    isolation: Isolation = field(default_factory=Isolation)
+    work: Work = field(default_factory=Work)
 
-    def verdicts(
-        self, needs: Sequence[Needs], progress: Progress
-    ) -> tuple[list[dict[str, dict[str, str]]], int]:
+    def verdicts(self, needs: Sequence[Needs], progress: Progress) -> list[dict[str, dict[str, str]]]:
         """A letter for every pair; see `cascade.execute.execute` for their meaning.
 
         Returns:
-            For each of `needs`, by program, by check id, the letter; and how many pairs were
-            executed now. A pair that several of `needs` share is executed once.
+            For each of `needs`, by program, by check id, the letter. A pair that several of `needs`
+            share is executed once.
         """
         missing = self._missing(needs)
         batches = [_batch(needs[i].checks, programs) for i, programs in missing.items()]
         owners = list(missing.items())
         total, done = sum(batch.n_pairs for batch in batches), 0
         progress(done, total)
-        for index, rows in execute(batches, self.limits, self.workers):
+        for index, outcome in execute(batches, self.limits, self.workers, self.isolation):
             owner, programs = owners[index]
-            self._keep(needs[owner], programs, rows)
+            self._keep(needs[owner], programs, outcome.rows)
+            self.work.add(batches[index].n_pairs, outcome)
             done += batches[index].n_pairs
             progress(done, total)
-        return [self._known(need) for need in needs], total
+        return [self._known(need) for need in needs]
 
     def _scope(self, need: Needs) -> str:
         return f"{need.task_id} {digest(self.limits.signature)}"

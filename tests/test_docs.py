@@ -21,7 +21,11 @@ COMMANDS = sorted(
         if line.strip() and not line.startswith("#")
     }
 )
-CORE = "score tables plans split pareto selection pricing lines search.grid family problems.base"
+CORE = (
+    "score rules estimators tables diagnostics rule_comparison plans split pareto selection pricing lines "
+    "search.grid search.outcomes search.given search.size stats evidence nested intent plan_file family "
+    "problems.base"
+)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python run.py")])
@@ -30,6 +34,7 @@ def test_commands_of_the_manager_compose(run: Run, command: str) -> None:
     arguments = [a for a in shlex.split(command)[2:] if a not in ("-m", "--multirun")]
     # A sweep's values are tried one by one: the first stands for them.
     single = [re.sub(r"^([\w./]+=[^\[{,'\"]+),.*$", r"\1", a) for a in arguments]
+    single = [re.sub(r"^([\w./]+=)range\(\d+\)$", r"\g<1>0", a) for a in single]
     done = run(*single, *([] if "--cfg" in single else ["--cfg", "job"]))
     assert done.returncode == 0, done.stderr
 

@@ -12,6 +12,7 @@ from cascade.explain import Block, Example, choose_examples, explain, load_examp
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 from cascade.plans import EXIT, SKIP, Option, Plan, option_space
 from cascade.problems.base import Problem
+from cascade.rules import RULES, Rule, paper
 from cascade.tables import DrawOutcome, ProblemOutcome, stage_table
 
 K = 3
@@ -44,7 +45,7 @@ def example(seed: int) -> tuple[Example, dict[str, ProblemOutcome]]:
         samples[model] = {"T/0": ModelSamples(greedy, (sampled,))}
         outcomes[model] = ProblemOutcome(greedy_outcome, (sampled_outcome,))
     problem = Problem("T/0", "write f", "f", "assert True", None)
-    [one] = choose_examples([problem], samples, {m: [o] for m, o in outcomes.items()}, [0], 4)
+    [one] = choose_examples([problem], samples, {m: [o] for m, o in outcomes.items()}, [0], OPTIONS)
     return one, outcomes
 
 
@@ -55,17 +56,28 @@ def example(seed: int) -> tuple[Example, dict[str, ProblemOutcome]]:
     last=st.sampled_from(OPTIONS),
     theta=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
     accept_without_tests=st.booleans(),
+    rule=st.sampled_from(list(RULES.values())),
 )
 def test_it_is_what_the_tables_say(
-    seed: int, first: Option, last: Option, theta: float, accept_without_tests: bool
+    seed: int, first: Option, last: Option, theta: float, accept_without_tests: bool, rule: Rule
 ) -> None:
     one, outcomes = example(seed)
     steps = explain(
-        Plan((first, last), theta), tuple(PRICE), one, PRICE, accept_without_tests=accept_without_tests
+        Plan((first, last), (theta, 0.0)),
+        tuple(PRICE),
+        one,
+        PRICE,
+        rule,
+        accept_without_tests=accept_without_tests,
     )
     tables = {
         model: stage_table(
-            [own], OPTIONS, [theta], PRICE[model] / 1e6, accept_without_tests=accept_without_tests
+            [own],
+            OPTIONS,
+            [theta],
+            PRICE[model] / 1e6,
+            accept_without_tests=accept_without_tests,
+            rule=rule,
         )
         for model, own in outcomes.items()
     }
@@ -92,10 +104,10 @@ def test_by_hand() -> None:
     )
     one = Example("T/0", "write f", {}, {"small": block})
     plan = Plan((Option(3, 2), EXIT), 0.5)
-    [step] = explain(plan, ("small", "large"), one, PRICE, accept_without_tests=True)
+    [step] = explain(plan, ("small", "large"), one, PRICE, paper, accept_without_tests=True)
     assert step.lines == ("assert 1", "assert 2", "assert 3")
-    assert step.scores == (4, 6, 0)
-    assert (step.best, step.threshold, step.accepted, step.correct) == (1, 4.5, True, True)
+    assert (step.passed, step.agreed) == ((2, 3, 0), (2, 2, 0))
+    assert (step.best, step.score, step.threshold, step.accepted, step.correct) == (1, 6, 4.5, True, True)
     assert step.usd == pytest.approx(66e-6)
     assert step.describe() == "small 3:2 scores 6 of at least 4.5: accepted"
 
@@ -119,7 +131,7 @@ def test_problems_that_differ_come_first() -> None:
     samples = {
         m: {p.task_id: ModelSamples(Draw((Solution("x", 1),), ()), ()) for p in problems} for m in outcomes
     }
-    chosen = [e.task_id for e in choose_examples(problems, samples, outcomes, list(range(n)), 4)]
+    chosen = [e.task_id for e in choose_examples(problems, samples, outcomes, list(range(n)), [EXIT])]
     assert {"T/0", "T/18", "T/19"} <= set(chosen) and len(chosen) == 6
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cascade.artifacts import Executed, PlanFile
+from cascade.artifacts import Executed
 from cascade.family import Family, Model
 from cascade.generate.recorded import load_recording, write_recording
+from cascade.plan_file import PlanFile
 from cascade.plans import Option
 from cascade.problems import DataSet, load_problems
 from tests.conftest import SHARED, Run, needs_shared

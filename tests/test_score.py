@@ -31,10 +31,10 @@ def test_paper_figure_4() -> None:
     """3 solutions x 6 lines and no pass: 0 < 0.5 * 18; then 1 solution x 2 lines, both pass: 2 >= 1."""
     theta = exact_theta(0.5)
     _, score = best_solution(np.zeros((3, 6), dtype=bool))
-    assert not accepts(score, 3, 6, theta, accept_without_tests=True)
+    assert not accepts(score, 3 * 6, theta, accept_without_tests=True)
     _, score = best_solution(np.ones((1, 2), dtype=bool))
     assert score == 2
-    assert accepts(score, 1, 2, theta, accept_without_tests=True)
+    assert accepts(score, 1 * 2, theta, accept_without_tests=True)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_paper_figure_4() -> None:
 )
 def test_threshold_is_exact(theta: float, k: int, n_lines: int, least: int) -> None:
     exact = exact_theta(theta)
-    assert accepts(least, k, n_lines, exact, accept_without_tests=True)
-    assert least == 0 or not accepts(least - 1, k, n_lines, exact, accept_without_tests=True)
+    assert accepts(least, k * n_lines, exact, accept_without_tests=True)
+    assert least == 0 or not accepts(least - 1, k * n_lines, exact, accept_without_tests=True)
 
 
 @pytest.mark.parametrize("rule", [True, False])
 def test_without_a_valid_line_the_rule_decides(rule: bool) -> None:
-    assert accepts(0, 5, 0, exact_theta(1.0), accept_without_tests=rule) is rule
+    assert accepts(0, 5 * 0, exact_theta(1.0), accept_without_tests=rule) is rule

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cascade.plans import EXIT, SKIP, Option, option_space, plan_space
-from cascade.search.grid import grid_search
-from cascade.tables import DrawOutcome, ProblemOutcome, available_options, stage_table
+from cascade.plans import EXIT, SKIP, Plan, option_space, plan_space
+from cascade.search import grid as grid_module
+from cascade.search.grid import Combinations, GridResult, grid_search
+from cascade.search.outcomes import combination_outcomes, plan_outcomes
+from cascade.tables import DrawOutcome, ProblemOutcome, StageTable, available_options, stage_table
 
 K, L = (-1, 0, 1, 2, 3), (0, 1, 2)
 THETAS = (0.0, 0.3, 0.5, 0.9, 1.0)
@@ -65,16 +67,16 @@ def answer(block: DrawOutcome, k: int, l: int) -> tuple[int, int, int]:  # noqa:
 
 
 def run_plan(
-    plan: tuple[Option, ...],
-    theta: float,
+    plan: Plan,
     blocks: list[dict[bool, DrawOutcome]],
     prices: list[float],
     accept_without_tests: bool,
 ) -> tuple[bool, float]:
     """Whether a plan answers one problem right, and its cost; `blocks` by model and greedy-or-sampled."""
-    stages = [(i, option) for i, option in enumerate(plan) if option != SKIP]
+    stages = [(i, option) for i, option in enumerate(plan.options) if option != SKIP]
     cost = 0.0
     for number, (i, option) in enumerate(stages):
+        theta = plan.theta[i] if isinstance(plan.theta, tuple) else plan.theta
         block = blocks[i][option.k <= 1]
         if option == EXIT:
             return bool(block.correct[0]), cost + int(block.solution_tokens[0]) * prices[i]
@@ -111,23 +113,43 @@ def check(study: list[list[ProblemOutcome]], accept: bool) -> None:
         stage_table(own, OPTIONS, THETAS, price, accept_without_tests=accept)
         for own, price in zip(study, prices, strict=True)
     ]
-    grid = grid_search(tables)
+    for per_stage in (False, True):
+        grid = grid_search(tables, per_stage_theta=per_stage)
+        every = [(t, p) for t in range(len(grid.thetas)) for p in range(len(grid.space))]
+        # Every plan of one θ; of the many with one θ a stage an even part.
+        step = len(every) // 300 + 1 if per_stage else 1
+        check_plans(study, tables, grid, every[::step], prices, accept)
+
+
+def check_plans(
+    study: list[list[ProblemOutcome]],
+    tables: list[StageTable],
+    grid: GridResult,
+    some: list[tuple[int, int]],
+    prices: list[float],
+    accept: bool,
+) -> None:
     n_problems, n_draws = len(study[0]), len(study[0][0].draws)
-    for t, theta in enumerate(THETAS):
-        for p in range(len(grid.space)):
-            plan = grid.space.plan(p, theta).options
-            results = []
-            for problem in range(n_problems):
-                # Every model has its draw independently of the others.
-                for draws in itertools.product(range(n_draws), repeat=len(study)):
-                    blocks = [
-                        {True: own[problem].greedy, False: own[problem].draws[d]}
-                        for own, d in zip(study, draws, strict=True)
-                    ]
-                    results.append(run_plan(plan, theta, blocks, prices, accept))  # type: ignore[arg-type]
-            right, cost = np.mean(results, axis=0)
-            assert grid.accuracy[t, p] == pytest.approx(right, abs=1e-12)
-            assert grid.usd_per_1k_queries[t, p] == pytest.approx(1000 * cost, abs=1e-12, rel=1e-12)
+    at = Combinations(*np.array(some).T)
+    plans = grid.plans(at)
+    by_plan = plan_outcomes(tables, plans)
+    assert np.array_equal(by_plan, combination_outcomes(tables, grid, at))
+    means = by_plan.mean(axis=2)
+    assert means[0] == pytest.approx(grid.accuracy[at.theta, at.plan], abs=1e-12)
+    assert means[1] == pytest.approx(grid.usd_per_1k_queries[at.theta, at.plan], abs=1e-12)
+    for (t, p), plan in zip(some, plans, strict=True):
+        results = []
+        for problem in range(n_problems):
+            # Every model has its draw independently of the others.
+            for draws in itertools.product(range(n_draws), repeat=len(study)):
+                blocks = [
+                    {True: own[problem].greedy, False: own[problem].draws[d]}
+                    for own, d in zip(study, draws, strict=True)
+                ]
+                results.append(run_plan(plan, blocks, prices, accept))  # type: ignore[arg-type]
+        right, cost = np.mean(results, axis=0)
+        assert grid.accuracy[t, p] == pytest.approx(right, abs=1e-12)
+        assert grid.usd_per_1k_queries[t, p] == pytest.approx(1000 * cost, abs=1e-12, rel=1e-12)
 
 
 def test_every_subset_of_problems_has_its_own_table() -> None:
@@ -148,6 +170,38 @@ def test_every_subset_of_problems_has_its_own_table() -> None:
     whole = stage_table(outcomes, OPTIONS, THETAS, 1e-6, accept_without_tests=True)
     part = stage_table([outcomes[i] for i in some], OPTIONS, THETAS, 1e-6, accept_without_tests=True)
     assert np.array_equal(grid_search([whole.at(some)] * 2).accuracy, grid_search([part] * 2).accuracy)
+
+
+@pytest.mark.parametrize("per_stage", [False, True])
+def test_problems_in_parts_give_the_same(monkeypatch: pytest.MonkeyPatch, per_stage: bool) -> None:
+    rng = np.random.default_rng(1)
+    tables = [random_table(rng) for _ in range(3)]
+    whole = grid_search(tables, per_stage_theta=per_stage)
+    monkeypatch.setattr(grid_module, "MAX_NUMBERS", 1)
+    parts = grid_search(tables, per_stage_theta=per_stage)
+    assert np.allclose(whole.accuracy, parts.accuracy, rtol=0, atol=1e-12)
+    assert np.allclose(whole.usd_per_1k_queries, parts.usd_per_1k_queries, rtol=0, atol=1e-12)
+
+
+def random_table(rng: np.random.Generator) -> StageTable:
+    n_problems = 7
+    accept = rng.random((len(OPTIONS), len(THETAS), n_problems))
+    correct, usd = rng.random((2, len(OPTIONS), n_problems))
+    none = np.zeros_like(correct)
+    return StageTable(OPTIONS, THETAS, accept, accept * correct[:, None], correct, usd, none, none)
+
+
+def test_equal_theta_at_every_stage_is_one_theta() -> None:
+    rng = np.random.default_rng(2)
+    tables = [random_table(rng) for _ in range(3)]
+    one, own = grid_search(tables), grid_search(tables, per_stage_theta=True)
+    found = {own.space.plan(p, 0.0): own.accuracy[0, p] for p in range(len(own.space))}
+    for t, theta in enumerate(THETAS):
+        for p in range(len(one.space)):
+            options = one.space.plan(p, theta).options
+            last = max(i for i, option in enumerate(options) if option != SKIP)
+            each = tuple(theta if o != SKIP and i < last else 0.0 for i, o in enumerate(options))
+            assert one.accuracy[t, p] == pytest.approx(found[Plan(options, each)], abs=1e-12)
 
 
 def test_samples_decide_which_options_there_are() -> None:

@@ -1,5 +1,29 @@
 """Execution of untrusted programs: verdicts for solutions x test lines and solutions x reference tests."""
 
-from cascade.execute.engine import ERROR, FAIL, PASS, TIMEOUT, Batch, Check, Limits, execute
+from cascade.execute.engine import (
+    CONTAINERS,
+    ERROR,
+    FAIL,
+    PASS,
+    TIMEOUT,
+    Batch,
+    Check,
+    Isolation,
+    Limits,
+    Outcome,
+    execute,
+)
 
-__all__ = ["ERROR", "FAIL", "PASS", "TIMEOUT", "Batch", "Check", "Limits", "execute"]
+__all__ = [
+    "CONTAINERS",
+    "ERROR",
+    "FAIL",
+    "PASS",
+    "TIMEOUT",
+    "Batch",
+    "Check",
+    "Isolation",
+    "Limits",
+    "Outcome",
+    "execute",
+]

@@ -1,21 +1,28 @@
 """The engine: programs and tests in, verdicts out, computed by a pool of forking servers."""
 
+import contextlib
 import json
 import os
 import queue
+import shutil
+import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
 from cascade.errors import ExecutionError
+from cascade.execute.layers import LAYERS, PACKAGE_ROOT, is_confined
 
-PACKAGE_ROOT = Path(__file__).parents[2]
 # A server that dies is started again with the same batch this many times before it is given up.
 MAX_ATTEMPTS = 3
+# How long a server that is told to end may take before it is killed.
+END_S = 0.2
+CONTAINERS = ("bubblewrap", "podman", "docker")
 
 PASS, FAIL, ERROR, TIMEOUT = "P", "F", "E", "T"
 
@@ -40,7 +47,24 @@ class Limits:
     def signature(self) -> str:
         """What else than the texts and their time limits a verdict depends on."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return f"engine=1 python={version} memory_mb={self.memory_mb} prelude={self.prelude!r}"
+        return f"engine=2 python={version} memory_mb={self.memory_mb} prelude={self.prelude!r}"
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """How untrusted code is kept apart.
+
+    Attributes:
+        require_confined: refuse to run where code cannot be kept from files, network and processes.
+        container: a program of `CONTAINERS` that the servers are started in; None for none.
+        image: the container's image, for podman and docker; it needs this Python's version.
+        layers: what is used if the machine has it (see `layers.LAYERS`); fewer for comparison only.
+    """
+
+    require_confined: bool = False
+    container: str | None = None
+    image: str = ""
+    layers: tuple[str, ...] = LAYERS
 
 
 @dataclass(frozen=True)
@@ -74,32 +98,58 @@ class Batch:
         return sum(len(indices) for _, indices in self.programs)
 
 
-def execute(batches: Sequence[Batch], limits: Limits, workers: int) -> Iterator[tuple[int, list[str]]]:
-    """Run batches in parallel; yields (index of the batch, rows) as they finish.
+@dataclass(frozen=True)
+class Outcome:
+    """The verdicts of a batch.
 
-    A row holds a letter for each of the program's test indices: P passed, F an assertion failed,
-    E any other exception or crash, T out of time. Closing the iterator ends all processes.
+    Attributes:
+        rows: a letter for each of a program's tests: P passed, F an assertion failed, E any other
+            exception or crash, T out of time.
+        seconds: CPU seconds of each pair, in the same shape; 0 where it was known from an equal one.
+        n_alone: pairs that got a process of their own.
+        n_proven: pairs that were proven never to end, and so did not have to be waited for.
+        n_repeated: pairs that ran out of time on a busy machine and were run again alone.
+        layers: the isolation that they ran in.
+    """
+
+    rows: list[str]
+    seconds: list[list[float]]
+    n_alone: int
+    n_proven: int
+    n_repeated: int
+    layers: tuple[str, ...]
+
+
+def execute(
+    batches: Sequence[Batch], limits: Limits, workers: int, isolation: Isolation | None = None
+) -> Iterator[tuple[int, Outcome]]:
+    """Run batches in parallel; yields (index of the batch, its verdicts) as they finish.
+
+    Closing the iterator ends all processes. It may be called from any thread, any number at once.
 
     Args:
         batches: the work; its order does not change a verdict.
         limits: see `Limits`.
         workers: how many servers run at once.
+        isolation: see `Isolation`; the strongest that this machine has by default.
 
     Raises:
-        ExecutionError: a server cannot be started, or dies again and again on one batch.
+        ExecutionError: a server cannot be started, dies again and again on one batch, or cannot be
+            confined as required.
     """
+    isolation = isolation or Isolation()
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
     for index in range(len(batches)):
         todo.put(index)
-    done: queue.SimpleQueue[tuple[int, list[str]] | BaseException] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, dict[str, Any], tuple[str, ...]] | BaseException] = queue.SimpleQueue()
     stop = threading.Event()
-    servers = [_Server() for _ in range(min(workers, len(batches)))]
+    servers = [_Server(isolation) for _ in range(min(workers, len(batches)))]
 
     def work(server: _Server) -> None:
         try:
             while not stop.is_set():
                 index = todo.get_nowait()
-                done.put((index, server.run(batches[index], limits, stop)))
+                done.put((index, server.run(batches[index], limits, stop), server.layers))
         except queue.Empty:
             pass
         except BaseException as error:
@@ -110,28 +160,64 @@ def execute(batches: Sequence[Batch], limits: Limits, workers: int) -> Iterator[
     threads = [threading.Thread(target=work, args=(server,), daemon=True) for server in servers]
     for thread in threads:
         thread.start()
+    later: list[tuple[int, Outcome, list[list[int]]]] = []
+    alone = _Server(isolation)
     try:
         for _ in batches:
             item = done.get()
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            index, reply, layers = item
+            outcome = Outcome(
+                reply["rows"],
+                reply["seconds"],
+                reply["alone"],
+                reply["proven"],
+                len(reply["doubtful"]),
+                layers,
+            )
+            if reply["doubtful"]:
+                later.append((index, outcome, reply["doubtful"]))
+            else:
+                yield index, outcome
+        for thread in threads:
+            thread.join()
+        # Now that nobody else is at work: once more, and then it is believed.
+        for index, outcome, doubtful in later:
+            pairs = _pairs(batches[index], doubtful)
+            yield index, _corrected(outcome, doubtful, alone.run(pairs, limits, stop))
     finally:
         stop.set()
-        for server in servers:
+        for server in (*servers, alone):
             server.close()
         for thread in threads:
             thread.join()
 
 
+def _pairs(batch: Batch, doubtful: list[list[int]]) -> Batch:
+    """Some pairs of a batch, each as a program with one test."""
+    return Batch(batch.tests, tuple((batch.programs[i][0], (batch.programs[i][1][j],)) for i, j in doubtful))
+
+
+def _corrected(outcome: Outcome, doubtful: list[list[int]], reply: dict[str, Any]) -> Outcome:
+    rows, seconds = [list(row) for row in outcome.rows], [list(row) for row in outcome.seconds]
+    for (i, j), [letter], [spent] in zip(doubtful, reply["rows"], reply["seconds"], strict=True):
+        rows[i][j], seconds[i][j] = letter, spent
+    return replace(outcome, rows=["".join(row) for row in rows], seconds=seconds)
+
+
 class _Server:
     """One server process, started when first needed and again after it died."""
 
-    def __init__(self) -> None:
+    def __init__(self, isolation: Isolation) -> None:
+        self.layers: tuple[str, ...] = ()
+        self._isolation = isolation
         self._process: subprocess.Popen[bytes] | None = None
+        self._scratch = ""
+        self._lock = threading.Lock()
 
-    def run(self, batch: Batch, limits: Limits, stop: threading.Event) -> list[str]:
-        """The rows of a batch; see `execute`."""
+    def run(self, batch: Batch, limits: Limits, stop: threading.Event) -> dict[str, Any]:
+        """The server's reply to a batch; see `cascade.execute.server`."""
         request = json.dumps(
             {
                 "memory_mb": limits.memory_mb,
@@ -141,50 +227,118 @@ class _Server:
             }
         ).encode()
         for _ in range(MAX_ATTEMPTS):
-            if (reply := self._ask(request)) is not None:
-                rows: list[str] = json.loads(reply)["rows"]
-                return rows
+            if (reply := self._ask(request, stop)) is not None:
+                verdicts: dict[str, Any] = reply
+                return verdicts
             self.close()
             if stop.is_set():
-                return []
+                raise ExecutionError("the execution was stopped")
         raise ExecutionError(
             f"the execution server died {MAX_ATTEMPTS} times on one batch of {batch.n_pairs} pairs; is "
             "memory short? lower sandbox.workers or sandbox.memory_mb"
         )
 
-    def _ask(self, request: bytes) -> bytes | None:
+    def _ask(self, request: bytes, stop: threading.Event) -> Any:
         """Send a request; None if the server died."""
-        if self._process is None:
-            # Hashes are pinned: a verdict must not hang on the order of a set.
-            environment = {
-                "PATH": os.environ.get("PATH", ""),
-                "PYTHONPATH": str(PACKAGE_ROOT),
-                "PYTHONHASHSEED": "0",
-                "LC_ALL": "C.UTF-8",
-            }
+        with self._lock:
+            if stop.is_set():
+                return None
+            if self._process is None:
+                self._start()
+            process = self._process
+        assert process is not None and process.stdin is not None
+        try:
+            if not self.layers:
+                layers = _receive(process)
+                if layers is None:
+                    return None
+                self.layers = (*layers, *((self._isolation.container,) if self._isolation.container else ()))
+                if self._isolation.require_confined and not is_confined(list(self.layers)):
+                    raise ExecutionError(
+                        "sandbox.require=confined: this machine allows only "
+                        f"{', '.join(self.layers)}; needed are Landlock and seccomp, or namespaces "
+                        "(docs/sandbox.md), or sandbox=container"
+                    )
+            process.stdin.write(struct.pack("!I", len(request)) + request)
+            process.stdin.flush()
+            return _receive(process)
+        except (BrokenPipeError, ValueError, OSError):
+            return None
+
+    def _start(self) -> None:
+        self.layers = ()
+        self._scratch = tempfile.mkdtemp(prefix="cascade-")
+        os.chmod(self._scratch, 0o711)  # noqa: PTH101 - another user walks through it
+        command, environment = _command(self._isolation, self._scratch)
+        try:
             self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-m", "cascade.execute.server"],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=environment,
+                start_new_session=True,
             )
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        try:
-            stdin.write(struct.pack("!I", len(request)) + request)
-            stdin.flush()
-            header = stdout.read(4)
-            if len(header) < 4:
-                return None
-            size = struct.unpack("!I", header)[0]
-            reply = stdout.read(size)
-        except (BrokenPipeError, ValueError, OSError):
-            return None
-        return reply if len(reply) == size else None
+        except OSError as error:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise ExecutionError(
+                f"{command[0]}: the execution server cannot be started: {error.strerror}"
+            ) from None
 
     def close(self) -> None:
         """End the process and, through the kernel, its children."""
-        process, self._process = self._process, None
-        if process is not None:
+        with self._lock:
+            process, self._process = self._process, None
+            if process is None:
+                return
+            # One that waits for requests ends by itself, and its children's times are added up.
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                assert process.stdin is not None
+                process.stdin.close()
+                process.wait(timeout=END_S)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.kill()
             process.wait()
+            for stream in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    if stream is not None:
+                        stream.close()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _receive(process: subprocess.Popen[bytes]) -> Any:
+    """A length-prefixed JSON message; None if the server died before its end."""
+    assert process.stdout is not None
+    header = process.stdout.read(4)
+    if len(header) < 4:
+        return None
+    size = struct.unpack("!I", header)[0]
+    data = process.stdout.read(size)
+    return json.loads(data) if len(data) == size else None
+
+
+def _command(isolation: Isolation, scratch: str) -> tuple[list[str], dict[str, str]]:
+    """How a server is started, and in what environment."""
+    # Hashes are pinned: a verdict must not hang on the order of a set.
+    environment = {
+        "PYTHONPATH": PACKAGE_ROOT,
+        "PYTHONHASHSEED": "0",
+        "LC_ALL": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    python = ["-s", "-P", "-m", "cascade.execute.server"]
+    path = {"PATH": os.environ.get("PATH", "")}
+    match isolation.container:
+        case None:
+            arguments = json.dumps([isolation.layers, scratch])
+            return [sys.executable, *python, arguments], environment | path
+        case "bubblewrap":
+            inside = json.dumps([isolation.layers, "/tmp"])
+            wrapper = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/"]
+            wrapper += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+            return [*wrapper, sys.executable, *python, inside], environment | path
+    inside = json.dumps([isolation.layers, "/tmp"])
+    wrapper = [isolation.container, "run", "--rm", "--interactive", "--network=none", "--read-only", "--init"]
+    wrapper += ["--cap-drop=all", "--tmpfs=/tmp", f"--volume={PACKAGE_ROOT}/cascade:/cascade/cascade:ro"]
+    wrapper += [f"--env={name}={value}" for name, value in (environment | {"PYTHONPATH": "/cascade"}).items()]
+    return [*wrapper, isolation.image, "python", *python, inside], path

@@ -1,47 +1,63 @@
 """Which programs and which test lines must behave alike, so that they need to run only once."""
 
 import ast
+import dis
+import hashlib
+import inspect
+import marshal
+import sys
+import types
+from typing import Any
 
 # Nobody writes programs this long by hand; parsing them is not worth the memory.
 MAX_CHARS = 100_000
 # A program that mentions one of these may look at its own documentation.
 READS_DOCSTRINGS = ("__doc__", "doctest", "inspect", "help(")
 
-_DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SEQUENCES = (ast.Tuple, ast.List, ast.Set)
 
 
-def _parsed(source: str) -> ast.Module | None:
-    if len(source) > MAX_CHARS:
-        return None
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+def canonical(program: str, code: types.CodeType) -> str:
+    """A text that two programs share only if they do the same: without comments, layout and docstrings.
+
+    Args:
+        program: the source.
+        code: what it compiles to; equal instructions on equal constants do the same.
+    """
+    documented = any(word in program for word in READS_DOCSTRINGS)
+    return hashlib.sha256(marshal.dumps(_bare(code, documented), 2)).hexdigest()
 
 
-def canonical(program: str) -> str:
-    """A text that two programs share only if they do the same: without comments, layout and docstrings."""
-    tree = _parsed(program)
-    if tree is None:
-        return program
-    if not any(word in program for word in READS_DOCSTRINGS):
-        for node in ast.walk(tree):
-            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-                node.body[0] = ast.Pass()
-    try:
-        return ast.dump(tree)
-    except RecursionError:
-        return program
+def _bare(code: types.CodeType, documented: bool) -> tuple[Any, ...]:
+    """All of a code object that its behaviour depends on, but for its line numbers and perhaps docstrings."""
+    constants = list(code.co_consts)
+    if not documented and _has_docstring(code):
+        constants[0] = None
+    return (
+        *(code.co_code, code.co_exceptiontable, code.co_names, code.co_varnames, code.co_cellvars),
+        *(code.co_freevars, code.co_name, code.co_flags, code.co_stacksize, code.co_argcount),
+        *(code.co_posonlyargcount, code.co_kwonlyargcount),
+        *(_bare(c, documented) if isinstance(c, types.CodeType) else (c,) for c in constants),
+    )
 
 
-def first_call(line: str) -> str | None:
+def _has_docstring(code: types.CodeType) -> bool:
+    """Whether a function's first constant is its docstring and nothing else."""
+    if code.co_name.startswith("<") or not code.co_flags & inspect.CO_NEWLOCALS or not code.co_consts:
+        return False
+    if sys.version_info >= (3, 13) and not code.co_flags & inspect.CO_HAS_DOCSTRING:
+        return False
+    load_first = bytes((dis.opmap["LOAD_CONST"], 0))
+    pairs = range(0, len(code.co_code), 2)
+    return isinstance(code.co_consts[0], str) and all(code.co_code[i : i + 2] != load_first for i in pairs)
+
+
+def first_call(tree: ast.Module) -> str | None:
     """The call that an assert line makes before anything else that takes time; None if not clear.
 
     Where that call does not return in time after some program, no other line that begins with it does.
     """
-    tree = _parsed(line)
-    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
+    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
         return None
     call = _first(tree.body[0].test)
     return ast.dump(call) if isinstance(call, ast.Call) else None

@@ -1,7 +1,7 @@
 """The sample, the draw, and what one model wrote for one problem."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,11 @@ class ModelSamples:
 
     greedy: Draw | None
     draws: tuple[Draw, ...]
+
+    def pooled(self) -> "ModelSamples":
+        """The same with all draws as one, so that every solution meets every test."""
+        if len(self.draws) < 2:
+            return self
+        solutions = tuple(solution for draw in self.draws for solution in draw.solutions)
+        tests = tuple(test for draw in self.draws for test in draw.tests)
+        return replace(self, draws=(Draw(solutions, tests),))

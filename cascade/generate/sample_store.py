@@ -1,6 +1,6 @@
-"""Samples on disk: each batch is one record, kept as soon as it is written and never written again."""
+"""Samples on disk: each is kept as soon as it is written and never written again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,51 +11,54 @@ from cascade.store import Log
 
 @dataclass(frozen=True)
 class Timing:
-    """One batch's wall time.
+    """How long some samples took.
 
     Attributes:
-        seconds: of the whole batch.
-        tokens: generated in it, EOS not counted.
-        full: whether the batch had as many rows as were asked for.
+        seconds: wall time since the samples before them.
+        tokens: that count, generated in that time by all rows in flight.
+        rows: that were in flight.
+        full: whether these were as many as could be.
         gpus: devices that the model occupied.
     """
 
     seconds: float
     tokens: int
+    rows: int
     full: bool
     gpus: int
 
 
 class SampleStore:
-    """Samples by key, with the timings of the batches they came in, and the prices' measurements."""
+    """Samples by key, with the timings that they came with, and the prices' measurements."""
 
     def __init__(self, folder: Path) -> None:
         """Open the store and read what is known; the folder need not exist."""
         self._log = Log(folder / "samples")
-        self._samples: dict[str, list[Written]] = {}
+        self._samples: dict[str, Written] = {}
         self._timings: dict[str, Timing] = {}
         self._measured: dict[str, Measured] = {}
         for record in self._log:
             if "measured" in record:
                 self._measured.setdefault(record["key"], Measured(**record["measured"]))
             else:
+                timing = record["timing"]
                 self._remember(
-                    {key: [_written(entry) for entry in own] for key, own in record["samples"].items()},
-                    Timing(**record["timing"]),
+                    {key: _written(entry) for key, entry in record["samples"].items()},
+                    None if timing is None else Timing(**timing),
                 )
 
-    def get(self, key: str) -> list[Written] | None:
-        """The samples that are known by a key."""
+    def get(self, key: str) -> Written | None:
+        """The sample that is known by a key."""
         return self._samples.get(key)
 
-    def add(self, samples: Mapping[str, Sequence[Written]], timing: Timing) -> None:
-        """Keep a batch."""
-        entries = {key: [asdict(one) for one in own] for key, own in samples.items()}
-        self._log.append({"samples": entries, "timing": asdict(timing)})
-        self._remember({key: list(own) for key, own in samples.items()}, timing)
+    def add(self, samples: Mapping[str, Written], timing: Timing | None = None) -> None:
+        """Keep some samples."""
+        entries = {key: asdict(one) for key, one in samples.items()}
+        self._log.append({"samples": entries, "timing": None if timing is None else asdict(timing)})
+        self._remember(samples, timing)
 
     def timings(self, keys: Iterable[str]) -> list[Timing]:
-        """The timings of the batches that some samples came in, each once."""
+        """The timings that some samples came with, each once."""
         return list({id(timing): timing for key in keys if (timing := self._timings.get(key))}.values())
 
     def measured(self, key: str) -> Measured | None:
@@ -71,11 +74,13 @@ class SampleStore:
         """Close the segment that this process wrote."""
         self._log.close()
 
-    def _remember(self, samples: Mapping[str, list[Written]], timing: Timing) -> None:
-        for key, own in samples.items():
-            # Two processes may have written the same samples: the first that is read stays.
+    def _remember(self, samples: Mapping[str, Written], timing: Timing | None) -> None:
+        for key, one in samples.items():
+            # Two processes may have written the same sample: the first that is read stays.
             if key not in self._samples:
-                self._samples[key], self._timings[key] = own, timing
+                self._samples[key] = one
+                if timing is not None:
+                    self._timings[key] = timing
 
 
 def _written(entry: Mapping[str, object]) -> Written:

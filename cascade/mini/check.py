@@ -16,5 +16,5 @@ def passes(programs: Sequence[str]) -> list[bool]:
         Batch(nothing_more, tuple((program, (0,)) for program in programs[at : at + _BATCH]))
         for at in range(0, len(programs), _BATCH)
     ]
-    rows = dict(execute(batches, _LIMITS, os.cpu_count() or 1))
-    return [row == PASS for index in range(len(batches)) for row in rows[index]]
+    done = dict(execute(batches, _LIMITS, os.cpu_count() or 1))
+    return [row == PASS for index in range(len(batches)) for row in done[index].rows]

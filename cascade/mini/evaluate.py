@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cascade.family import Model
 from cascade.generate.decoding import LoadedModel
+from cascade.generate.rows import Ask
 from cascade.lines import LineKind, split_lines
 from cascade.mini import WEIGHTS
 from cascade.mini.check import passes
@@ -23,33 +24,27 @@ from cascade.problems.mini import load_mini
 _LINES = 4
 # The longest completions of the corpus stay below.
 _MAX_NEW_TOKENS = 320
-_BATCH = 75
 
 
-def complete(model: LoadedModel, prompts: Sequence[str], samples: int = 0, lines: int = 0) -> list[list[str]]:
-    """The completions of each prompt: one greedy one, or `samples` at T = 0.8 and top_p 0.95.
+def complete(model: LoadedModel, prompts: Sequence[str], samples: int = 0) -> list[list[str]]:
+    """The completions of each prompt: one greedy one, or `samples` at T = 0.8 and top_p 0.95."""
+    seeds = range(samples) if samples else (None,)
+    wanted = [
+        (index, Ask(model.encode(prompt, "", chat=False), _MAX_NEW_TOKENS, _seed(index, seed)))
+        for index, prompt in enumerate(prompts)
+        for seed in seeds
+    ]
+    wanted.sort(key=lambda item: -len(item[1].ids))  # the queue takes the longest first
+    texts: list[list[str]] = [[] for _ in prompts]
+    asks = [ask for _, ask in wanted]
+    for look in model.work_off(asks, None, "auto", (0.8, 0.95), lambda rows, _: [False] * len(rows)):
+        for position, ids, _ in look.ended:
+            texts[wanted[position][0]].append(model.decode(ids))
+    return texts
 
-    A completion may stop after `lines` logical lines; 0 waits for its end.
-    """
-    # Prompts of about equal length go together: padding costs as much as text.
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-    each = max(1, samples)
-    texts: dict[int, list[str]] = {}
-    for at in range(0, len(order), _BATCH):
-        rows = order[at : at + _BATCH]
-        written = model.continue_prompts(
-            [prompts[row] for row in rows],
-            each,
-            _MAX_NEW_TOKENS,
-            sampling=(0.8, 0.95) if samples else None,
-            seed=at,
-            lines=lines,
-            begins="",
-            stop=(),
-        )
-        for place, row in enumerate(rows):
-            texts[row] = [model.decode(ids) for ids in written[place * each : (place + 1) * each]]
-    return [texts[row] for row in range(len(prompts))]
+
+def _seed(prompt: int, sample: int | None) -> int | None:
+    return None if sample is None else prompt * 1_000 + sample
 
 
 def lines_of(text: str) -> list[str]:
@@ -111,7 +106,7 @@ def _evaluate(folder: Path, problems: Sequence[Problem], samples: int) -> str:
     start = time.perf_counter()
     model = LoadedModel(Model(folder.name, str(folder), str(folder)), "auto", "auto")
     solutions = complete(model, [solution_prompt(problem) for problem in problems], samples)
-    tests = complete(model, [test_prompt(problem) for problem in problems], samples, _LINES)
+    tests = complete(model, [test_prompt(problem) for problem in problems], samples)
     row = score(problems, solutions, tests)
     return (
         f"{folder.name:8} {samples or 'greedy':>8} {model.n_parameters:>11,} {row.solved:7.1%} "

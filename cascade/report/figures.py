@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cascade.artifacts import Estimate
+from cascade.plan_file import Estimate
 
 MAX_POINTS = 20_000  # more dots only make the file larger
 MARKERS, LINES = "os^Dv*P", ("-", "--", "-.", ":")
@@ -22,6 +22,7 @@ def cost_accuracy_figure(
     accuracy: NDArray[np.float64],
     front: Sequence[Estimate],
     singular: Sequence[Estimate],
+    band: Sequence[tuple[float, float, float]] = (),
 ) -> None:
     """Draw a PNG.
 
@@ -30,6 +31,7 @@ def cost_accuracy_figure(
         title: one line above the plot.
         cost, accuracy: float arrays (plans,) of all plans: US dollars per 1,000 queries, and 0..1.
         front, singular: the chosen plans on the same problems.
+        band: rows of cost, low and high end of the front's accuracy.
     """
     figure, axes = _axes(title)
     step = max(1, len(cost) // MAX_POINTS)
@@ -42,6 +44,19 @@ def cost_accuracy_figure(
         rasterized=True,
         label="all plans",
     )
+    # Where some replicates have no plan that cheap, the band would reach down to 0.
+    if known := [row for row in band if row[1] > 0]:
+        at, low, high = np.array(known).T
+        axes.fill_between(
+            at,
+            100 * low,
+            100 * high,
+            step="post",
+            color="#1b7837",
+            alpha=0.12,
+            linewidth=0,
+            label="the front's band",
+        )
     for plans, style, color, label in (
         (front, "o-", "#1b7837", "cascade front"),
         # Last, so that its crosses lie over the circles of the plans that both fronts have.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from cascade.artifacts import PLANS, PlanFile
 from cascade.errors import FAILED
+from cascade.plan_file import PLANS, PlanFile
 from cascade.report.figures import overlay_figure
 from cascade.report.terminal import sweep_table
 

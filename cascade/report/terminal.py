@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from cascade.artifacts import ChosenPlan, Estimate, PlanFile
+from cascade.plan_file import ChosenPlan, Estimate, PlanFile
+from cascade.stats import Interval, Measured
 
 MAX_REASON_CHARS = 70  # of a failure in a table; the whole line was told when it happened
 HEAD = ("plan", "validation $/1k", "accuracy", "test $/1k", "accuracy", "one model $/1k", "saving")
+INSTEAD = ("cascade plan", "instead of", "cost saved", "points of accuracy gained")
+WORDS = ("plan", "instead of")  # columns of words, which stand to the left
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # head and rows
 
 
 def last_screen(title: str, plans: PlanFile, places: Mapping[str, str]) -> str:
@@ -18,63 +21,63 @@ def last_screen(title: str, plans: PlanFile, places: Mapping[str, str]) -> str:
         plans: its chosen plans.
         places: by name, where to go on.
     """
-    theta = "all θ" if plans.theta is None else f"θ={plans.theta:g}"
     sides = f"chosen on {len(plans.validation_ids)} problems"
     if plans.test_ids:
-        sides += f", proved on {len(plans.test_ids)} others"
+        sides += f", {len(plans.test_ids)} others {'prove them' if plans.proof else 'are kept aside'}"
     width = max(len(name) for name in places)
     return "\n".join(
         [
             "",
-            f"{title}: {theta}, {sides}",
+            f"{title}: {_theta(plans)}, {sides}",
             "",
-            plans_table(plans),
+            "\n\n".join(table(head, rows) for head, rows in _tables(plans)),
             "",
-            verdict(plans),
+            *verdict(plans),
             "",
             *(f"{name.ljust(width)}  {place}" for name, place in places.items()),
         ]
     )
 
 
-def verdict(plans: PlanFile) -> str:
-    """What the chosen plans save against one model, in a sentence."""
-    cascades = [chosen for chosen in plans.front if len(chosen.plan.stages) > 1]
-    savings = [chosen.saving for chosen in cascades if chosen.saving is not None]
-    if not cascades:
-        return "No cascade plan is on the front: one model alone is best at every cost."
-    if not plans.test_ids:
-        return "There is no test side: nothing is proved yet."
-    if not savings:
-        return (
-            f"None of the {len(cascades)} cascade plans has a plan of one model within ±1 point of its "
-            "accuracy to be compared with."
-        )
-    compared = f"{len(savings)} of {len(cascades)}" if len(savings) < len(cascades) else f"{len(savings)}"
-    mean = 100 * float(np.mean(savings))
-    more = "less" if mean >= 0 else "more"
-    return (
-        f"On the test side the cascade plans cost {abs(mean):.1f} % {more} than plans of one model that are "
-        f"right as often (mean of {compared} plans; accuracy within ±1 point)."
-    )
-
-
-def plans_table(plans: PlanFile) -> str:
-    """The fronts as text: cost, accuracy and saving of each plan, on both sides of the split."""
-    parts = []
-    for title, chosen in (("cascade front", plans.front), ("one-model front", plans.singular)):
-        parts.append(table((title, *HEAD[1:]), [_row(c, plans.models) for c in chosen]))
-    return "\n\n".join(parts)
-
-
 def plans_markdown(plans: PlanFile) -> str:
     """The same for a page that renders Markdown."""
-    parts = [verdict(plans)]
-    for title, chosen in (("cascade front", plans.front), ("one-model front", plans.singular)):
-        rows = [(title, *HEAD[1:]), ("---", *["---:"] * (len(HEAD) - 1))]
-        rows += [_row(c, plans.models) for c in chosen]
-        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    parts = ["\n".join(f"- {line}" for line in verdict(plans))]
+    for head, rows in _tables(plans):
+        lines = [head, ("---", *["---:"] * (len(head) - 1)), *rows]
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join(parts)
+
+
+def verdict(plans: PlanFile) -> list[str]:
+    """What the test side says of the chosen plans, in sentences; what is expected where it was not asked."""
+    if (proof := plans.proof) is None:
+        return [
+            "Nothing is proved yet." if plans.test_ids else "There is no test side: nothing is proved.",
+            f"The front is expected to be {100 * plans.optimism:.1f} points less accurate than it looks.",
+        ]
+    return [
+        _saved(plans),
+        f"Accuracy lost from validation to test, in the mean over the front: {_points(proof.drop)}.",
+        f"Regret: {100 * proof.regret:.1f} % of the hypervolume of the front that the test side itself "
+        "would have chosen.",
+    ]
+
+
+def _saved(plans: PlanFile) -> str:
+    proof = plans.proof
+    if proof is None or proof.n_cascades == 0:
+        return "No cascade plan is on the front: one model alone is best at every cost."
+    if proof.mean_saving is None:
+        return (
+            f"None of the {proof.n_cascades} cascade plans has a plan of one model within ±1 point of its "
+            "accuracy to be compared with."
+        )
+    n = proof.n_cascades - proof.n_empty_windows
+    compared = f"{n} of {proof.n_cascades}" if proof.n_empty_windows else f"{n}"
+    return (
+        "Mean cost saving on the test side, against plans of one model that are right as often: "
+        f"{_percent(proof.mean_saving)} ({compared} cascade plans; accuracy within ±1 point)."
+    )
 
 
 def sweep_table(jobs: Mapping[str, PlanFile | str]) -> str:
@@ -90,16 +93,41 @@ def sweep_table(jobs: Mapping[str, PlanFile | str]) -> str:
 def _job_cells(plans: PlanFile | str) -> tuple[str, ...]:
     if isinstance(plans, str):
         return ("", "", "", "", "", f"failed: {plans.splitlines()[0][:MAX_REASON_CHARS]}")
-    cascades = [chosen for chosen in plans.front if len(chosen.plan.stages) > 1]
-    savings = [chosen.saving for chosen in cascades if chosen.saving is not None]
     best = plans.front[-1]
+    saving = plans.proof.mean_saving if plans.proof else None
     return (
-        "all" if plans.theta is None else f"{plans.theta:g}",
-        str(len(cascades)),
-        f"{100 * float(np.mean(savings)):.1f} %" if savings else "",
+        _theta(plans).removeprefix("θ="),
+        str(sum(len(chosen.plan.stages) > 1 for chosen in plans.front)),
+        "" if saving is None else _percent(saving),
         *_cells(best.test),
         best.plan.describe(plans.models),
     )
+
+
+def _tables(plans: PlanFile) -> list[Table]:
+    """The fronts, the plan that was asked for, and what each cascade plan stands in for."""
+    intended = () if plans.intended is None else (plans.intended,)
+    titled = (
+        ("cascade front", plans.front),
+        ("one-model front", plans.singular),
+        ("the plan that you want", intended),
+    )
+    tables: list[Table] = [
+        ((title, *HEAD[1:]), [_row(chosen, plans.models) for chosen in some])
+        for title, some in titled
+        if some
+    ]
+    instead = [
+        (
+            chosen.plan.describe(plans.models),
+            other.plan.describe(plans.models),
+            _percent(other.saving),
+            _points(other.accuracy),
+        )
+        for chosen in plans.front
+        if (other := chosen.replaces) is not None
+    ]
+    return [*tables, (INSTEAD, instead)] if instead else tables
 
 
 def _row(chosen: ChosenPlan, models: Sequence[str]) -> tuple[str, ...]:
@@ -128,14 +156,32 @@ def _usd(amount: float) -> str:
     return f"{amount:#.4g}"
 
 
+def _percent(measured: Measured) -> str:
+    return f"{100 * measured.value:.1f} %{_ends(measured.interval)}"
+
+
+def _points(measured: Measured) -> str:
+    return f"{100 * measured.value:.1f} points{_ends(measured.interval)}"
+
+
+def _ends(interval: Interval) -> str:
+    return f" ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def _theta(plans: PlanFile) -> str:
+    if plans.theta is not None:
+        return f"θ={plans.theta:g}"
+    return "one θ a stage" if plans.selection["theta"] == "stage" else "all θ"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text, the first to the left and the others to the right (a last one of words left too)."""
+    """Text in columns, to the right; the first and those of words to the left."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    left = {0, len(head) - 1} if head[-1] == "plan" else {0}
+    left = [i == 0 or name in WORDS for i, name in enumerate(head)]
     lines = [
         "  ".join(
-            cell.ljust(w) if i in left else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(w) if to_left else cell.rjust(w)
+            for cell, w, to_left in zip(row, widths, left, strict=True)
         ).rstrip()
         for row in (head, *rows)
     ]

@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cascade import __version__
-from cascade.artifacts import PlanFile
 from cascade.config import Study
+from cascade.plan_file import PlanFile
 from cascade.tracking import Tracker
 from cascade.tracking.layout import prepare
 from cascade.tracking.views import COMBINATIONS_LINK, FRONTS, KIND, STUDIES, STUDY, page, run_page
 
 EXECUTED = "cascade.executed"
 SOURCE = "cascade.source_run"  # of a task that goes on from another's run: the run that was executed
+ISOLATION = "cascade.isolation"
 
 
 def open_tracker(study: Study) -> Tracker:
@@ -108,8 +109,11 @@ def study_params(study: Study) -> dict[str, str]:
         "k": ", ".join(sorted({str(o.k) for o in study.options}, key=int)),
         "l": ", ".join(sorted({str(o.l) for o in study.options}, key=int)),
         "theta": ", ".join(f"{theta:g}" for theta in study.thetas),
+        "rule": study.rule,
         "no_tests": "accept" if study.accept_without_tests else "escalate",
-        "select_theta": "pooled" if study.pooled else "best",
+        "estimator": str(study.estimator),
+        "select_theta": "stage" if study.per_stage_theta else "pooled" if study.pooled else "best",
+        "select_plans": study.allowed.value,
         "timeout_s": f"{study.limits.timeout_s:g}",
         "reference_timeout_s": f"{study.limits.reference_timeout_s:g}",
     }

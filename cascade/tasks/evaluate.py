@@ -2,18 +2,24 @@
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cascade.artifacts import PLANS, ChosenPlan, Estimate, Executed, PlanFile, combinations_table
+from cascade.artifacts import Executed, combinations_table
 from cascade.config import Study
-from cascade.plans import Plan
+from cascade.evidence import difference, drop, estimates, regret, replaced, savings
+from cascade.plan_file import PLANS, ChosenPlan, PlanFile, Proof, Replacement
 from cascade.report.figures import cost_accuracy_figure
 from cascade.report.terminal import last_screen
-from cascade.search.grid import GridResult, grid_search
-from cascade.selection import cost_savings
+from cascade.search.grid import GridResult
+from cascade.search.outcomes import plan_outcomes
+from cascade.selection import select
+from cascade.stats import Measured, problem_weights
+from cascade.tables import StageTable
 from cascade.tasks.common import (
     SOURCE,
     keep,
@@ -24,6 +30,7 @@ from cascade.tasks.common import (
     study_tags,
     timed,
 )
+from cascade.tasks.searching import search_again
 from cascade.tasks.select import load_executed
 from cascade.tracking import Tracker
 from cascade.tracking.layout import log_plans
@@ -59,11 +66,20 @@ def evaluate_plans(
     if len(executed.split.test) == 0:
         log.warning("the validation ids name every problem: there is no test side to prove the plans on")
         return plans
-    grid = grid_search([table.at(executed.split.test) for table in executed.tables])
-    front = tuple(_tested(chosen, grid) for chosen in plans.front)
-    singular = tuple(_tested(chosen, grid) for chosen in plans.singular)
-    front = _with_savings(front, grid)
-    plans = plans.with_plans(front, singular)
+    per_stage = plans.selection["theta"] == "stage"
+    tables = [table.at(executed.split.test) for table in executed.tables]
+    grid = search_again(tables, [one.plan for one in plans.front], per_stage_theta=per_stage)
+    weights = problem_weights(len(executed.split.test), study.replicates, study.seed)
+    plans, saving = _proved(study, plans, tables, grid, weights)
+    cascades = [c for c in plans.front if len(c.plan.stages) > 1]
+    proof = Proof(
+        saving,
+        len(cascades),
+        sum(c.saving is None for c in cascades),
+        _drop(study, executed, plans, weights),
+        _regret(plans, grid),
+    )
+    plans = replace(plans, proof=proof)
     keep(tracker, run_id, output / PLANS, plans.save)
     keep(
         tracker,
@@ -71,7 +87,7 @@ def evaluate_plans(
         output / "combinations_test.parquet",
         lambda path: combinations_table(grid, "test").to_parquet(path, index=False),
     )
-    rows = slice(None) if plans.theta is None else grid.thetas.index(plans.theta)
+    rows = slice(None) if plans.theta is None else [grid.thetas.index(plans.theta)]
     keep(
         tracker,
         run_id,
@@ -81,57 +97,80 @@ def evaluate_plans(
             f"{run_name(study)}: test, {len(plans.test_ids)} problems",
             grid.usd_per_1k_queries[rows].ravel(),
             grid.accuracy[rows].ravel(),
-            [c.test for c in front if c.test is not None],
-            [c.test for c in singular if c.test is not None],
+            [c.test for c in plans.front if c.test is not None],
+            [c.test for c in plans.singular if c.test is not None],
         ),
     )
-    cascades = [c for c in front if len(c.plan.stages) > 1]
-    savings = [c.saving for c in cascades if c.saving is not None]
     metrics = {
-        "n_cascade_plans": float(len(cascades)),
-        "n_empty_windows": float(len(cascades) - len(savings)),
+        "n_cascade_plans": float(proof.n_cascades),
+        "n_empty_windows": float(proof.n_empty_windows),
+        "regret": proof.regret,
+        **_metrics("drop", proof.drop),
+        **({} if saving is None else _metrics("mean_saving", saving)),
     }
-    if savings:
-        metrics["mean_saving"] = float(np.mean(savings))
     tracker.log(run_id, metrics=metrics)
-    if cascades:
-        log.info(
-            "mean cost saving of %d cascade plans on the test side: %s (%d more have no one-stage plan "
-            "within ±1 point)",
-            len(savings),
-            f"{100 * np.mean(savings):.1f} %" if savings else "none to compare",
-            len(cascades) - len(savings),
-        )
-    else:
-        log.info("no cascade plan on the front: one model alone is best at every cost")
     return plans
 
 
-def _tested(chosen: ChosenPlan, grid: GridResult) -> ChosenPlan:
-    at = _index(grid, chosen.plan)
-    return replace(chosen, test=Estimate(float(grid.usd_per_1k_queries[at]), float(grid.accuracy[at])))
+def _proved(
+    study: Study,
+    plans: PlanFile,
+    tables: Sequence[StageTable],
+    grid: GridResult,
+    weights: NDArray[np.float64],
+) -> tuple[PlanFile, Measured | None]:
+    """The plans with what the test side says of them, and the mean saving."""
+
+    def tested(some: Sequence[ChosenPlan]) -> tuple[tuple[ChosenPlan, ...], NDArray[np.float64]]:
+        outcomes = plan_outcomes(tables, [one.plan for one in some])
+        known = estimates(outcomes, weights, study.confidence)
+        return tuple(replace(one, test=test) for one, test in zip(some, known, strict=True)), outcomes
+
+    intended = () if plans.intended is None else (plans.intended,)
+    some, outcomes = tested([*plans.front, *intended])
+    singular, single_outcomes = tested(plans.singular)
+    is_cascade = np.array([len(one.plan.stages) > 1 for one in some])
+    at = np.flatnonzero(grid.space.one_stage)
+    every_one_stage = plan_outcomes(tables, [grid.plan(0, int(i)) for i in at])
+    each, _ = savings(outcomes[:, is_cascade], every_one_stage, weights, study.confidence)
+    proved = list(some)
+    for i, saved in zip(np.flatnonzero(is_cascade), each, strict=True):
+        instead = replaced(some[i], singular)
+        accuracy, cheaper = difference(outcomes[:, i], single_outcomes[:, instead], weights, study.confidence)
+        proved[i] = replace(
+            some[i],
+            saving=None if saved is None else saved.value,
+            saving_interval=None if saved is None else saved.interval,
+            replaces=Replacement(singular[instead].plan, accuracy, cheaper),
+        )
+    n = len(plans.front)
+    of_front = outcomes[:, :n][:, is_cascade[:n]]
+    mean = savings(of_front, every_one_stage, weights, study.confidence)[1] if of_front.shape[1] else None
+    with_intended = replace(plans, intended=proved[n] if intended else None)
+    return replace(with_intended, front=tuple(proved[:n]), singular=singular), mean
 
 
-def _index(grid: GridResult, plan: Plan) -> tuple[int, int]:
-    """Where a plan stands in a grid; one-stage plans stand at any θ."""
-    own = (grid.space.k == [o.k for o in plan.options]) & (grid.space.l == [o.l for o in plan.options])
-    theta = grid.thetas.index(plan.theta) if len(plan.stages) > 1 else 0
-    return theta, int(np.flatnonzero(own.all(axis=1))[0])
+def _drop(study: Study, executed: Executed, plans: PlanFile, weights: NDArray[np.float64]) -> Measured:
+    chosen = [one.plan for one in plans.front]
+    sides = executed.split.validation, executed.split.test
+    validation, test = (plan_outcomes([t.at(side) for t in executed.tables], chosen) for side in sides)
+    own = problem_weights(len(sides[0]), study.replicates, study.seed + 1)
+    return drop(validation, test, (own, weights), study.confidence)
 
 
-def _with_savings(front: tuple[ChosenPlan, ...], grid: GridResult) -> tuple[ChosenPlan, ...]:
-    """The cascade plans of a tested front with what they save (paper section 5.1)."""
-    one_stage = grid.space.one_stage
-    tests = [chosen.test for chosen in front if chosen.test is not None]
-    savings = cost_savings(
-        np.array([test.usd_per_1k_queries for test in tests]),
-        np.array([test.accuracy for test in tests]),
-        grid.usd_per_1k_queries[0, one_stage],
-        grid.accuracy[0, one_stage],
+def _regret(plans: PlanFile, grid: GridResult) -> float:
+    """Against the front that the same choice among all executed plans would have made on the test side."""
+    own = select(grid, pooled=plans.theta is None).front
+    known = [one.test for one in plans.front if one.test is not None]
+    return regret(
+        np.array([test.usd_per_1k_queries for test in known]),
+        np.array([test.accuracy for test in known]),
+        grid.usd_per_1k_queries[own.theta, own.plan],
+        grid.accuracy[own.theta, own.plan],
+        float(grid.usd_per_1k_queries.max()),
     )
-    return tuple(
-        replace(chosen, saving=float(saving))
-        if len(chosen.plan.stages) > 1 and not np.isnan(saving)
-        else chosen
-        for chosen, saving in zip(front, savings, strict=True)
-    )
+
+
+def _metrics(name: str, measured: Measured) -> dict[str, float]:
+    ends = {f"{name}_low": measured.interval.low, f"{name}_high": measured.interval.high}
+    return {name: measured.value} | {key: end for key, end in ends.items() if not np.isnan(end)}

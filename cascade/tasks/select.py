@@ -6,14 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cascade.artifacts import PLANS, STAGE_TABLES, ChosenPlan, Estimate, Executed, PlanFile
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.artifacts import STAGE_TABLES, Executed
 from cascade.config import Study
 from cascade.errors import CascadeError
+from cascade.evidence import estimates
 from cascade.explain import EXAMPLES, Example, explain, load_examples
+from cascade.intent import intended
+from cascade.nested import nested_savings
+from cascade.plan_file import PLANS, ChosenPlan, PlanFile
 from cascade.report.figures import cost_accuracy_figure
 from cascade.report.terminal import last_screen
-from cascade.search.grid import GridResult, grid_search
-from cascade.selection import Combination, select
+from cascade.rules import RULES
+from cascade.schemas import AllowedPlans
+from cascade.search.grid import Combinations, GridResult
+from cascade.search.outcomes import combination_outcomes
+from cascade.selection import falling_k, near_front, select
+from cascade.stats import FrontCertainty, front_certainty, problem_weights
 from cascade.tables import StageTable
 from cascade.tasks.common import (
     EXECUTED,
@@ -26,12 +37,17 @@ from cascade.tasks.common import (
     study_tags,
     timed,
 )
+from cascade.tasks.searching import search_plans
 from cascade.tracking import Tracker
 from cascade.tracking.layout import log_plans
 from cascade.tracking.traces import log_trace
 from cascade.tracking.views import SELECTED
 
 log = logging.getLogger(__name__)
+
+MAX_CANDIDATES = 10_000  # how many plans every replicate's front is taken from: those nearest to the front
+BAND_POINTS = 100
+NESTED_SPLITS = 40
 
 
 def main(study: Study, output: Path) -> None:
@@ -70,6 +86,7 @@ def explain_plan(
             plans.models,
             example,
             plans.origin["usd_per_1m_tokens"],
+            RULES[study.rule],
             accept_without_tests=study.accept_without_tests,
         )
         log_trace(tracker, run_id, plan.describe(plans.models), example, steps)
@@ -77,51 +94,142 @@ def explain_plan(
 
 def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracker, run_id: str) -> PlanFile:
     """Search, select, draw, log."""
-    tables = [_restricted(table, study) for table in executed.tables]
-    grid = grid_search([table.at(executed.split.validation) for table in tables])
-    chosen = select(grid, pooled=study.pooled)
+    metrics: dict[str, float] = {}
+    tables = [_restricted(table, study).at(executed.split.validation) for table in executed.tables]
+    grid = search_plans(study, executed.models, tables, output, tracker, run_id)
+    allowed, how, nested = _allowed(study, tables, grid)
+    metrics |= {f"nested_saving.{name}": saving for name, saving in nested.items()}
+    chosen = select(grid, pooled=study.pooled, allowed=allowed)
+    weights = problem_weights(len(executed.split.validation), study.replicates, study.seed)
+
+    candidates = near_front(grid, chosen.candidates, MAX_CANDIDATES)
+    outcomes = combination_outcomes(tables, grid, candidates)
+    certainty = _certainty(study, outcomes, weights)
+    frequency = {
+        (int(t), int(p)): float(share)
+        for t, p, share in zip(candidates.theta, candidates.plan, certainty.frequency, strict=True)
+    }
+    front = _chosen(study, tables, grid, chosen.front, weights)
+    front = tuple(
+        replace(one, on_front=frequency[int(t), int(p)])
+        for one, t, p in zip(front, chosen.front.theta, chosen.front.plan, strict=True)
+    )
+    one_plan = None
+    if study.intent.given:
+        which = np.array([intended(study.intent, outcomes, weights)])
+        [one_plan] = _chosen(study, tables, grid, candidates[which], weights)
+        one_plan = replace(one_plan, on_front=float(certainty.frequency[which[0]]))
     ids = executed.task_ids
     plans = PlanFile(
         models=executed.models,
         theta=chosen.theta,
         hypervolume=chosen.hypervolume,
-        front=tuple(_chosen(grid, c) for c in chosen.front),
-        singular=tuple(_chosen(grid, c) for c in chosen.singular),
+        front=front,
+        singular=_chosen(study, tables, grid, chosen.singular, weights),
+        intended=one_plan,
+        band=tuple(zip(certainty.cost.tolist(), *certainty.band.tolist(), strict=True)),
         validation_ids=tuple(ids[i] for i in executed.split.validation),
         test_ids=tuple(ids[i] for i in executed.split.test),
+        selection={
+            "theta": "stage" if study.per_stage_theta else "pooled" if study.pooled else "best",
+            "plans": how,
+            "budget_usd_per_1k": study.intent.budget_usd_per_1k,
+            "min_accuracy": study.intent.min_accuracy,
+            "confidence": study.intent.confidence,
+            "replicates": study.replicates,
+            "interval": study.confidence,
+        },
+        optimism=certainty.optimism,
         origin=executed.origin,
     )
     keep(tracker, run_id, output / PLANS, plans.save)
+    _draw(study, plans, grid, candidates, output, tracker, run_id)
+    metrics |= {f"hypervolume.theta_{theta:g}": volume for theta, volume in chosen.hypervolume.items()}
+    metrics |= {"hypervolume": chosen.pooled_hypervolume, "n_front": float(len(front))}
+    metrics |= {"optimism": plans.optimism}
+    if chosen.theta is not None:
+        metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
+    tracker.log(run_id, metrics=metrics, tags=origin_tags(plans) | {SELECTED: "true"})
+    log.info(
+        "%d plans on the front, %d with one model; the bootstrap expects the front to be %.1f points less "
+        "accurate than it looks",
+        len(plans.front),
+        len(plans.singular),
+        100 * plans.optimism,
+    )
+    return plans
+
+
+def _allowed(
+    study: Study, tables: Sequence[StageTable], grid: GridResult
+) -> tuple[NDArray[np.bool_] | None, str, dict[str, float]]:
+    """The plans that may be chosen, what they are called, and what nested splits said of them."""
+    if study.allowed is AllowedPlans.all:
+        return None, "all", {}
+    falling = falling_k(grid.space)
+    if study.allowed is AllowedPlans.falling_k:
+        return falling, "falling_k", {}
+    sets = {"all": np.ones(len(grid.space), dtype=bool), "falling_k": falling}
+    nested = nested_savings(
+        tables,
+        sets,
+        pooled=study.pooled,
+        per_stage_theta=study.per_stage_theta,
+        n_splits=NESTED_SPLITS,
+        seed=study.seed,
+    )
+    how = max(nested, key=lambda name: nested[name])
+    log.info(
+        "halves of the validation side: %s; plans: %s",
+        ", ".join(f"{name} saves {100 * saving:.1f} %" for name, saving in nested.items()),
+        how,
+    )
+    return sets[how], how, nested
+
+
+def _certainty(study: Study, outcomes: NDArray[np.float64], weights: NDArray[np.float64]) -> FrontCertainty:
+    usd = np.maximum(outcomes[1].mean(axis=1), 1e-12)
+    cost_grid = np.geomspace(usd.min(), usd.max(), BAND_POINTS)
+    return front_certainty(outcomes, weights, cost_grid, study.confidence)
+
+
+def _chosen(
+    study: Study,
+    tables: Sequence[StageTable],
+    grid: GridResult,
+    combinations: Combinations,
+    weights: NDArray[np.float64],
+) -> tuple[ChosenPlan, ...]:
+    known = estimates(combination_outcomes(tables, grid, combinations), weights, study.confidence)
+    plans = grid.plans(combinations)
+    return tuple(ChosenPlan(plan, estimate) for plan, estimate in zip(plans, known, strict=True))
+
+
+def _draw(
+    study: Study,
+    plans: PlanFile,
+    grid: GridResult,
+    candidates: Combinations,
+    output: Path,
+    tracker: Tracker,
+    run_id: str,
+) -> None:
     title = f"{run_name(study)}: validation, {len(plans.validation_ids)} problems"
-    # All plans at the chosen θ, as the paper draws them; over all θ where the front is.
-    rows = slice(None) if chosen.theta is None else grid.thetas.index(chosen.theta)
     keep(
         tracker,
         run_id,
         output / "cost_accuracy_validation.png",
+        # All plans at the chosen θ, as the paper draws them; over all θ where the front is.
         lambda path: cost_accuracy_figure(
             path,
             title,
-            grid.usd_per_1k_queries[rows].ravel(),
-            grid.accuracy[rows].ravel(),
+            grid.usd_per_1k_queries[candidates.theta, candidates.plan],
+            grid.accuracy[candidates.theta, candidates.plan],
             [c.validation for c in plans.front],
             [c.validation for c in plans.singular],
+            plans.band,
         ),
     )
-    metrics = {f"hypervolume.theta_{theta:g}": volume for theta, volume in chosen.hypervolume.items()}
-    metrics |= {"hypervolume": chosen.pooled_hypervolume, "n_front": float(len(plans.front))}
-    if chosen.theta is not None:
-        metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
-    tracker.log(run_id, metrics=metrics, tags=origin_tags(plans) | {SELECTED: "true"})
-    theta = "all θ" if chosen.theta is None else f"θ={chosen.theta:g}"
-    log.info("%s: %d plans on the front, %d with one model", theta, len(plans.front), len(plans.singular))
-    return plans
-
-
-def _chosen(grid: GridResult, combination: Combination) -> ChosenPlan:
-    at = combination.theta_index, combination.plan_index
-    estimate = Estimate(float(grid.usd_per_1k_queries[at]), float(grid.accuracy[at]))
-    return ChosenPlan(grid.plan(*at), estimate)
 
 
 def _restricted(table: StageTable, study: Study) -> StageTable:
@@ -134,12 +242,4 @@ def _restricted(table: StageTable, study: Study) -> StageTable:
             f"options {', '.join(map(str, table.options))} and θ {', '.join(f'{t:g}' for t in table.thetas)}"
             "; run task=run with the new space first"
         )
-    return replace(
-        table,
-        options=tuple(table.options[i] for i in options),
-        thetas=tuple(table.thetas[i] for i in thetas),
-        accept=table.accept[options][:, thetas],
-        accept_correct=table.accept_correct[options][:, thetas],
-        correct=table.correct[options],
-        usd=table.usd[options],
-    )
+    return table.part(options, thetas)

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from cascade.config import Study
+from cascade.errors import ConfigError
 from cascade.explain import EXAMPLES, load_examples
 from cascade.report.terminal import last_screen
 from cascade.tasks.common import open_tracker, places, run_name, study_run, timed
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 def main(study: Study, output: Path) -> None:
     """Execute, choose and prove a study, and log it as a new run."""
+    if study.n_shards > 1:
+        raise ConfigError("n_shards: only task=run takes a shard; leave n_shards out for the whole study")
     tracker = open_tracker(study)
     with study_run(study, tracker, "study", output, None) as run_id:
         executed = execute_study(study, output, tracker, run_id)

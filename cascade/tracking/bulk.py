@@ -25,7 +25,7 @@ class Rows:
 
     Attributes:
         names: one a run.
-        params, metrics: by key, a value for each run.
+        params, metrics: by key, a value for each run; a param that is None is left out.
         tags: the same for every run.
     """
 
@@ -120,6 +120,7 @@ def _entries(
         {"key": legal_key(key), "value": str(value), "run_uuid": run_id}
         for key, values in rows.params.items()
         for run_id, value in zip(ids, values[part], strict=True)
+        if value is not None
     ]
     metrics = [
         {

@@ -2,8 +2,9 @@
 
 import json
 import logging
+import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag
 from tqdm import tqdm
 
-from cascade.artifacts import ChosenPlan, PlanFile
+from cascade.plan_file import ChosenPlan, PlanFile
 from cascade.problems.base import Problem
 from cascade.problems.dataset import DataSet
 from cascade.report.terminal import plans_markdown
@@ -81,7 +82,8 @@ def log_plans(tracker: Tracker, run_id: str, plans: PlanFile) -> None:
     tracker.log(run_id, steps=steps, tags={NOTE: plans_markdown(plans)})
     # A plan of one stage may be on both fronts; its θ, which it never looks at, may differ.
     on: dict[str, tuple[ChosenPlan, list[str]]] = {}
-    for front, members in (("cascade", plans.front), ("one model", plans.singular)):
+    wanted = () if plans.intended is None else (plans.intended,)
+    for front, members in (("cascade", plans.front), ("one model", plans.singular), ("wanted", wanted)):
         for member in members:
             on.setdefault(member.plan.describe(plans.models), (member, []))[1].append(front)
     # The UI lists the newest first; the cheapest shall stand on top.
@@ -96,23 +98,29 @@ def _plan_params(chosen: ChosenPlan, models: tuple[str, ...]) -> dict[str, str]:
     options = zip(models, chosen.plan.options, strict=True)
     params = {f"{letter}.{m}": str(value) for m, o in options for letter, value in (("k", o.k), ("l", o.l))}
     params["n_stages"] = str(len(chosen.plan.stages))
-    if len(chosen.plan.stages) > 1:
+    if isinstance(chosen.plan.theta, tuple):
+        # The last stage always answers.
+        own = {f"theta.{models[i]}": f"{chosen.plan.theta_at(i):g}" for i, _ in chosen.plan.stages[:-1]}
+        params |= own
+    elif len(chosen.plan.stages) > 1:
         params["theta"] = f"{chosen.plan.theta:g}"
+    if chosen.replaces is not None:
+        params["replaces"] = chosen.replaces.plan.describe(models)
     return params
 
 
 def _plan_metrics(chosen: ChosenPlan) -> Iterator[tuple[str, float]]:
-    """Every number that is known of a plan, by its place: test.accuracy, saving and so on."""
-    content = {key: value for key, value in asdict(chosen).items() if key != "plan"}
+    """Every number that is known of a plan, by its place: test.accuracy, saving_interval.low and so on."""
 
     def numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
         if isinstance(value, Mapping):
             for key, inner in value.items():
-                yield from numbers(inner, f"{name}.{key}" if name else str(key))
-        elif isinstance(value, int | float):
+                if key != "plan":
+                    yield from numbers(inner, f"{name}.{key}" if name else str(key))
+        elif isinstance(value, int | float) and math.isfinite(value):
             yield name, float(value)
 
-    yield from numbers(content, "")
+    yield from numbers(asdict(chosen), "")
 
 
 def log_combinations(
@@ -147,13 +155,13 @@ def log_combinations(
     try:
         with tracker.alone():
             experiment_id = tracker.experiment(f"{home}: all combinations")
-        save_views(tracker, experiment_id, combinations_view(models, run_id))
-        tags = {OF_STUDY: run_id, KIND: "combination"}
+        rows = combination_rows(combinations, models, {OF_STUDY: run_id, KIND: "combination"})
+        save_views(tracker, experiment_id, combinations_view(tuple(rows.params), run_id))
         # tqdm draws on terminals only; elsewhere the log says what was done.
         with tqdm(
             desc="logging", total=len(combinations), unit=" runs", disable=None, file=sys.stderr
         ) as bar:
-            insert_runs(tracker, experiment_id, combination_rows(combinations, models, tags), bar.update)
+            insert_runs(tracker, experiment_id, rows, bar.update)
     except INSERT_ERRORS as error:
         reason = str(error).splitlines()[0]
         log.warning("MLflow did not take the combinations as runs (%s); they are logged as a table", reason)
@@ -163,25 +171,35 @@ def log_combinations(
 
 def combination_rows(combinations: pd.DataFrame, models: tuple[str, ...], tags: Mapping[str, str]) -> Rows:
     """Combinations as runs: their options, θ and number of stages as params, their numbers as metrics."""
-    params, metrics = {}, {}
-    for i, model in enumerate(models, 1):
-        for letter in "kl":
-            params[f"{letter}.{model}"] = combinations[f"{letter}_{i}"].to_list()
+    named = {"theta": "theta"} | {
+        f"{letter}_{i}": f"{letter}.{model}"
+        for i, model in enumerate(models, 1)
+        for letter in ("k", "l", "theta")
+    }
+    # A θ that nobody looks at is NaN, and no param.
+    params: dict[str, list[str | None]] = {
+        name: [None if value != value else f"{value:g}" for value in combinations[column].to_list()]
+        for column, name in named.items()
+        if column in combinations
+    }
     k = combinations[[f"k_{i}" for i in range(1, len(models) + 1)]].to_numpy()
-    params["n_stages"] = (k >= 0).sum(axis=1).tolist()
-    params["theta"] = [f"{theta:g}" for theta in combinations["theta"]]
-    options = {f"{letter}_{i}" for letter in "kl" for i in range(1, len(models) + 1)}
-    for name in combinations.columns.difference([*options, "theta", "split"]):
-        metrics[name] = combinations[name].to_list()
+    params["n_stages"] = [str(n) for n in (k >= 0).sum(axis=1)]
+    numbers = combinations.columns.difference([*named, "split"])
+    metrics = {name: combinations[name].to_list() for name in numbers}
     return Rows(_names(params, models), params, metrics, tags)
 
 
-def _names(params: Mapping[str, list[Any]], models: tuple[str, ...]) -> list[str]:
-    """A name for each combination, as `Plan.describe` gives it, θ always there."""
+def _names(params: Mapping[str, Sequence[str | None]], models: tuple[str, ...]) -> list[str]:
+    """A name for each combination, as `Plan.describe` gives it, one θ always there."""
+    none = [None] * len(params["n_stages"])
+    stages = [(m, params[f"k.{m}"], params[f"l.{m}"], params.get(f"theta.{m}", none)) for m in models]
     names = []
-    columns = [(model, params[f"k.{model}"], params[f"l.{model}"]) for model in models]
-    for i, theta in enumerate(params["theta"]):
-        asked = [(model, k[i], lines[i]) for model, k, lines in columns if k[i] >= 0]
-        stages = (f"{model} {f'{k}:{lines}' if k else 'greedy'}" for model, k, lines in asked)
-        names.append(f"{' → '.join(stages)}, θ={theta}")
+    for i, theta in enumerate(params.get("theta", none)):
+        asked = []
+        for model, k, lines, own in stages:
+            if k[i] != "-1":
+                stage = f"{model} greedy" if k[i] == "0" else f"{model} {k[i]}:{lines[i]}"
+                asked.append(stage if own[i] is None else f"{stage} θ={own[i]}")
+        name = " → ".join(asked)
+        names.append(name if theta is None else f"{name}, θ={theta}")
     return names

@@ -74,13 +74,18 @@ def _outcome(step: Step) -> dict[str, object]:
     }
     if step.lines:
         outcome["scores"] = [
-            {"solution": i, "tests passed (n_s)": n_s, "solutions that agree (n_t)": n_t, "score": n_s * n_t}
+            {
+                "solution": i,
+                "tests passed (n_s)": n_s,
+                "solutions that agree (n_t)": n_t,
+                "n_s * n_t": n_s * n_t,
+            }
             for i, (n_s, n_t) in enumerate(zip(step.passed, step.agreed, strict=True))
         ]
     if step.threshold is not None:
         outcome |= {
-            "best score": step.scores[step.best],
-            "threshold (theta * k * lines)": step.threshold,
+            "score of the answer": step.score,
+            "threshold (theta * the most it could be)": step.threshold,
             "decision": "accept" if step.accepted else "escalate",
         }
     return outcome

@@ -91,6 +91,9 @@ def studies_views(models: Sequence[str]) -> dict[str, View]:
             "studies and their plans",
             columns=[
                 _metric("mean_saving"),
+                _metric("mean_saving_low"),
+                _metric("drop"),
+                _metric("regret"),
                 *of_a_plan[:2],
                 _metric("saving"),
                 *of_a_plan[2:],
@@ -139,14 +142,18 @@ def combinations_of(run_id: str) -> str:
     return f"of-{run_id}"
 
 
-def combinations_view(models: Sequence[str], run_id: str) -> dict[str, View]:
-    """The view of one study's combinations: the most accurate first."""
-    options = [_param(f"{letter}.{model}") for model in models for letter in "kl"]
+def combinations_view(params: Sequence[str], run_id: str) -> dict[str, View]:
+    """The view of one study's combinations: the most accurate first.
+
+    Args:
+        params: of the combinations, in the order of their columns.
+        run_id: the study's run.
+    """
     return {
         combinations_of(run_id): _view(
             f"all combinations of run {run_id[:8]}",
             filter_by=f"tags.`{OF_STUDY}` = '{run_id}'",
-            columns=[_metric("accuracy"), _metric("usd_per_1k_queries"), _param("theta"), *options],
+            columns=[_metric("accuracy"), _metric("usd_per_1k_queries"), *map(_param, params)],
             order_by=_metric("accuracy"),
         )
     }

@@ -1,6 +1,7 @@
 """The engine: right verdicts, bounded harm, nothing left behind."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cascade.errors import ExecutionError
-from cascade.execute import Batch, Check, Limits, execute
+from cascade.execute import Batch, Check, Isolation, Limits, execute
 
 LIMITS = Limits(timeout_s=0.5, reference_timeout_s=1.0, memory_mb=512)
 RIGHT = "def f(x):\n    return x + 1"
@@ -20,7 +21,7 @@ def rows(programs: list[str], lines: list[str], limits: Limits = LIMITS, workers
     tests = tuple(Check(line, limits.timeout_s) for line in lines)
     batch = Batch(tests, tuple((program, tuple(range(len(lines)))) for program in programs))
     [(_, found)] = execute([batch], limits, workers)
-    return found
+    return found.rows
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,69 @@ def test_a_line_that_ends_the_child_costs_only_itself() -> None:
 
 def test_a_line_cannot_rename_for_the_next() -> None:
     assert rows([RIGHT], ["f = None", "assert f(1) == 2"]) == ["PP"]
+    assert rows([RIGHT], ["assert (f := max)", "assert f(1) == 2"]) == ["PP"]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "n = 0\ndef f():\n    global n\n    n += 1\n    return n",
+        "def f(a=[]):\n    a.append(1)\n    return len(a)",
+        "L = []\ndef f():\n    L.append(1)\n    return len(L)",
+        "class A:\n    n = 0\ndef f():\n    A.n += 1\n    return A.n",
+        "def f():\n    f.n = getattr(f, 'n', 0) + 1\n    return f.n",
+        "import itertools\nc = itertools.count(1)\ndef f(): return next(c)",
+        "import math\ndef f():\n    math.n = getattr(math, 'n', 0) + 1\n    return math.n",
+        "from functools import lru_cache\n@lru_cache\ndef g(): return []\n"
+        "def f():\n    g().append(1)\n    return len(g())",
+        "import builtins\ndef f():\n    builtins.n = getattr(builtins, 'n', 0) + 1\n    return builtins.n",
+        "import os\ndef f():\n    open('x', 'a').write('1')\n    return os.path.getsize('x')",
+        "class A:\n    l = []\ndef f():\n    A().l.append(1)\n    return len(A.l)",
+        "def g():\n    l = []\n    return lambda: l.append(1) or len(l)\nf = g()",
+        "from collections import Counter\nC = Counter()\ndef f():\n    C.update('a')\n    return C['a']",
+        "import decimal\ndef f():\n    decimal.getcontext().prec += 1\n"
+        "    return decimal.getcontext().prec - 28",
+        "T = {'a': [0]}\ndef f():\n    T['a'][0] += 1\n    return T['a'][0]",
+        "def f(s=set()):\n    s.add(len(s))\n    return len(s)",
+    ],
+)
+def test_state_does_not_pass_from_line_to_line(program: str) -> None:
+    assert rows([program], ["assert f() == 1"] + ["assert f() == 1, 'again'"] * 2) == ["PPP"]
+
+
+def test_what_is_reported() -> None:
+    tests = tuple(Check(line, 0.5) for line in ("assert f(1) == 2", "assert f(0) == 1"))
+    plain, stateful = RIGHT, "import os\n" + RIGHT
+    endless = "def f(x):\n    while x:\n        pass\n    return 1"
+    batch = Batch(tests, tuple((program, (0, 1)) for program in (plain, stateful, endless)))
+    [(_, outcome)] = execute([batch], LIMITS, 1)
+    assert outcome.rows == ["PP", "PP", "TP"]
+    assert (outcome.n_alone, outcome.n_proven) == (2, 1)
+    assert "rlimits" in outcome.layers
+    # The proof came long before the limit.
+    assert all(0.0 <= seconds < LIMITS.timeout_s for row in outcome.seconds for seconds in row)
+
+
+def test_confined_or_not_at_all() -> None:
+    batch = Batch((Check("assert f(1) == 2", 0.5),), ((RIGHT, (0,)),))
+    with pytest.raises(
+        ExecutionError, match=r"sandbox\.require=confined: this machine allows only process group"
+    ):
+        list(execute([batch], LIMITS, 1, Isolation(require_confined=True, layers=())))
+
+
+def test_a_container_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    batch = Batch((Check("assert f(1) == 2", 0.5),), ((RIGHT, (0,)),))
+    with pytest.raises(ExecutionError, match="bwrap: the execution server cannot be started"):
+        list(execute([batch], LIMITS, 1, Isolation(container="bubblewrap")))
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_bubblewrap() -> None:
+    batch = Batch((Check("assert f(1) == 2", 0.5),), ((RIGHT, (0,)), ("open('/root/x', 'w')", (0,))))
+    [(_, outcome)] = execute([batch], LIMITS, 1, Isolation(container="bubblewrap"))
+    assert outcome.rows == ["P", "E"] and "bubblewrap" in outcome.layers
 
 
 def test_the_same_endless_call_is_waited_for_once() -> None:
@@ -103,8 +167,12 @@ def test_each_program_has_its_own_tests_and_order_does_not_matter() -> None:
         Batch(tests, ((RIGHT, (2, 0)), (wrong, (0, 1, 2)), (RIGHT + "\n# twin", (1,)))),
         Batch(tests, ((wrong, (1,)),)),
     ]
-    assert dict(execute(batches, LIMITS, 2)) == {0: ["PP", "FPF", "P"], 1: ["P"]}
-    assert dict(execute(batches[::-1], LIMITS, 1)) == {1: ["PP", "FPF", "P"], 0: ["P"]}
+    assert all_rows(batches, 2) == {0: ["PP", "FPF", "P"], 1: ["P"]}
+    assert all_rows(batches[::-1], 1) == {1: ["PP", "FPF", "P"], 0: ["P"]}
+
+
+def all_rows(batches: list[Batch], workers: int) -> dict[int, list[str]]:
+    return {index: outcome.rows for index, outcome in execute(batches, LIMITS, workers)}
 
 
 def children_of(pid: int) -> set[int]:
@@ -137,7 +205,7 @@ def f(x):
     subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', {mark!r}])
     return 1
 """
-    assert rows([program], ["assert f(1) == 1"]) == ["P"]
+    assert rows([program], ["assert f(1) == 1"]) == ["E"]
     time.sleep(0.2)
     commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
     assert not [c for c in commands if mark.encode() in c]
@@ -149,7 +217,7 @@ def test_closing_the_iterator_ends_every_process() -> None:
     endless = Batch((Check("while True: pass", 30.0),), ((RIGHT, (0,)),))
     quick = Batch((Check("assert f(1) == 2", 0.5),), ((RIGHT, (0,)),))
     results = execute([quick, endless, endless], LIMITS, 2)
-    assert next(results) == (0, ["P"])
+    assert next(results)[1].rows == ["P"]
     results.close()  # type: ignore[attr-defined]
     assert not children_of(os.getpid())
 
@@ -159,7 +227,7 @@ def test_a_killed_server_is_replaced() -> None:
     slow = Batch((Check("import time; time.sleep(1)", 5.0),), ((RIGHT, (0,)),))
     killed = threading.Thread(target=kill_one_server)
     killed.start()
-    assert dict(execute([slow], LIMITS, 1)) == {0: ["P"]}
+    assert all_rows([slow], 1) == {0: ["P"]}
     killed.join()
 
 

@@ -1,6 +1,7 @@
 """Whole studies by the command line, on the toy recording: files, MLflow, tasks one by one, sweeps."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from mlflow.entities import Run as MlflowRun
 from mlflow.tracking import MlflowClient
 
-from cascade.artifacts import Executed, PlanFile
+from cascade.artifacts import Executed
 from cascade.generate.recorded import write_recording
 from cascade.generate.sample import Draw, ModelSamples
+from cascade.plan_file import PlanFile
 from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
 from tests.toy import N_DRAWS, SKILL, make_samples, write_toy
@@ -47,7 +49,7 @@ def output_of(folder: Path) -> Path:
 def test_a_study_leaves_everything(run: Run, tmp_path: Path, toy: list[str]) -> None:
     done = run("hydra.run.dir=out", *toy)
     assert done.returncode == 0, done.stderr
-    assert "cascade front" in done.stdout and "mean cost saving of" in done.stdout
+    assert "cascade front" in done.stdout and "Mean cost saving on" in done.stdout
 
     table = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
     assert list(table.columns) == [*COLUMNS, "theta", "split", "accuracy", "usd_per_1k_queries"]
@@ -89,7 +91,9 @@ def test_greedy_cost_by_hand(run: Run, tmp_path: Path, toy: list[str]) -> None:
     """One number end to end: the cheapest one-stage plan costs its greedy tokens times Table 2's price."""
     assert run("hydra.run.dir=out", *toy).returncode == 0
     plans = json.loads((tmp_path / "out" / "plans.json").read_text())
-    greedy = next(p for p in plans["singular"] if p["stages"] == [{"model": "7B", "k": 0, "l": 0}])
+    greedy = next(
+        p for p in plans["singular"] if p["stages"] == [{"model": "7B", "k": 0, "l": 0, "theta": None}]
+    )
     samples = make_samples(60, 0)["7B"]
     tokens = [samples[task].greedy.solutions[0].tokens for task in plans["split"]["test"]]  # type: ignore[union-attr]
     assert greedy["test"]["usd_per_1k_queries"] == pytest.approx(
@@ -168,7 +172,7 @@ def test_without_tests_only_greedy_plans_remain(run: Run, tmp_path: Path, toy: l
         assert done.stdout.count(f"{model} has no tests: every option with k > 0 is unavailable") == 1
     table = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
     assert len(table) == 3 * 11
-    assert "no cascade plan" in done.stdout
+    assert "No cascade plan" in done.stdout
 
 
 def test_sweep(run: Run, tmp_path: Path, toy: list[str]) -> None:
@@ -226,3 +230,162 @@ def test_stage_tables_survive_the_file(run: Run, tmp_path: Path, toy: list[str])
     assert executed.tables[0].accept.shape == (9, 11, 60)
     # With so many draws every probability is a multiple of 1/draws.
     assert np.allclose(executed.tables[0].accept * N_DRAWS % 1, 0)
+
+
+def test_shards_write_one_store(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    """Parts of the problems as jobs of their own; a whole study finds all their verdicts."""
+    own = [*toy[:-1], "paths.store=own_store"]
+    parts = run("-m", "task=run", "n_shards=3", "shard=0,1,2", *own)
+    assert parts.returncode == 0, parts.stderr
+    whole = run("task=run", "hydra.run.dir=out", *own)
+    assert whole.returncode == 0, whole.stderr
+    assert " 0 executed now" in whole.stdout
+    # Nothing was executed by two of them either.
+    executed_now = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) executed now", parts.stdout)]
+    (logged,) = runs(tmp_path)
+    assert len(executed_now) == 3
+    assert sum(executed_now) == logged.data.metrics["n_pairs"]
+
+
+def test_a_shard_that_does_not_exist(run: Run, toy: list[str]) -> None:
+    refused = run("task=run", "n_shards=2", "shard=2", *toy)
+    assert refused.returncode != 0 and "shard=2: must lie between 0 and" in refused.stderr
+
+
+def test_plans_say_how_sure_they_are(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    done = run("hydra.run.dir=out", *toy)
+    assert done.returncode == 0, done.stderr
+    plans = PlanFile.load(tmp_path / "out" / "plans.json")
+    [logged] = runs(tmp_path)
+    for chosen in plans.front + plans.singular:
+        for side in (chosen.validation, chosen.test):
+            assert side is not None and side.accuracy_interval is not None and side.usd_interval is not None
+            assert side.accuracy_interval.low <= side.accuracy <= side.accuracy_interval.high
+            assert side.usd_interval.low <= side.usd_per_1k_queries <= side.usd_interval.high
+    for chosen in plans.front:
+        assert chosen.on_front is not None and 0 < chosen.on_front <= 1
+        assert (chosen.replaces is None) == (len(chosen.plan.stages) == 1)
+    assert plans.proof is not None
+    tested = [(c.validation.accuracy, c.test.accuracy) for c in plans.front if c.test is not None]
+    assert plans.proof.drop.value == pytest.approx(np.mean([before - after for before, after in tested]))
+    saved = [c.saving for c in plans.front if c.saving is not None]
+    assert plans.proof.mean_saving is not None
+    assert plans.proof.mean_saving.value == pytest.approx(np.mean(saved))
+    metrics = logged.data.metrics
+    assert metrics["drop"] == pytest.approx(plans.proof.drop.value)
+    assert metrics["drop_low"] < metrics["drop"] < metrics["drop_high"]
+    assert metrics["regret"] == pytest.approx(plans.proof.regret) and metrics["optimism"] >= 0
+    # The band begins at the cheapest plan and only rises.
+    low, high = np.array(plans.band)[:, 1:].T
+    assert (np.diff(low) >= 0).all() and (low <= high).all()
+
+
+def test_one_plan_by_intent(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    assert run("task=run", *toy).returncode == 0
+    done = run("task=select", "select.budget_usd_per_1k=3", "hydra.run.dir=budget", *toy)
+    assert done.returncode == 0 and "the plan that you want" in done.stdout, done.stderr
+    plans = PlanFile.load(tmp_path / "budget" / "plans.json")
+    affordable = [c for c in plans.front if c.validation.usd_per_1k_queries <= 3]
+    assert plans.intended is not None and plans.intended.plan == affordable[-1].plan
+    assert run("task=evaluate", "hydra.run.dir=proved", *toy).returncode == 0
+    proved = PlanFile.load(tmp_path / "proved" / "plans.json").intended
+    assert proved is not None and proved.test is not None
+    # 18 problems, all right, are no proof of 99 %.
+    done = run("task=select", "select.min_accuracy=0.99", "select.confidence=0.9", *toy)
+    assert done.returncode == 1
+    assert "error: select.min_accuracy=0.99: no plan is that accurate" in done.stderr
+
+
+def test_robust_and_one_theta_a_stage(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    done = run("select=robust", "search=per_stage_theta", "estimator.n_subsets=10", "hydra.run.dir=out", *toy)
+    assert done.returncode == 0, done.stderr
+    [logged] = runs(tmp_path)
+    assert logged.data.metrics["n_combinations"] == 72_099
+    assert logged.data.metrics["monte_carlo_error.accuracy.7B"] > 0
+    plans = PlanFile.load(tmp_path / "out" / "plans.json")
+    assert plans.theta is None and plans.selection["plans"] == "falling_k"
+    for chosen in plans.front:
+        k = [option.k for _, option in chosen.plan.stages]
+        assert k == sorted(set(k), reverse=True)
+    table = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
+    assert len(table) == 72_099
+    assert {"theta_1", "theta_2", "theta_3"} < set(table.columns)
+    # The last stage's θ is never looked at, nor that of a model that is skipped.
+    assert table["theta_3"].isna().all()
+    assert (table["theta_1"].notna() <= (table["k_1"] > 0)).all()
+    # The runs of the chosen plans and of the combinations say each stage's θ.
+    client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
+    [cascade] = [c for c in plans.front if len(c.plan.stages) > 1][:1]
+    first = cascade.plan.stages[0][0]
+    name = cascade.plan.describe(plans.models)
+    ids = {e.name: e.experiment_id for e in client.search_experiments()}
+    for home in ("toy on toy", "toy on toy: all combinations"):
+        [own] = client.search_runs([ids[home]], f"attributes.run_name = '{name}'")
+        assert own.data.params[f"theta.{plans.models[first]}"] == f"{cascade.plan.theta_at(first):g}"
+        last = plans.models[cascade.plan.stages[-1][0]]
+        assert f"theta.{last}" not in own.data.params and "theta" not in own.data.params
+
+
+def test_nested_splits_decide(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    done = run("select.plans=nested", "search.theta=[0.5,0.9]", "hydra.run.dir=out", *toy)
+    assert done.returncode == 0, done.stderr
+    metrics = runs(tmp_path)[0].data.metrics
+    better = max(("all", "falling_k"), key=lambda name: metrics[f"nested_saving.{name}"])
+    assert PlanFile.load(tmp_path / "out" / "plans.json").selection["plans"] == better
+
+
+def test_optuna_leaves_its_front_and_plots(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    optuna = ["search=optuna", "search.trials=200", "search.theta=[0.0,0.5,1.0]"]
+    done = run("hydra.run.dir=out", *optuna, *toy)
+    assert done.returncode == 0, done.stderr
+    assert "the whole grid has 5,859 plans" in done.stdout and "cascade front" in done.stdout
+    [logged] = runs(tmp_path)
+    metrics = logged.data.metrics
+    assert metrics["optuna.n_trials"] == 200 and 0.8 < metrics["optuna.share_of_grid"] <= 1 + 1e-12
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names >= {
+        "optuna_pareto_front.png",
+        "optuna_hypervolume.png",
+        "optuna_importance_for_accuracy.png",
+    }
+    tried = pd.read_parquet(tmp_path / "out" / "optuna_plans.parquet")
+    assert metrics["optuna.n_plans"] <= len(tried) <= metrics["optuna.n_plans"] + 27
+    plans = PlanFile.load(tmp_path / "out" / "plans.json")
+    everything = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
+    points = set(map(tuple, everything[["accuracy", "usd_per_1k_queries"]].round(9).to_numpy().tolist()))
+    for chosen in plans.front:
+        known = chosen.validation
+        assert (round(known.accuracy, 9), round(known.usd_per_1k_queries, 9)) in points
+        assert chosen.test is not None
+
+
+def test_another_rule_and_the_diagnostics(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    done = run("hydra.run.dir=out", "rule=pass_rate", "search.k=[-1,0,5]", *toy)
+    assert done.returncode == 0, done.stderr
+    rules = pd.read_csv(tmp_path / "out" / "diagnostics_rules.csv").set_index("rule")
+    assert set(rules.index) == {"paper", "codet", "pass_rate", "agreement"}
+    [logged] = runs(tmp_path)
+    # The plans are the ones that the table has for the rule.
+    assert logged.data.params["rule"] == "pass_rate"
+    assert rules.loc["pass_rate", "theta"] == logged.data.metrics["theta"]
+    assert rules.loc["pass_rate", "n_front"] == logged.data.metrics["n_front"]
+    options = pd.read_csv(tmp_path / "out" / "diagnostics_options.csv")
+    assert len(options) == 4 * 3 * 2  # rules, models, l
+    assert (options["accuracy"] <= options["oracle_pass_at_k"] + 1e-9).all()
+    solved = pd.read_csv(tmp_path / "out" / "diagnostics_who_solves_what.csv")
+    assert list(solved.columns) == ["7B", "13B", "34B", "n_problems", "task_ids"]
+    assert solved["n_problems"].sum() == 60
+    own = solved[solved["34B"]]["n_problems"].sum()
+    greedy = make_samples(60, 0)
+    assert set(greedy) == {"7B", "13B", "34B"} and own == round(
+        60 * logged.data.metrics["greedy_accuracy.34B"]
+    )
+
+
+def test_a_grid_that_is_too_large_is_refused_before_anything_is_executed(
+    run: Run, tmp_path: Path, toy: list[str]
+) -> None:
+    fine = ",".join(f"{i / 1000:g}" for i in range(1001))
+    done = run(f"search.theta=[{fine}]", "search.per_stage_theta=true", *toy)
+    assert done.returncode == 1
+    assert "error: search: the grid has 577,368,819 plans" in done.stderr and "search=optuna" in done.stderr

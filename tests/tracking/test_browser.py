@@ -153,10 +153,12 @@ def test_all_combinations_of_a_study(sheet: Any, folder: Path, server: str) -> N
 @pytest.mark.parametrize("n_models", [3, 4])
 def test_combinations_sort(sheet: Any, folder: Path, server: str, n_models: int) -> None:
     """9,009 and 81,180 runs, the most accurate first; a click on the column turns the order."""
-    rows, models = made_up_rows(n_models)
+    rows = made_up_rows(n_models)
     tracker = Tracker(None, folder / "mlruns", f"made up, {n_models} models")
     insert_runs(tracker, tracker.experiment_id, rows)
-    save_views(tracker, tracker.experiment_id, combinations_view(models, rows.tags["cascade.study"]))
+    save_views(
+        tracker, tracker.experiment_id, combinations_view(tuple(rows.params), rows.tags["cascade.study"])
+    )
     view = combinations_of(rows.tags["cascade.study"])
     sheet.goto(f"{server}/{page(tracker.experiment_id, view)}")
     cells = sheet.locator(".ag-center-cols-container [col-id='metrics.`accuracy`']")

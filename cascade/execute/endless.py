@@ -1,0 +1,179 @@
+"""Proof that a plain program never ends: the whole state of a loop came back.
+
+A plain program (see `plain`) has no input and no memory but what its calls hold. If a `while` loop
+stands at the same place twice, without having been left in between, and everything that its frame can
+reach is the same both times, then it will come there again, forever. The state is compared exactly, and
+whatever cannot be compared (iterators, sets, objects of unknown types) gives up.
+"""
+
+import ast
+import collections
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+PROGRAM = "<program>"
+MAX_STATE = 20_000
+_SIMPLE = (ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Pass, ast.Delete)
+_ATOMS = frozenset((int, str, bool, bytes, range, type(None)))
+_SEQUENCES = frozenset((list, tuple, collections.deque))
+_MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict))
+
+
+def loops(tree: ast.Module) -> dict[int, tuple[int, int]]:
+    """Where `while` loops can be watched: by line, the first and the last line of the loop it belongs to.
+
+    Such a line begins a statement that every turn of the loop comes by, with nothing half evaluated.
+    """
+    found = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.While) or node.body[0].lineno == node.lineno:
+            continue
+        first: ast.stmt | ast.expr = node.body[0] if isinstance(node.test, ast.Constant) else node.test
+        begin = first.test if isinstance(first, ast.If) else first
+        if isinstance(first, (ast.expr, *_SIMPLE)) and begin.lineno == begin.end_lineno:
+            found[first.lineno] = (node.lineno, node.end_lineno or node.lineno)
+    return found
+
+
+class _Unknown(Exception):  # noqa: N818 - not an error
+    """A state that cannot be compared."""
+
+
+def _state(values: dict[str, Any]) -> list[object]:
+    """Everything that some variables hold and lead to, as a flat list; equal only if nothing differs.
+
+    Raises:
+        _Unknown: they lead to something that may hide its state.
+    """
+    out: list[object] = []
+    seen: dict[int, int] = {}
+    todo: list[Any] = [values]
+    while todo:
+        value = todo.pop()
+        kind = type(value)
+        out.append(kind)
+        if kind in _ATOMS:
+            out.append(value)
+            continue
+        if kind is float or kind is complex:
+            out.append(repr(value))
+            continue
+        identity = id(value)
+        if isinstance(value, type) or kind in (types.ModuleType, types.BuiltinFunctionType):
+            out.append(identity)
+            continue
+        if identity in seen:
+            out.append(seen[identity])
+            continue
+        seen[identity] = len(seen)
+        if len(out) > MAX_STATE:
+            raise _Unknown
+        if kind in _SEQUENCES:
+            out.append(len(value))
+            todo.extend(value)
+        elif kind in _MAPPINGS:
+            out.append(len(value))
+            for key, held in value.items():
+                todo += (key, held)
+        elif kind is types.FunctionType:
+            out.append(id(value.__code__))
+            todo += (value.__defaults__, [cell.cell_contents for cell in value.__closure__ or ()])
+        elif kind is types.MethodType:
+            todo += (value.__func__, value.__self__)
+        elif all(c is object or c.__module__ == "candidate" for c in kind.__mro__) and "__dict__" in dir(
+            value
+        ):
+            todo.append(value.__dict__)
+        else:
+            raise _Unknown
+    return out
+
+
+class _Seen:
+    """A kept state of a loop that later ones are compared with; renewed at ever longer distances."""
+
+    def __init__(self, state: list[object]) -> None:
+        self.state, self.age, self.renew_at = state, 0, 1
+
+    def again(self, state: list[object]) -> bool:
+        """Whether a later state is the kept one."""
+        if state == self.state:
+            return True
+        self.age += 1
+        if self.age == self.renew_at:
+            self.state, self.age, self.renew_at = state, 0, 2 * self.renew_at
+        return False
+
+
+class Watch:
+    """Looks at a program that has been running for long, now and then, for a short while."""
+
+    def __init__(self, watched: dict[int, tuple[int, int]], seconds: float) -> None:
+        """Prepare.
+
+        Args:
+            watched: see `loops`.
+            seconds: CPU time of one look; the program's limit is put off by as much.
+        """
+        self.used = False
+        self._watched, self._seconds = watched, seconds
+        self._until = self._began = 0.0
+        self._frames: dict[types.FrameType, dict[int, _Seen]] = {}
+        self._stop: Callable[[], None] = lambda: None
+
+    def start(self, stop: Callable[[], None]) -> None:
+        """Look when ITIMER_VIRTUAL goes off; call `stop`, which must not return, once there is a proof."""
+        self._stop = stop
+        signal.signal(signal.SIGVTALRM, self._look)
+
+    def _look(self, _signal: int, frame: types.FrameType | None) -> None:
+        self.used = True
+        self._began = time.process_time()
+        self._until = self._began + self._seconds
+        self._frames.clear()
+        while frame is not None and frame.f_code.co_filename in (PROGRAM, "<test>"):
+            frame.f_trace = self._trace
+            frame = frame.f_back
+        sys.settrace(self._trace)
+
+    def _end(self) -> None:
+        sys.settrace(None)
+        self._frames.clear()
+        left, _ = signal.getitimer(signal.ITIMER_PROF)
+        if left:
+            spent = time.process_time() - self._began
+            # Not what the program itself spent in one long step.
+            signal.setitimer(signal.ITIMER_PROF, left + min(spent, 2 * self._seconds))
+
+    def _trace(self, frame: types.FrameType, event: str, _argument: object) -> Any:
+        if time.process_time() > self._until:
+            self._end()
+            return None
+        if frame.f_code.co_filename != PROGRAM:
+            return None
+        if event == "return":
+            self._frames.pop(frame, None)
+        elif event == "line":
+            line = frame.f_lineno
+            kept = self._frames.get(frame)
+            if kept:
+                for at in [at for at in kept if not self._watched[at][0] <= line <= self._watched[at][1]]:
+                    del kept[at]
+            if line in self._watched:
+                self._compare(frame, line)
+        return self._trace
+
+    def _compare(self, frame: types.FrameType, line: int) -> None:
+        try:
+            state = [frame.f_lasti, *_state(dict(frame.f_locals))]
+        except (_Unknown, ValueError):  # a cell may be empty
+            return
+        kept = self._frames.setdefault(frame, {})
+        if line not in kept:
+            kept[line] = _Seen(state)
+        elif kept[line].again(state):
+            self._stop()

@@ -1,0 +1,120 @@
+"""What a study wants of one model, sample by sample, and the samples put together again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cascade.generate import Request
+from cascade.generate.extracting import answered, completed
+from cascade.generate.reading import Written
+from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
+from cascade.generate.sample_store import SampleStore
+from cascade.problems.base import Problem
+from cascade.store import digest
+
+SOLUTION, TEST = "solution", "test"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the sampled draws are made: temperature and top_p (paper section 3.2: T = 0.8), and a seed."""
+
+    temperature: float
+    top_p: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sample that is wanted.
+
+    Attributes:
+        key: what it is known by in the store.
+        task_id: the problem's.
+        kind: solution or test.
+        draw: number of the draw; None for the greedy sample.
+        index: its place in the draw.
+        prompt: what the model is asked.
+        begins: of a test, what it begins with before the model writes.
+    """
+
+    key: str
+    task_id: str
+    kind: str
+    draw: int | None
+    index: int
+    prompt: str
+    begins: str
+
+    @property
+    def seed(self) -> int | None:
+        """Of its own random numbers; None for the greedy sample."""
+        return None if self.draw is None else int(self.key, 16)
+
+
+def jobs_of(identity: str, request: Request, draws: int, sampling: Sampling) -> list[Job]:
+    """Every sample that the study wants of a model.
+
+    Args:
+        identity: what the model's samples are known by, and how they are written.
+        request: what the study wants.
+        draws: sampled draws of each kind for each problem.
+        sampling: how these are made.
+    """
+    ask = request.family.prompts
+    jobs = []
+    for kind in (SOLUTION, TEST) if request.lines else (SOLUTION,):
+        ends = request.lines if kind == TEST else ask.stop
+        for problem in request.problems:
+            prompt = ask.ask_solution(problem) if kind == SOLUTION else ask.ask_test(problem)
+            begins = "" if kind == SOLUTION else ask.begin_test(problem)
+            # Everything that a sample depends on; what is written beside it is not among it.
+            shared = [
+                identity,
+                prompt,
+                begins,
+                ask.chat,
+                kind,
+                ends,
+                ask.completion,
+                request.family.max_new_tokens,
+            ]
+            for draw in (None, *range(draws if request.draw_size > 1 else 0)):
+                for index in range(1 if draw is None else request.draw_size):
+                    how = ["greedy"] if draw is None else [repr(sampling), draw, index]
+                    key = digest(repr([*shared, *how]))
+                    jobs.append(Job(key, problem.task_id, kind, draw, index, prompt, begins))
+    return jobs
+
+
+def put_together(jobs: Sequence[Job], request: Request, store: SampleStore) -> dict[str, ModelSamples]:
+    """The samples of one model by task id, programs taken out of what was written."""
+    found: dict[tuple[str, str, int | None], list[Written]] = {}
+    for job in jobs:
+        written = store.get(job.key)
+        assert written is not None
+        found.setdefault((job.task_id, job.kind, job.draw), []).append(written)
+
+    def block(problem: Problem, draw: int | None) -> Draw:
+        return Draw(
+            tuple(_solution(problem, w, request) for w in found[problem.task_id, SOLUTION, draw]),
+            tuple(
+                SelfTest(w.text, w.tokens, w.tokens_at, w.seconds)
+                for w in found.get((problem.task_id, TEST, draw), [])
+            ),
+        )
+
+    draws = sorted({job.draw for job in jobs if job.draw is not None})
+    return {
+        problem.task_id: ModelSamples(block(problem, None), tuple(block(problem, d) for d in draws))
+        for problem in request.problems
+    }
+
+
+def _solution(problem: Problem, written: Written, request: Request) -> Solution:
+    """What was written up to its end stays in the store; the program is taken out of it each time."""
+    completion = request.family.prompts.completion
+    if completion:
+        program = completed(problem.prompt, written.text, problem.entry_point)
+    else:
+        program = answered(written.text, problem.entry_point)
+    return Solution(program, written.tokens, completion, written.seconds)

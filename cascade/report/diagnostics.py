@@ -1,0 +1,93 @@
+"""Diagnostics as tables and a figure for people: one row a thing, one file a question."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cascade.diagnostics import StageRuns, acceptance, quality, reliability, who_solves_what
+from cascade.plans import Option
+
+# By rule, model and option.
+Runs = Mapping[tuple[str, str, Option], StageRuns]
+
+
+def options_table(runs: Runs) -> pd.DataFrame:
+    """How good every option of every model is under every rule; see `cascade.diagnostics.Quality`."""
+    return pd.DataFrame([_key(*key) | asdict(quality(own)) for key, own in runs.items()])
+
+
+def acceptance_table(runs: Runs, thetas: Sequence[float], *, accept_without_tests: bool) -> pd.DataFrame:
+    """What every θ does to every option's answers; see `cascade.diagnostics.Acceptance`."""
+    return pd.DataFrame(
+        [
+            _key(*key)
+            | {"theta": theta}
+            | asdict(acceptance(own, theta, accept_without_tests=accept_without_tests))
+            for key, own in runs.items()
+            for theta in thetas
+        ]
+    )
+
+
+def calibration_table(runs: Runs) -> pd.DataFrame:
+    """The score of every option against the truth, in ten bins; see `cascade.diagnostics.Bin`."""
+    return pd.DataFrame(
+        [_key(*key) | asdict(own) for key, runs_ in runs.items() for own in reliability(runs_)]
+    )
+
+
+def solved_table(models: Sequence[str], solved: NDArray[np.bool_], task_ids: Sequence[str]) -> pd.DataFrame:
+    """Which problems are solved by exactly which models (paper Figure 2).
+
+    Args:
+        models: names from small to large.
+        solved: bool array (models, problems).
+        task_ids: of the problems.
+    """
+    return pd.DataFrame(
+        [
+            {**dict(zip(models, pattern, strict=True)), "n_problems": len(own)}
+            | {"task_ids": " ".join(task_ids[i] for i in own)}
+            for pattern, own in who_solves_what(solved).items()
+        ]
+    )
+
+
+def calibration_figure(path: Path, title: str, runs: Mapping[str, Mapping[Option, StageRuns]]) -> None:
+    """Reliability diagrams, one a model: the score of an answer against how often it is right.
+
+    Args:
+        path: the PNG to write.
+        title: one line above the plots.
+        runs: by model from small to large, by testing option.
+    """
+    figure = Figure(figsize=(3.6 * len(runs) + 1, 4), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    all_axes = figure.subplots(1, len(runs), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (model, own) in zip(all_axes, runs.items(), strict=True):
+        axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1)
+        for option, runs_of_option in own.items():
+            bins = reliability(runs_of_option)
+            score, right = [100 * b.confidence for b in bins], [100 * b.right for b in bins]
+            [line] = axes.plot(score, right, linewidth=0.7, label=str(option))
+            # A dot's area is the share of the runs that it stands for.
+            axes.scatter(score, right, s=[200 * b.share for b in bins], color=line.get_color())
+        axes.set_title(model)
+        axes.set_xlabel("score, % of the most")
+        axes.grid(alpha=0.3)
+        if own:
+            axes.legend(title="k:l", fontsize="small", loc="lower right")
+    all_axes[0].set_ylabel("right answers (%)")
+    figure.savefig(path)
+
+
+def _key(rule: str, model: str, option: Option) -> dict[str, Any]:
+    return {"rule": rule, "model": model, "k": option.k, "l": option.l}

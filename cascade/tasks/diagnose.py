@@ -1,0 +1,139 @@
+"""Diagnostics of an executed study: its options, its score, its rules, and who solves what."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cascade.artifacts import Executed
+from cascade.config import Study
+from cascade.diagnostics import MAX_SUBSETS, advice, first_answers, stage_runs
+from cascade.estimators import Estimator, Resample
+from cascade.report.diagnostics import (
+    Runs,
+    acceptance_table,
+    calibration_figure,
+    calibration_table,
+    options_table,
+    solved_table,
+)
+from cascade.rule_comparison import compare_rules
+from cascade.rules import RULES
+from cascade.tables import ProblemOutcome, StageTable, stage_table
+from cascade.tasks.common import keep, run_name
+from cascade.tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+
+def diagnose(
+    study: Study,
+    executed: Executed,
+    outcomes: dict[str, list[ProblemOutcome]],
+    output: Path,
+    tracker: Tracker,
+    run_id: str,
+) -> None:
+    """Write the tables, draw the calibration, say what the paper would advise."""
+    solved = np.stack([first_answers(outcomes[model]) for model in executed.models])
+    for line in advice(executed.models, solved.mean(axis=1).tolist()):
+        log.warning(line)
+    by_every, by_none = int(solved.all(axis=0).sum()), int((~solved).all(axis=0).sum())
+    n_problems = len(executed.task_ids)
+    log.info("%d of %d problems are solved by every model, %d by none", by_every, n_problems, by_none)
+    tables = {"who_solves_what": solved_table(executed.models, solved, executed.task_ids)}
+
+    runs: Runs = {
+        (rule, model, option): stage_runs(
+            outcomes[model], option, RULES[rule], estimator=_estimator(study), place=(i, o)
+        )
+        for rule in study.compared_rules
+        for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True))
+        for o, option in enumerate(table.options)
+        if option.tests
+    }
+    if runs:
+        accepted = acceptance_table(runs, study.thetas, accept_without_tests=study.accept_without_tests)
+        options = options_table(runs)
+        tables |= {
+            "options": options,
+            "acceptance": accepted,
+            "calibration": calibration_table(runs),
+            "rules": _rules_table(study, executed, outcomes, options, accepted),
+        }
+        own = {
+            model: {o: r for (rule, m, o), r in runs.items() if (rule, m) == (study.rule, model)}
+            for model in executed.models
+        }
+        keep(
+            tracker,
+            run_id,
+            output / "diagnostics_calibration.png",
+            lambda path: calibration_figure(path, f"{run_name(study)}, rule={study.rule}", own),
+        )
+    for name, table in tables.items():
+        text = table.to_csv(index=False, float_format="%.6g")
+        keep(tracker, run_id, output / f"diagnostics_{name}.csv", _writer(text))
+    metrics = {"n_solved_by_every_model": float(by_every), "n_solved_by_no_model": float(by_none)}
+    tracker.log(run_id, metrics=metrics)
+
+
+def _rules_table(
+    study: Study,
+    executed: Executed,
+    outcomes: dict[str, list[ProblemOutcome]],
+    options: pd.DataFrame,
+    accepted: pd.DataFrame,
+) -> pd.DataFrame:
+    """One row a rule: the plans that it chooses, and means over the models' testing options."""
+
+    def tables(rule: str) -> tuple[StageTable, ...]:
+        return tuple(
+            stage_table(
+                outcomes[model],
+                own.options,
+                study.thetas,
+                price,
+                accept_without_tests=study.accept_without_tests,
+                estimator=_estimator(study),
+                model=i,
+                rule=RULES[rule],
+            )
+            for i, (model, own, price) in enumerate(
+                zip(executed.models, executed.tables, _usd_per_token(executed), strict=True)
+            )
+        )
+
+    chosen = compare_rules({rule: tables(rule) for rule in study.compared_rules}, executed.split)
+    rows = []
+    for result in chosen:
+        at = (accepted["rule"] == result.rule) & (accepted["theta"] == result.theta)
+        rows.append(
+            asdict(result)
+            | options[options["rule"] == result.rule][["accuracy", "auc", "calibration_error"]]
+            .mean()
+            .to_dict()
+            | accepted[at][["accepted", "accepted_wrong", "escalated_right"]].mean().to_dict()
+        )
+    return pd.DataFrame(rows)
+
+
+def _estimator(study: Study) -> Estimator:
+    """The study's own way to take samples; of many random subsets some are enough to describe."""
+    own = study.estimator
+    return replace(own, n_subsets=min(own.n_subsets, MAX_SUBSETS)) if isinstance(own, Resample) else own
+
+
+def _usd_per_token(executed: Executed) -> list[float]:
+    prices = executed.origin["usd_per_1m_tokens"]
+    return [prices[model] / 1e6 for model in executed.models]
+
+
+def _writer(text: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        path.write_text(text, encoding="utf-8")
+
+    return write

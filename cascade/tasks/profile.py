@@ -1,0 +1,148 @@
+"""task=profile: how fast each model of a family writes on this machine, as a throughput profile."""
+
+import json
+import logging
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cascade.config import ANY_DATASET, Study
+from cascade.errors import CascadeError, ConfigError
+from cascade.generate.huggingface import TransformersGenerator
+from cascade.generate.profile import ModelProfile, Plan, profile_loaded, profile_random
+from cascade.pricing import usd_per_1m_tokens
+from cascade.problems import load_problems
+from cascade.report.terminal import table
+from cascade.tasks.common import keep, open_tracker, study_tags
+from cascade.tracking.views import KIND
+
+log = logging.getLogger(__name__)
+
+
+def main(study: Study, output: Path) -> None:
+    """Measure every model, write the profile, log it."""
+    if not isinstance(study.generator, TransformersGenerator):
+        raise ConfigError("task=profile measures this machine: choose generator=transformers")
+    tracker = open_tracker(study)
+    weights = "random" if study.profile.random_weights else "trained"
+    params = {
+        "family": study.family.name,
+        "hardware": study.hardware.name,
+        "usd_per_gpu_hour": f"{study.hardware.usd_per_gpu_hour:g}",
+        "weights": weights,
+    }
+    name = f"profile {study.family.name} {study.hardware.name}"
+    with tracker.run(name, study_tags(study) | {KIND: "profile"}, params) as run_id:
+        measured = {
+            model.name: _measure(study, study.generator, i) for i, model in enumerate(study.family.models)
+        }
+        dataset = ANY_DATASET if study.profile.random_weights else study.dataset.name
+        path = study.profile.path or output / f"{study.hardware.name}.yaml"
+        keep(tracker, run_id, path, lambda to: write_profile(to, study, dataset, measured))
+        metrics: dict[str, float] = {}
+        for model, one in measured.items():
+            metrics |= {
+                f"tokens_per_second.{model}": 1000 / one.seconds_per_1k_tokens,
+                f"usd_per_1m_tokens.{model}": _usd(study, one),
+                f"batch.{model}": float(one.batch),
+                f"weight_limit_share.{model}": one.weight_limit_share,
+                f"memory_share.{model}": one.memory_share,
+            }
+        tracker.log(run_id, metrics=metrics)
+    print(_table(study, measured))
+    log.info("%s: use it as hardware=%s hydra.searchpath=[…], or put it into conf/hardware/", path, path.stem)
+
+
+def _measure(study: Study, generator: TransformersGenerator, index: int) -> ModelProfile:
+    model, settings = study.family.models[index], study.profile
+    plan = Plan(
+        asks=(),
+        ends=frozenset(),
+        done=lambda positions, _: [False] * len(positions),
+        batch_size=generator.batch_size,
+        cache=generator.cache,
+        sampling=(generator.temperature, generator.top_p),
+        repeats=settings.repeats,
+    )
+    if settings.random_weights:
+        return profile_random(
+            model, generator.dtype, generator.device_map, settings.prompt_tokens, settings.new_tokens, plan
+        )
+    return profile_loaded(
+        model.name, *generator.timed_plan(model, study.family, load_problems(study.dataset), plan)
+    )
+
+
+def write_profile(path: Path, study: Study, dataset: str, measured: dict[str, ModelProfile]) -> None:
+    """Write the profile, or add this family to the one that is there.
+
+    Raises:
+        CascadeError: what is there is no throughput profile.
+    """
+    throughput: dict[str, Any] = {}
+    comments = ""
+    if path.exists():
+        text = path.read_text(encoding="utf-8")
+        comments = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+        try:
+            throughput = yaml.safe_load(text)["throughput"]
+        except (yaml.YAMLError, KeyError, TypeError):
+            raise CascadeError(
+                f"{path}: not a throughput profile; name another file in profile.path"
+            ) from None
+    entry = throughput.setdefault(dataset, {})[study.family.name] = {}
+    for model, one in measured.items():
+        entry[model] = {
+            "gpus": one.gpus,
+            "seconds_per_1k_tokens": round(one.seconds_per_1k_tokens, 6),
+            "batch": one.batch,
+        }
+    how = (
+        f"random weights, {study.profile.prompt_tokens} + {study.profile.new_tokens} tokens"
+        if study.profile.random_weights
+        else f"prompts of {study.dataset.name}"
+    )
+    device = next(iter(measured.values())).device
+    comments += (
+        f"# {study.family.name}: measured by task=profile on {device}, {date.today()}, "
+        f"torch {version('torch')}, transformers {version('transformers')}; {how}\n"
+    )
+    lines = [
+        comments + f"name: {study.hardware.name}",
+        f"usd_per_gpu_hour: {study.hardware.usd_per_gpu_hour:g}",
+        "throughput:",
+    ]
+    for data, families in throughput.items():
+        lines.append(f"  {data}:")
+        for family, models in families.items():
+            lines.append(f"    {family}:")
+            for model, numbers in models.items():
+                inside = ", ".join(f"{key}: {json.dumps(value)}" for key, value in numbers.items())
+                lines.append(f"      {model}: {{{inside}}}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _usd(study: Study, one: ModelProfile) -> float:
+    return usd_per_1m_tokens(one.seconds_per_1k_tokens, one.gpus, study.hardware.usd_per_gpu_hour)
+
+
+def _table(study: Study, measured: dict[str, ModelProfile]) -> str:
+    head = ["model", "GPUs", "h per 1M", "batch", "$ per 1M", "tokens/s", "of weight limit", "of memory"]
+    rows = [
+        [
+            model,
+            str(one.gpus),
+            f"{one.seconds_per_1k_tokens * 1000 / 3600:.3f}",
+            str(one.batch),
+            f"{_usd(study, one):.3f}",
+            f"{1000 / one.seconds_per_1k_tokens:,.0f}",
+            f"{one.weight_limit_share:.0%}",
+            f"{one.memory_share:.0%}",
+        ]
+        for model, one in measured.items()
+    ]
+    return table(head, rows)

@@ -1,0 +1,150 @@
+"""Where the tasks get their plans from: the exhaustive grid, or Optuna where it was asked for."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cascade.artifacts import combinations_table
+from cascade.config import Study
+from cascade.errors import CascadeError
+from cascade.pareto import hypervolume
+from cascade.plans import Plan
+from cascade.search.given import given_plans, one_stage_plans, values
+from cascade.search.grid import GridResult, grid_search
+from cascade.search.outcomes import plan_indices
+from cascade.search.size import MAX_GRID_PLANS, GridSize, grid_size, n_grid_plans
+from cascade.tables import StageTable
+from cascade.tasks.common import keep
+from cascade.tracking import Tracker
+from cascade.tracking.layout import log_combinations
+
+log = logging.getLogger(__name__)
+
+LARGE_FAMILY = 5  # models from which on the grid's size is told
+ENOUGH = 0.99  # of the exhaustive front's hypervolume
+
+
+def check_size(study: Study, n_problems: int) -> GridSize:
+    """How large the study's grid is; said where it is large, refused where it was asked for and is too large.
+
+    Raises:
+        CascadeError: the exhaustive search would not fit.
+    """
+    options = [study.options] * len(study.family.models)
+    size = grid_size(options, study.thetas, n_problems, per_stage_theta=study.per_stage_theta)
+    if study.optuna is None and not size.feasible:
+        raise CascadeError(
+            f"search: the grid has {size}; take search=optuna, fewer values of search.k, search.l and "
+            "search.theta, or one θ a plan (search.per_stage_theta=false)"
+        )
+    if len(study.family.models) >= LARGE_FAMILY or study.optuna is not None:
+        log.info("the whole grid has %s", size)
+    return size
+
+
+def search_plans(
+    study: Study,
+    models: Sequence[str],
+    tables: Sequence[StageTable],
+    output: Path,
+    tracker: Tracker,
+    run_id: str,
+) -> GridResult:
+    """Every plan on the validation side; with Optuna those that it tried, and all of one stage."""
+    if study.optuna is None:
+        return grid_search(tables, per_stage_theta=study.per_stage_theta)
+    # Imported where it is needed: it takes half a second.
+    from cascade.report.optuna_plots import optuna_plots
+    from cascade.search.optuna_search import optuna_search
+
+    with tqdm(desc="searching", unit=" trials", disable=None, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        found = optuna_search(tables, models, study.optuna, progress)
+    accuracy, usd = values(tables, found.options, found.thetas)
+    metrics = {"optuna.n_trials": float(found.n_trials), "optuna.n_plans": float(len(usd))}
+    dearest = float(usd.max())
+    said = f"{found.n_trials:,} trials were {len(usd):,} plans"
+    options = [table.options for table in tables]
+    n = n_grid_plans(options, len(tables[0].thetas), per_stage_theta=study.per_stage_theta)
+    if n <= MAX_GRID_PLANS:
+        grid = grid_search(tables, per_stage_theta=study.per_stage_theta)
+        dearest = float(grid.usd_per_1k_queries.max())
+        whole = hypervolume(grid.usd_per_1k_queries.ravel(), grid.accuracy.ravel(), dearest)
+        share = hypervolume(usd, accuracy, dearest) / whole
+        metrics["optuna.share_of_grid"] = share
+        said += f": {100 * share:.2f} % of the exhaustive front's hypervolume"
+        reached = trials_to_reach(usd, accuracy, found.found_at, dearest, ENOUGH * whole)
+        if reached is not None:
+            metrics["optuna.trials_to_99_percent"] = float(reached)
+            said += f", {ENOUGH:.0%} of it after {reached:,}"
+    metrics["optuna.hypervolume"] = hypervolume(usd, accuracy, dearest)
+    log.info("Optuna (%s): %s", study.optuna.sampler, said)
+    tracker.log(run_id, metrics=metrics)
+    for name, write in optuna_plots(found.study, dearest):
+        keep(tracker, run_id, output / f"optuna_{name}.png", write)
+    result = _with_singles(tables, found.options, found.thetas)
+    tried = combinations_table(result, "validation")
+    keep(tracker, run_id, output / "optuna_plans.parquet", lambda path: tried.to_parquet(path, index=False))
+    if n > MAX_GRID_PLANS:
+        # There is no table of all combinations: these are what is known.
+        log_combinations(tracker, run_id, tried, tuple(models), as_runs=study.combinations_as_runs)
+    return result
+
+
+def search_again(tables: Sequence[StageTable], plans: Sequence[Plan], *, per_stage_theta: bool) -> GridResult:
+    """What the chosen plans stand beside on the test side: the grid, or one-stage plans.
+
+    Args:
+        tables: of the test side, with everything that was executed.
+        plans: the chosen ones, which are always in the result.
+        per_stage_theta: whether they were chosen among plans with a θ a stage.
+    """
+    options = [table.options for table in tables]
+    if n_grid_plans(options, len(tables[0].thetas), per_stage_theta=per_stage_theta) <= MAX_GRID_PLANS:
+        return grid_search(tables, per_stage_theta=per_stage_theta)
+    return _with_singles(tables, *plan_indices(tables, plans))
+
+
+def _with_singles(
+    tables: Sequence[StageTable], options: NDArray[np.int64], thetas: NDArray[np.int64]
+) -> GridResult:
+    """The given plans, and after them every one-stage plan that is not among them."""
+    singles = one_stage_plans(tables)
+    known = {tuple(row) for row in options.tolist()}
+    singles = singles[[tuple(row) not in known for row in singles.tolist()]]
+    both = np.concatenate([options, singles]), np.concatenate([thetas, np.zeros_like(singles)])
+    return given_plans(tables, *both)
+
+
+def trials_to_reach(
+    usd: NDArray[np.float64],
+    accuracy: NDArray[np.float64],
+    found_at: NDArray[np.int64],
+    dearest: float,
+    volume: float,
+) -> int | None:
+    """After how many trials the plans known by then have a hypervolume; None if they never have.
+
+    Args:
+        usd, accuracy: float arrays (plans,) in the order in which they were found.
+        found_at: int array (plans,): after how many trials each was.
+        dearest: the hypervolume's reference cost.
+        volume: what is to be reached.
+    """
+    low, high = 0, len(usd)
+    if hypervolume(usd, accuracy, dearest) < volume:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = hypervolume(usd[:middle], accuracy[:middle], dearest) >= volume
+        low, high = (low, middle) if enough else (middle, high)
+    return int(found_at[high - 1])
