@@ -71,6 +71,11 @@ def test_a_study(run: Run, tmp_path: Path, toy: list[str]) -> None:
         assert known.test is not None
         assert metrics["test.usd_per_1k_queries"] == known.test.usd_per_1k_queries
         assert metrics.get("saving") == known.saving
+        assert known.test.accuracy_interval is not None
+        assert metrics["test.accuracy_interval.low"] == known.test.accuracy_interval.low
+        if known.replaces is not None:
+            assert child.data.params["replaces"] == known.replaces.plan.describe(plans.models)
+            assert metrics["replaces.saving.value"] == known.replaces.saving.value
         assert [child.data.params[f"k.{m}"] for m in plans.models] == [str(o.k) for o in known.plan.options]
         assert child.data.params["front"] == ", ".join(front for front in on if name in on[front])
         assert child.info.status == "FINISHED"
@@ -107,6 +112,23 @@ def test_table_only(run: Run, tmp_path: Path, toy: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
     assert {e.name for e in client.search_experiments()} == {"Default", "toy on toy"}
+
+
+def test_a_grid_that_is_too_large(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    """What Optuna tried stands where all combinations would."""
+    fine = ",".join(f"{i / 200:g}" for i in range(200))
+    large = ["search=optuna", "search.per_stage_theta=true", f"search.theta=[{fine}]", "search.trials=60"]
+    done = run("hydra.run.dir=out", *large, *toy)
+    assert done.returncode == 0, done.stderr
+    assert "too many combinations" in done.stdout and not (tmp_path / "out" / "combinations.parquet").exists()
+    tried = pd.read_parquet(tmp_path / "out" / "optuna_plans.parquet")
+    client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
+    homes = {e.name: e.experiment_id for e in client.search_experiments()}
+    logged = client.search_runs([homes["toy on toy: all combinations"]], max_results=1000)
+    assert sorted(r.data.metrics["accuracy"] for r in logged) == sorted(tried["accuracy"])
+    [study] = client.search_runs([homes["toy on toy"]], "tags.`cascade.kind` = 'study'")
+    assert "combinations.json" in {a.path for a in client.list_artifacts(study.info.run_id)}
+    assert study.data.tags["cascade.combinations"] in done.stdout
 
 
 @pytest.fixture
