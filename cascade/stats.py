@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from cascade.pareto import on_front
 
@@ -98,7 +98,7 @@ def least_share(shares: Floats, n_problems: int, confidence: float) -> Floats:
     The bootstrap knows no doubt where every problem is right; this does. For expected outcomes
     between 0 and 1, whose variance is smaller, it is on the safe side.
     """
-    z = norm.ppf(confidence)
+    z = ndtri(confidence)
     centre = shares + z**2 / (2 * n_problems)
     half = z * np.sqrt(shares * (1 - shares) / n_problems + (z / (2 * n_problems)) ** 2)
     return np.asarray((centre - half) / (1 + z**2 / n_problems))

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from cascade.family import Family, Model
 from cascade.generate import Measured, Request, SampleSet
+from cascade.generate.identity import fingerprint, pinned
 from cascade.generate.jobs import TEST, Job, Sampling, jobs_of, put_together
 from cascade.generate.reading import (
     Written,
@@ -71,8 +72,6 @@ class TransformersGenerator:
         Raises:
             CascadeError: a model cannot be loaded, or not even one prompt fits into memory.
         """
-        from cascade.generate.loading import fingerprint, pinned
-
         store = SampleStore(request.store)
         sampling = Sampling(self.temperature, self.top_p, self.seed)
         try:
@@ -175,7 +174,6 @@ class TransformersGenerator:
     ) -> "tuple[LoadedModel, Plan]":
         """A model, loaded, and the plan to time it on sampled solutions of some problems."""
         from cascade.generate.decoding import LoadedModel
-        from cascade.generate.loading import pinned
 
         loaded = LoadedModel(pinned(model), self.dtype, self.device_map)
         request = Request(family, problems, PROFILED_SAMPLES, 0, "", Path())

@@ -28,7 +28,7 @@ _CHUNK = 4_000
 _WORDINGS = 6
 # The other documents are tests: to know a value is much harder than to write the code, and a family
 # whose tests are worth as much as its solutions is what cascading needs.
-_SOLUTION_SHARE = 0.04
+SOLUTION_SHARE = 0.07
 _TOKENIZER_CHUNKS = 4
 
 
@@ -40,7 +40,9 @@ class Document:
     completion: str
 
 
-def documents(seed: int, chunk: int, count: int, forbidden: HeldOut) -> list[Document]:
+def documents(
+    seed: int, chunk: int, count: int, forbidden: HeldOut, solution_share: float = SOLUTION_SHARE
+) -> list[Document]:
     """`count` documents; the same for equal arguments, whatever is generated beside them."""
     rng = Random(f"corpus/{seed}/{chunk}")
     drawn: list[Document] = []
@@ -48,7 +50,7 @@ def documents(seed: int, chunk: int, count: int, forbidden: HeldOut) -> list[Doc
         composition = draw_composition(rng, forbidden)
         for _ in range(_WORDINGS):
             exercise = draw_exercise(rng, composition)
-            if rng.random() < _SOLUTION_SHARE:
+            if rng.random() < solution_share:
                 drawn.append(Document(SOLUTION_MARK + exercise.prompt, exercise.body))
             else:
                 drawn.append(Document(TEST_MARK + exercise.prompt, draw_test(rng, exercise)))
@@ -110,27 +112,28 @@ def _load_tokenizer(path: Path) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
-def _chunk(seed: int, tokenizer_file: Path, size: int, chunk: int) -> Corpus:
-    return tokenize(_load_tokenizer(tokenizer_file), documents(seed, chunk, size, _held_out()))
+def _chunk(seed: int, tokenizer_file: Path, size: int, solution_share: float, chunk: int) -> Corpus:
+    drawn = documents(seed, chunk, size, _held_out(), solution_share)
+    return tokenize(_load_tokenizer(tokenizer_file), drawn)
 
 
-def make_corpus(folder: Path, seed: int, count: int, workers: int) -> None:
+def make_corpus(folder: Path, seed: int, count: int, solution_share: float, workers: int) -> None:
     """Write `folder`/tokenizer.json and `folder`/tokens.npz with about `count` documents.
 
-    The result depends on `seed` and `count` only, not on `workers`.
+    The result depends on `seed`, `count` and `solution_share` only, not on `workers`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer_file = folder / "tokenizer.json"
     sample = [
         document.prompt + document.completion
         for chunk in range(_TOKENIZER_CHUNKS)
-        for document in documents(seed, chunk, _CHUNK, _held_out())
+        for document in documents(seed, chunk, _CHUNK, _held_out(), solution_share)
     ]
     train_tokenizer(sample).save(str(tokenizer_file))
     # One process a core does better than the tokenizer's own threads in each of them.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with get_context("spawn").Pool(workers) as pool:
-        make = partial(_chunk, seed, tokenizer_file, _CHUNK)
+        make = partial(_chunk, seed, tokenizer_file, _CHUNK, solution_share)
         parts = pool.map(make, range(-(-count // _CHUNK)), chunksize=1)
     Corpus.concatenate(parts).save(folder / "tokens.npz")
 
@@ -141,10 +144,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--documents", type=int, default=DOCUMENTS)
+    parser.add_argument("--solution-share", type=float, default=SOLUTION_SHARE, help="the others are tests")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
     start = time.perf_counter()
-    make_corpus(args.out, args.seed, args.documents, args.workers)
+    make_corpus(args.out, args.seed, args.documents, args.solution_share, args.workers)
     corpus = Corpus.load(args.out / "tokens.npz")
     print(
         f"{len(corpus.lengths)} documents, {len(corpus.tokens) / 1e6:.1f}M tokens "

@@ -17,7 +17,7 @@ from cascade.mini.grammar import assert_lines, draw_exercise
 from cascade.mini.inputs import FEW_REPEATS
 from cascade.mini.steps import CATALOGUE
 
-COUNT = 180
+COUNT = 150
 SEED = 2405
 _HIDDEN_LINES = 9
 _REMEDY = "write the file again: python -m cascade.mini.evalset"

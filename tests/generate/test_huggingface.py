@@ -21,7 +21,7 @@ from cascade.family import Family, Model
 from cascade.generate import Request
 from cascade.generate.decoding import LoadedModel, bytes_per_column, new_rows, with_batch_size_that_fits
 from cascade.generate.huggingface import TransformersGenerator
-from cascade.generate.loading import fingerprint
+from cascade.generate.identity import fingerprint
 from cascade.generate.queue import work_off
 from cascade.generate.rows import Ask
 from cascade.mini import WEIGHTS

@@ -83,7 +83,7 @@ def test_corpus_does_not_depend_on_the_workers(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("cascade.mini.corpus._CHUNK", 60)
     corpora = []
     for workers in (1, 2):
-        make_corpus(tmp_path / str(workers), seed=5, count=200, workers=workers)
+        make_corpus(tmp_path / str(workers), seed=5, count=200, solution_share=0.07, workers=workers)
         corpora.append(Corpus.load(tmp_path / str(workers) / "tokens.npz"))
     first, second = corpora
     assert np.array_equal(first.tokens, second.tokens)

@@ -82,7 +82,9 @@ def test_a_tiny_training_runs_and_repeats(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("cascade.mini.train._LOG_EVERY", 10)
     drawn = documents(0, 0, 300, HeldOut())
     corpus = tokenize(train_tokenizer(document.prompt + document.completion for document in drawn), drawn)
-    size = Size(width=32, layers=1, heads=2, key_value_heads=1, steps=20, learning_rate=5e-3)
+    size = Size(
+        width=32, layers=1, heads=2, key_value_heads=1, steps=20, learning_rate=5e-3, solution_share=0.07
+    )
     logs = [train(size, corpus, 0, CPU)[1] for _ in range(2)]
     assert logs[0] == logs[1]
     assert logs[0][-1][1] < logs[0][0][1] - 0.3
