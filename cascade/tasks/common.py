@@ -24,7 +24,16 @@ def open_tracker(study: Study) -> Tracker:
 
 def study_tags(study: Study) -> dict[str, str]:
     """What a study is found again by, in its experiment."""
-    return {"cascade.hardware": study.hardware.name, "cascade.seed": str(study.seed)}
+    return {
+        "cascade.hardware": study.hardware.name,
+        "cascade.seed": str(study.seed),
+        "cascade.rule": study.rule,
+        "cascade.no_tests": _no_tests(study),
+    }
+
+
+def _no_tests(study: Study) -> str:
+    return "accept" if study.accept_without_tests else "escalate"
 
 
 def run_name(study: Study) -> str:
@@ -110,7 +119,7 @@ def study_params(study: Study) -> dict[str, str]:
         "l": ", ".join(sorted({str(o.l) for o in study.options}, key=int)),
         "theta": ", ".join(f"{theta:g}" for theta in study.thetas),
         "rule": study.rule,
-        "no_tests": "accept" if study.accept_without_tests else "escalate",
+        "no_tests": _no_tests(study),
         "estimator": str(study.estimator),
         "select_theta": "stage" if study.per_stage_theta else "pooled" if study.pooled else "best",
         "select_plans": study.allowed.value,
