@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PORT ?= 5000
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -36,11 +37,10 @@ check: $(READY) ## lint, format, types, and the tests of configuration and docum
 bench: $(READY) ## what is fast, against whom
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/generation.py
+	$(BIN)/python benchmarks/tracking.py
 
-ui: $(READY) ## browse the runs in MLflow
-	@echo 'open http://127.0.0.1:5000/#/experiments'
-	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server \
-		--backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
+ui: $(READY) ## browse the runs in MLflow (PORT=5000)
+	@$(BIN)/python -m cascade.tracking.ui $(PORT)
 
 clean: ## remove the environment and the caches (runs and the store stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

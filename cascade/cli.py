@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from cascade.config import build_study
-from cascade.errors import CascadeError
+from cascade.errors import FAILED, CascadeError
 from cascade.schemas import Config, OpenAIConfig, OptunaConfig, RecordedConfig, TransformersConfig
 
 UNKNOWN = r"Key '([^']+)' (?:not in|is not in)"  # how OmegaConf speaks of a key that no schema has
@@ -28,19 +28,21 @@ INTERRUPTED = 130  # the shell's own status for Ctrl-C
 def run_task(cfg: DictConfig) -> None:
     """Run the task of a composed configuration.
 
-    In a sweep an error is raised again, so that Hydra finishes the other jobs and names this one;
-    alone, it ends the program with its one line.
+    An error is told in one line. Alone it ends the program; in a sweep it is left in the job's folder
+    for the table at the end, and the other jobs go on.
     """
     hydra = HydraConfig.get()
+    output = Path(hydra.runtime.output_dir)
     try:
         study = build_study(cfg)
         # Imported last: what a task needs is heavy, and a mistake should be told at once.
         task: Callable[..., None] = get_method(cfg.task._target_)
-        task(study, Path(hydra.runtime.output_dir))
+        task(study, output)
     except CascadeError as error:
-        if hydra.mode == RunMode.MULTIRUN:
-            raise
-        _fail(str(error))
+        if hydra.mode != RunMode.MULTIRUN:
+            _fail(str(error))
+        print(_one_line(str(error)), file=sys.stderr)
+        (output / FAILED).write_text(str(error), encoding="utf-8")
 
 
 def guarded(main: Callable[[], None]) -> None:
@@ -122,5 +124,9 @@ def _known_keys() -> list[str]:
 
 
 def _fail(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(_one_line(message), file=sys.stderr)
     sys.exit(1)
+
+
+def _one_line(message: str) -> str:
+    return f"error: {' '.join(message.split())}"

@@ -27,6 +27,7 @@ from cascade.problems import EMBEDDED, DataSet
 from cascade.prompts import PromptStyle
 from cascade.schemas import (
     AllowedPlans,
+    Combinations,
     Container,
     DatasetConfig,
     EstimatorConfig,
@@ -101,7 +102,8 @@ class Study:
         intent: what the user wants of one plan.
         replicates, confidence: of the bootstrap over problems, and its intervals.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
-        run_id: the MLflow run that `select` and `evaluate` continue; None to look for it.
+        combinations_as_runs: whether every combination becomes an MLflow run (and not a table alone).
+        run_id: the MLflow run that `select` and `evaluate` go on from; None to look for it.
         yaml: the resolved configuration.
         signature: hash of all settings that the results depend on.
     """
@@ -130,6 +132,7 @@ class Study:
     replicates: int
     confidence: float
     tracking_uri: str | None
+    combinations_as_runs: bool
     store: Path
     mlruns: Path
     shard: int
@@ -215,6 +218,7 @@ def build_study(cfg: DictConfig) -> Study:
         replicates=int(_at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
         confidence=_between(config.bootstrap.confidence, "bootstrap.confidence"),
         tracking_uri=config.tracking.uri,
+        combinations_as_runs=config.tracking.combinations is Combinations.runs,
         store=Path(config.paths.store).absolute(),
         mlruns=Path(config.paths.mlruns).absolute(),
         seed=int(_at_least(config.seed, 0, "seed")),

@@ -1,5 +1,8 @@
 """The errors that a user can mend: each is one line that names the place and the remedy."""
 
+# In the folder of a sweep's job in place of its results: the line that says why there are none.
+FAILED = "failed.txt"
+
 
 class CascadeError(Exception):
     """A mistake in the input or the machine's state that the user can mend.

@@ -22,6 +22,13 @@ class ThetaChoice(Enum):
     pooled = "pooled"
 
 
+class Combinations(Enum):
+    """How all combinations are logged: as MLflow runs and as a table, or as a table alone."""
+
+    runs = "runs"
+    table = "table"
+
+
 class Require(Enum):
     """What isolation the sandbox must have: any, or one that hides files, network and other processes."""
 
@@ -267,6 +274,7 @@ class ProfileConfig:
 @dataclass
 class TrackingConfig:
     uri: str | None = None
+    combinations: Combinations = Combinations.runs
 
 
 @dataclass

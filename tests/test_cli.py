@@ -45,8 +45,11 @@ def fails(run: Run, *arguments: str) -> str:
         (["generator.path=x", "sandbox.timeout_s=0"], "sandbox.timeout_s=0: must be a positive number"),
         (["generator.path=x", "sandbox.prelude='def'"], "sandbox.prelude: not Python"),
         (["rule.no_tests=maybe"], "rule.no_tests: Invalid value 'maybe', expected one of [accept, escalate]"),
-        (["family=unknown"], "family=unknown: no such option; available: codegen, mini, wizardcoder"),
-        (["task=unknown"], "task=unknown: no such option; available: evaluate, run, select, study"),
+        (
+            ["family=unknown"],
+            "family=unknown: no such option; available: codegen, deepseek_coder, gpt_4_1, mini",
+        ),
+        (["task=unknown"], "task=unknown: no such option; available: evaluate, profile, run, select, study"),
         (["seed=x"], "seed: Value 'x' of type 'str' could not be converted to Integer"),
         ([], "generator.path: no value; name the recording: generator.path=FILE-OR-FOLDER"),
         (
@@ -130,7 +133,7 @@ def test_select_without_a_run_to_continue(run: Run, toy: Path) -> None:
 def test_help_is_our_own(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
-    for part in ("find the plans", "task=evaluate", "family: codegen, mini, wizardcoder", "shell-completion"):
+    for part in ("find the plans", "task=evaluate", "family: codegen, deepseek_coder", "shell-completion"):
         assert part in done.stdout
     assert "Powered by Hydra" not in done.stdout
 

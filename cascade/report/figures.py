@@ -1,9 +1,10 @@
-"""The cost-accuracy figure: all plans, our front and the singular front (paper Figures 5 and 7)."""
+"""Cost-accuracy figures: one study with all its plans (paper Figures 5 and 7), and the fronts of several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from cascade.plan_file import Estimate
 
 MAX_POINTS = 20_000  # more dots only make the file larger
+MARKERS, LINES = "os^Dv*P", ("-", "--", "-.", ":")
 
 
 def cost_accuracy_figure(
@@ -31,9 +33,7 @@ def cost_accuracy_figure(
         front, singular: the chosen plans on the same problems.
         band: rows of cost, low and high end of the front's accuracy.
     """
-    figure = Figure(figsize=(7.5, 5), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    figure, axes = _axes(title)
     step = max(1, len(cost) // MAX_POINTS)
     axes.scatter(
         cost[::step],
@@ -71,11 +71,44 @@ def cost_accuracy_figure(
             linewidth=1,
             label=label,
         )
+    axes.legend(loc="lower right")
+    figure.savefig(path)
+
+
+def overlay_figure(path: Path, title: str, fronts: Mapping[str, Sequence[Estimate]]) -> None:
+    """Draw the fronts of several studies over each other, as a PNG.
+
+    Args:
+        path: the file to write.
+        title: one line above the plot.
+        fronts: by name, the chosen plans; told apart by colour, marker and line.
+    """
+    figure, axes = _axes(title)
+    for i, (name, plans) in enumerate(fronts.items()):
+        by_cost = sorted(plans, key=lambda plan: plan.usd_per_1k_queries)
+        axes.plot(
+            [plan.usd_per_1k_queries for plan in by_cost],
+            [100 * plan.accuracy for plan in by_cost],
+            color=f"C{i % 10}",
+            marker=MARKERS[i % len(MARKERS)],
+            linestyle=LINES[i % len(LINES)],
+            markersize=5,
+            linewidth=1,
+            label=name,
+        )
+    axes.legend(loc="lower right", fontsize="small")
+    figure.savefig(path)
+
+
+def _axes(title: str) -> tuple[Figure, Axes]:
+    """An empty plot of accuracy against cost."""
+    figure = Figure(figsize=(7.5, 5), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("US dollars per 1,000 queries")
     axes.set_ylabel("accuracy (%)")
     axes.set_title(title)
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    figure.savefig(path)
+    return figure, axes

@@ -1,40 +1,188 @@
-"""The last screen of a study: the chosen plans beside the best plans of one model."""
+"""The last screens: chosen plans beside the best plans of one model, and all jobs of a sweep."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cascade.plan_file import ChosenPlan, Estimate, PlanFile
+from cascade.stats import Interval, Measured
+
+MAX_REASON_CHARS = 70  # of a failure in a table; the whole line was told when it happened
+HEAD = ("plan", "validation $/1k", "accuracy", "test $/1k", "accuracy", "one model $/1k", "saving")
+INSTEAD = ("cascade plan", "instead of", "cost saved", "points of accuracy gained")
+WORDS = ("plan", "instead of")  # columns of words, which stand to the left
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # head and rows
 
 
-def plans_table(plans: PlanFile) -> str:
-    """The fronts as text: cost, accuracy and saving of each plan, on both sides of the split."""
-    head = ("plan", "validation $/1k", "accuracy", "test $/1k", "accuracy", "saving")
-    parts = []
-    for title, chosen in (("cascade front", plans.front), ("one-model front", plans.singular)):
-        parts.append(table((title, *head[1:]), [_row(c, plans.models) for c in chosen]))
+def last_screen(title: str, plans: PlanFile, places: Mapping[str, str]) -> str:
+    """What a person should see when a study is done.
+
+    Args:
+        title: the study in a few words.
+        plans: its chosen plans.
+        places: by name, where to go on.
+    """
+    sides = f"chosen on {len(plans.validation_ids)} problems"
+    if plans.test_ids:
+        sides += f", {len(plans.test_ids)} others {'prove them' if plans.proof else 'are kept aside'}"
+    width = max(len(name) for name in places)
+    return "\n".join(
+        [
+            "",
+            f"{title}: {_theta(plans)}, {sides}",
+            "",
+            "\n\n".join(table(head, rows) for head, rows in _tables(plans)),
+            "",
+            *verdict(plans),
+            "",
+            *(f"{name.ljust(width)}  {place}" for name, place in places.items()),
+        ]
+    )
+
+
+def plans_markdown(plans: PlanFile) -> str:
+    """The same for a page that renders Markdown."""
+    parts = ["\n".join(f"- {line}" for line in verdict(plans))]
+    for head, rows in _tables(plans):
+        lines = [head, ("---", *["---:"] * (len(head) - 1)), *rows]
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join(parts)
 
 
+def verdict(plans: PlanFile) -> list[str]:
+    """What the test side says of the chosen plans, in sentences; what is expected where it was not asked."""
+    if (proof := plans.proof) is None:
+        return [
+            "Nothing is proved yet." if plans.test_ids else "There is no test side: nothing is proved.",
+            f"The front is expected to be {100 * plans.optimism:.1f} points less accurate than it looks.",
+        ]
+    return [
+        _saved(plans),
+        f"Accuracy lost from validation to test, in the mean over the front: {_points(proof.drop)}.",
+        f"Regret: {100 * proof.regret:.1f} % of the hypervolume of the front that the test side itself "
+        "would have chosen.",
+    ]
+
+
+def _saved(plans: PlanFile) -> str:
+    proof = plans.proof
+    if proof is None or proof.n_cascades == 0:
+        return "No cascade plan is on the front: one model alone is best at every cost."
+    if proof.mean_saving is None:
+        return (
+            f"None of the {proof.n_cascades} cascade plans has a plan of one model within ±1 point of its "
+            "accuracy to be compared with."
+        )
+    n = proof.n_cascades - proof.n_empty_windows
+    compared = f"{n} of {proof.n_cascades}" if proof.n_empty_windows else f"{n}"
+    return (
+        "Mean cost saving on the test side, against plans of one model that are right as often: "
+        f"{_percent(proof.mean_saving)} ({compared} cascade plans; accuracy within ±1 point)."
+    )
+
+
+def sweep_table(jobs: Mapping[str, PlanFile | str]) -> str:
+    """All jobs of a sweep, a row each.
+
+    Args:
+        jobs: by the settings that make a job, its chosen plans, or the words that it ended with.
+    """
+    head = ("job", "θ", "cascade plans", "mean saving", "best: test $/1k", "accuracy", "plan")
+    return table(head, [(name, *_job_cells(plans)) for name, plans in jobs.items()])
+
+
+def _job_cells(plans: PlanFile | str) -> tuple[str, ...]:
+    if isinstance(plans, str):
+        return ("", "", "", "", "", f"failed: {plans.splitlines()[0][:MAX_REASON_CHARS]}")
+    best = plans.front[-1]
+    saving = plans.proof.mean_saving if plans.proof else None
+    return (
+        _theta(plans).removeprefix("θ="),
+        str(sum(len(chosen.plan.stages) > 1 for chosen in plans.front)),
+        "" if saving is None else _percent(saving),
+        *_cells(best.test),
+        best.plan.describe(plans.models),
+    )
+
+
+def _tables(plans: PlanFile) -> list[Table]:
+    """The fronts, the plan that was asked for, and what each cascade plan stands in for."""
+    intended = () if plans.intended is None else (plans.intended,)
+    titled = (
+        ("cascade front", plans.front),
+        ("one-model front", plans.singular),
+        ("the plan that you want", intended),
+    )
+    tables: list[Table] = [
+        ((title, *HEAD[1:]), [_row(chosen, plans.models) for chosen in some])
+        for title, some in titled
+        if some
+    ]
+    instead = [
+        (
+            chosen.plan.describe(plans.models),
+            other.plan.describe(plans.models),
+            _percent(other.saving),
+            _points(other.accuracy),
+        )
+        for chosen in plans.front
+        if (other := chosen.replaces) is not None
+    ]
+    return [*tables, (INSTEAD, instead)] if instead else tables
+
+
 def _row(chosen: ChosenPlan, models: Sequence[str]) -> tuple[str, ...]:
-    saving = "" if chosen.saving is None else f"{100 * chosen.saving:.1f} %"
-    return (chosen.plan.describe(models), *_cells(chosen.validation), *_cells(chosen.test), saving)
+    saving, instead = "", ""
+    if chosen.saving is not None:
+        saving = f"{100 * chosen.saving:.1f} %"
+    if chosen.saving is not None and chosen.test is not None and chosen.saving < 1:
+        instead = _usd(chosen.test.usd_per_1k_queries / (1 - chosen.saving))
+    return (
+        chosen.plan.describe(models),
+        *_cells(chosen.validation),
+        *_cells(chosen.test),
+        instead,
+        saving,
+    )
 
 
 def _cells(estimate: Estimate | None) -> tuple[str, str]:
     if estimate is None:
         return "", ""
+    return _usd(estimate.usd_per_1k_queries), f"{100 * estimate.accuracy:.1f} %"
+
+
+def _usd(amount: float) -> str:
     # Four digits of any amount: a small model on a processor costs thousandths of a cent.
-    return f"{estimate.usd_per_1k_queries:#.4g}", f"{100 * estimate.accuracy:.1f} %"
+    return f"{amount:#.4g}"
+
+
+def _percent(measured: Measured) -> str:
+    return f"{100 * measured.value:.1f} %{_ends(measured.interval)}"
+
+
+def _points(measured: Measured) -> str:
+    return f"{100 * measured.value:.1f} points{_ends(measured.interval)}"
+
+
+def _ends(interval: Interval) -> str:
+    return f" ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def _theta(plans: PlanFile) -> str:
+    if plans.theta is not None:
+        return f"θ={plans.theta:g}"
+    return "one θ a stage" if plans.selection["theta"] == "stage" else "all θ"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Text in columns, the first to the left and the others to the right."""
+    """Text in columns, to the right; the first and those of words to the left."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    left = [i == 0 or name in WORDS for i, name in enumerate(head)]
     lines = [
         "  ".join(
-            cell.ljust(w) if i == 0 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
+            cell.ljust(w) if to_left else cell.rjust(w)
+            for cell, w, to_left in zip(row, widths, left, strict=True)
+        ).rstrip()
         for row in (head, *rows)
     ]
-    rule = "  ".join("-" * w for w in widths)
-    return "\n".join([lines[0], rule, *lines[1:]])
+    return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])

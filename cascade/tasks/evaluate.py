@@ -14,38 +14,58 @@ from cascade.config import Study
 from cascade.evidence import difference, drop, estimates, regret, replaced, savings
 from cascade.plan_file import PLANS, ChosenPlan, PlanFile, Proof, Replacement
 from cascade.report.figures import cost_accuracy_figure
-from cascade.report.terminal import plans_table
+from cascade.report.terminal import last_screen
 from cascade.search.grid import GridResult
 from cascade.search.outcomes import plan_outcomes
 from cascade.selection import select
 from cascade.stats import Measured, problem_weights
 from cascade.tables import StageTable
-from cascade.tasks.common import SELECTED, keep, open_tracker, run_name, study_tags
+from cascade.tasks.common import (
+    SOURCE,
+    keep,
+    open_tracker,
+    places,
+    run_name,
+    study_run,
+    study_tags,
+    timed,
+)
 from cascade.tasks.searching import search_again
 from cascade.tasks.select import load_executed
 from cascade.tracking import Tracker
+from cascade.tracking.layout import log_plans
+from cascade.tracking.views import SELECTED
 
 log = logging.getLogger(__name__)
 
 
 def main(study: Study, output: Path) -> None:
-    """Prove the plans of the newest run of this study that has chosen some, or of `run_id`."""
+    """Prove the plans of the newest run of this study that chose some, or of `run_id`, in a new run."""
     tracker = open_tracker(study)
     wanted = study_tags(study) | {SELECTED: "true"}
     found = tracker.find(wanted, study.run_id, "a study with chosen plans (task=select)")
-    with tracker.resume(found) as run_id, tempfile.TemporaryDirectory() as folder:
-        plans = PlanFile.load(tracker.fetch(run_id, PLANS, Path(folder)))
-        evaluate_plans(study, load_executed(tracker, run_id), plans, output, tracker, run_id)
+    source = tracker.client.get_run(found).data.tags.get(SOURCE, found)
+    with tempfile.TemporaryDirectory() as folder:
+        plans = PlanFile.load(tracker.fetch(found, PLANS, Path(folder)))
+    with study_run(study, tracker, "evaluate", output, source) as run_id:
+        with timed(tracker, run_id, "evaluate"):
+            executed = load_executed(tracker, source)
+            plans = evaluate_plans(study, executed, plans, output, tracker, run_id)
+        log_plans(tracker, run_id, plans)
+    log.info(last_screen(run_name(study), plans, places(study, tracker, run_id, output)))
 
 
 def evaluate_plans(
     study: Study, executed: Executed, plans: PlanFile, output: Path, tracker: Tracker, run_id: str
-) -> None:
-    """Evaluate, compare, draw, log; says so where there is no test side."""
+) -> PlanFile:
+    """Evaluate, compare, draw, log; says so where there is no test side.
+
+    Returns:
+        The plans with what the test side says of them.
+    """
     if len(executed.split.test) == 0:
         log.warning("the validation ids name every problem: there is no test side to prove the plans on")
-        print(plans_table(plans))
-        return
+        return plans
     per_stage = plans.selection["theta"] == "stage"
     tables = [table.at(executed.split.test) for table in executed.tables]
     grid = search_again(tables, [one.plan for one in plans.front], per_stage_theta=per_stage)
@@ -89,27 +109,7 @@ def evaluate_plans(
         **({} if saving is None else _metrics("mean_saving", saving)),
     }
     tracker.log(run_id, metrics=metrics)
-    print(plans_table(plans))
-    _report(proof)
-
-
-def _report(proof: Proof) -> None:
-    if proof.n_cascades:
-        log.info(
-            "mean cost saving of %d cascade plans on the test side: %s (%d more have no one-stage plan "
-            "within ±1 point)",
-            proof.n_cascades - proof.n_empty_windows,
-            "none to compare" if proof.mean_saving is None else _percent(proof.mean_saving),
-            proof.n_empty_windows,
-        )
-    else:
-        log.info("no cascade plan on the front: one model alone is best at every cost")
-    lost = proof.drop
-    log.info(
-        "accuracy lost from validation to test: %.1f points (%.1f to %.1f); regret against the test side's "
-        "own front: %.1f %% of its hypervolume",
-        *(100 * x for x in (lost.value, lost.interval.low, lost.interval.high, proof.regret)),
-    )
+    return plans
 
 
 def _proved(
@@ -174,8 +174,3 @@ def _regret(plans: PlanFile, grid: GridResult) -> float:
 def _metrics(name: str, measured: Measured) -> dict[str, float]:
     ends = {f"{name}_low": measured.interval.low, f"{name}_high": measured.interval.high}
     return {name: measured.value} | {key: end for key, end in ends.items() if not np.isnan(end)}
-
-
-def _percent(measured: Measured) -> str:
-    ends = measured.interval
-    return f"{100 * measured.value:.1f} % ({100 * ends.low:.1f} to {100 * ends.high:.1f})"

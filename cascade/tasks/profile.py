@@ -17,6 +17,7 @@ from cascade.pricing import usd_per_1m_tokens
 from cascade.problems import load_problems
 from cascade.report.terminal import table
 from cascade.tasks.common import keep, open_tracker, study_tags
+from cascade.tracking.views import KIND
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def main(study: Study, output: Path) -> None:
         "weights": weights,
     }
     name = f"profile {study.family.name} {study.hardware.name}"
-    with tracker.run(name, study_tags(study), params) as run_id:
+    with tracker.run(name, study_tags(study) | {KIND: "profile"}, params) as run_id:
         measured = {
             model.name: _measure(study, study.generator, i) for i, model in enumerate(study.family.models)
         }

@@ -2,41 +2,33 @@
 
 import json
 import logging
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from cascade.artifacts import COMBINATIONS, STAGE_TABLES, Executed, combinations_table
 from cascade.config import Study
 from cascade.errors import CascadeError
-from cascade.generate import Request, SampleSet
+from cascade.explain import EXAMPLES, choose_examples, save_examples
+from cascade.generate import SampleSet
 from cascade.generate.sample import ModelSamples
-from cascade.judge import JudgeReport, judge
+from cascade.judge import JudgeReport
 from cascade.pricing import Throughput
 from cascade.problems import load_problems
 from cascade.problems.base import Problem
 from cascade.rules import RULES
 from cascade.search.grid import grid_search
 from cascade.split import Split, balanced_split, listed_split
-from cascade.store import VerdictStore, digest
-from cascade.tables import ProblemOutcome, available_options, stage_table
-from cascade.tasks.common import (
-    EXECUTED,
-    ISOLATION,
-    keep,
-    open_tracker,
-    run_name,
-    study_params,
-    study_tags,
-)
+from cascade.store import digest
+from cascade.tables import ProblemOutcome, StageTable, available_options, stage_table
+from cascade.tasks.common import EXECUTED, ISOLATION, keep, open_tracker, study_run, timed
 from cascade.tasks.diagnose import diagnose
+from cascade.tasks.executing import execute, own_samples, request, run_shard
 from cascade.tasks.searching import check_size
 from cascade.tracking import Tracker
-from cascade.verdicts import Sandbox
+from cascade.tracking.layout import log_combinations, log_data_set
 
 log = logging.getLogger(__name__)
 
@@ -47,47 +39,88 @@ def main(study: Study, output: Path) -> None:
         run_shard(study)
         return
     tracker = open_tracker(study)
-    with tracker.run(run_name(study), study_tags(study), study_params(study)) as run_id:
+    with study_run(study, tracker, "run", output, None) as run_id:
         execute_study(study, output, tracker, run_id)
-        log.info("executed; task=select run_id=%s chooses its plans", run_id)
-
-
-def run_shard(study: Study) -> None:
-    """Generate and execute this shard's problems only; the store takes all shards' samples and verdicts."""
-    problems = load_problems(study.dataset)[study.shard :: study.n_shards]
-    generated = study.generator.samples(_request(study, problems))
-    _judge(study, problems, generated.samples, _looked_at(study))
-    log.info(
-        "shard %d of %d: %d problems are in the store; when all are, the same command without shard and "
-        "n_shards puts them together",
-        study.shard,
-        study.n_shards,
-        len(problems),
-    )
+    log.info("executed; task=select run_id=%s chooses its plans", run_id)
 
 
 def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> Executed:
     """Load, generate, execute, tabulate, search, log."""
-    keep(tracker, run_id, output / "config.yaml", lambda path: _write(path, study.yaml))
     started = time.monotonic()
     problems = load_problems(study.dataset)
+    log_data_set(tracker, run_id, study.dataset, problems)
     size = check_size(study, len(problems))
-    looked_at = _looked_at(study)
-    generated = study.generator.samples(_request(study, problems))
+    generated = study.generator.samples(request(study, problems))
     prices = study.prices or _measured_prices(study, generated)
     for note in generated.notes:
         log.warning(note)
     loaded = time.monotonic()
 
-    models = tuple(model.name for model in study.family.models)
-    samples = generated.samples
-    if study.estimator.pool_draws:
-        samples = {model: {task: one.pooled() for task, one in own.items()} for model, own in samples.items()}
-    outcomes, report = _judge(study, problems, samples, looked_at)
+    samples = own_samples(study, generated)
+    outcomes, report = execute(study, problems, samples)
     executed_at = time.monotonic()
 
+    models = tuple(model.name for model in study.family.models)
     task_ids = tuple(problem.task_id for problem in problems)
     split = _split(study, task_ids, models, outcomes)
+    tables = _tables(study, models, prices, outcomes)
+    origin = _origin(study, prices, problems, generated.samples)
+    executed = Executed(models, task_ids, tables, split, origin)
+    tabulated = time.monotonic()
+
+    keep(tracker, run_id, output / STAGE_TABLES, executed.save)
+    n_combinations = _combinations(study, executed, output, tracker, run_id) if size.feasible else 0
+    with timed(tracker, run_id, "diagnose"):
+        diagnose(study, executed, outcomes, output, tracker, run_id)
+    shown = split.test if len(split.test) else split.validation
+    examples = choose_examples(problems, samples, outcomes, shown.tolist(), study.options)
+    keep(tracker, run_id, output / EXAMPLES, lambda path: save_examples(path, examples))
+
+    log.info(
+        "%s combinations on %d validation problems; %d test problems are kept aside",
+        f"{n_combinations:,}" if size.feasible else "too many",
+        len(split.validation),
+        len(split.test),
+    )
+    metrics = _model_metrics(executed, prices, outcomes) | _work_metrics(report)
+    metrics |= {
+        "n_problems": float(len(problems)),
+        "n_combinations": float(n_combinations),
+        "split_redraws": float(split.redraws),
+        "seconds.load": loaded - started,
+        "seconds.execute": executed_at - loaded,
+        "seconds.tabulate": tabulated - executed_at,
+    }
+    tracker.log(run_id, metrics=metrics, tags={EXECUTED: "true"} | _isolation(report))
+    return executed
+
+
+def _combinations(study: Study, executed: Executed, output: Path, tracker: Tracker, run_id: str) -> int:
+    """Search the whole grid on the validation side and log it; says how many combinations it has."""
+    with timed(tracker, run_id, "search"):
+        grid = grid_search(
+            [table.at(executed.split.validation) for table in executed.tables],
+            per_stage_theta=study.per_stage_theta,
+        )
+        combinations = combinations_table(grid, "validation")
+    if len(combinations) < grid.accuracy.size:
+        log.info(
+            "of %s combinations the %s nearest to the front are logged",
+            f"{grid.accuracy.size:,}",
+            f"{len(combinations):,}",
+        )
+    keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+    with timed(tracker, run_id, "log_combinations"):
+        log_combinations(tracker, run_id, combinations, executed.models, as_runs=study.combinations_as_runs)
+    return grid.accuracy.size
+
+
+def _tables(
+    study: Study,
+    models: tuple[str, ...],
+    prices: Sequence[Throughput],
+    outcomes: Mapping[str, list[ProblemOutcome]],
+) -> tuple[StageTable, ...]:
     tables = []
     for i, (model, price) in enumerate(zip(models, prices, strict=True)):
         options = available_options(outcomes[model], study.options)
@@ -108,52 +141,40 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
                 rule=RULES[study.rule],
             )
         )
-    executed = Executed(
-        models, task_ids, tuple(tables), split, _origin(study, prices, problems, generated.samples)
-    )
-    keep(tracker, run_id, output / STAGE_TABLES, executed.save)
-    n_combinations = 0
-    if size.feasible:
-        grid = grid_search(
-            [table.at(split.validation) for table in tables], per_stage_theta=study.per_stage_theta
-        )
-        n_combinations = grid.accuracy.size
-        combinations = combinations_table(grid, "validation")
-        keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+    return tuple(tables)
 
-    diagnose(study, executed, outcomes, output, tracker, run_id)
 
-    greedy = {model: _solved(outcomes[model]) for model in models}
-    for model, price in zip(models, prices, strict=True):
+def _model_metrics(
+    executed: Executed, prices: Sequence[Throughput], outcomes: Mapping[str, list[ProblemOutcome]]
+) -> dict[str, float]:
+    """What each model can do alone, and how exact its table is; told too."""
+    metrics: dict[str, float] = {}
+    for model, price, table in zip(executed.models, prices, executed.tables, strict=True):
+        solved = _solved(outcomes[model])
         log.info(
             "%s: %d of %d right (greedy), %.3g $ per million tokens",
             model,
-            round(greedy[model].sum()),
-            len(problems),
+            round(solved.sum()),
+            len(solved),
             price.usd_per_1m_tokens,
         )
-    log.info(
-        "%s combinations on %d validation problems; %d test problems are kept aside",
-        f"{n_combinations:,}" if size.feasible else "too many",
-        len(split.validation),
-        len(split.test),
-    )
-    metrics = {f"greedy_accuracy.{model}": float(greedy[model].mean()) for model in models}
-    metrics |= {f"usd_per_1m_tokens.{m}": p.usd_per_1m_tokens for m, p in zip(models, prices, strict=True)}
-    for model, table in zip(models, tables, strict=True):
+        metrics[f"greedy_accuracy.{model}"] = float(solved.mean())
+        metrics[f"usd_per_1m_tokens.{model}"] = price.usd_per_1m_tokens
         accuracy, usd = table.monte_carlo_error()
         if accuracy > 0:
-            metrics |= {
-                f"monte_carlo_error.accuracy.{model}": accuracy,
-                f"monte_carlo_error.usd_per_1k_queries.{model}": usd,
-            }
+            metrics[f"monte_carlo_error.accuracy.{model}"] = accuracy
+            metrics[f"monte_carlo_error.usd_per_1k_queries.{model}"] = usd
             log.info(
                 "%s: Monte-Carlo standard errors of at most %.2f points and %.2g $ per 1,000 queries",
                 model,
                 100 * accuracy,
                 usd,
             )
-    metrics |= {
+    return metrics
+
+
+def _work_metrics(report: JudgeReport) -> dict[str, float]:
+    return {
         "n_pairs": float(report.n_pairs),
         "n_executed": float(report.n_executed),
         "n_alone": float(report.work.n_alone),
@@ -165,87 +186,11 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
         "n_broken_lines": float(report.n_broken_lines),
         "n_unproven": float(len(report.unproven)),
     }
-    metrics |= {
-        "n_problems": float(len(problems)),
-        "n_combinations": float(n_combinations),
-        "split_redraws": float(split.redraws),
-        "seconds.load": loaded - started,
-        "seconds.execute": executed_at - loaded,
-        "seconds.search": time.monotonic() - executed_at,
-    }
-    tracker.log(run_id, metrics=metrics, tags={EXECUTED: "true"} | _isolation(report))
-    return executed
 
 
 def _isolation(report: JudgeReport) -> dict[str, str]:
     """A tag that names the layers; none where every verdict was in the store."""
     return {ISOLATION: ", ".join(report.work.layers)} if report.work.layers else {}
-
-
-def _looked_at(study: Study) -> list[int]:
-    """The values of l > 0 in the search space."""
-    return sorted({option.l for option in study.options if option.tests})
-
-
-def _request(study: Study, problems: list[Problem]) -> Request:
-    return Request(
-        study.family,
-        problems,
-        draw_size=max(1, *(option.k for option in study.options)),
-        lines=max(_looked_at(study), default=0),
-        hardware=study.hardware.name,
-        store=study.store,
-    )
-
-
-def _judge(
-    study: Study,
-    problems: list[Problem],
-    samples: Mapping[str, Mapping[str, ModelSamples]],
-    looked_at: list[int],
-) -> tuple[dict[str, list[ProblemOutcome]], JudgeReport]:
-    """Execute what the store does not know, under a progress bar."""
-    store = VerdictStore(study.store)
-    # tqdm draws on terminals only; elsewhere the log says what was done.
-    with tqdm(desc="executing", unit=" pairs", unit_scale=True, disable=None, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        try:
-            outcomes, report = judge(
-                problems,
-                samples,
-                looked_at,
-                Sandbox(study.limits, study.workers, store, study.isolation),
-                progress,
-            )
-        finally:
-            store.close()
-    log.info(
-        "%s pairs of program and test: %s executed now, the others known from the store; %.2f %% out of time",
-        f"{report.n_pairs:,}",
-        f"{report.n_executed:,}",
-        100 * report.n_timeouts / max(report.n_pairs, 1),
-    )
-    if report.work.layers:
-        log.info(
-            "isolation: %s; %s pairs in a process of their own, %s proven endless, %s run again alone",
-            ", ".join(report.work.layers),
-            f"{report.work.n_alone:,}",
-            f"{report.work.n_proven:,}",
-            f"{report.work.n_repeated:,}",
-        )
-    if report.n_broken_lines:
-        log.info("%s test lines are not Python and were skipped", f"{report.n_broken_lines:,}")
-    if report.unproven:
-        log.warning(
-            "%d problems' own solutions fail their reference tests here: %s",
-            len(report.unproven),
-            ", ".join(report.unproven[:5]) + (", …" if len(report.unproven) > 5 else ""),
-        )
-    return outcomes, report
 
 
 def _solved(outcomes: list[ProblemOutcome]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -321,7 +266,3 @@ def _origin(
             "samples": digest(*(repr(own[p.task_id]) for own in samples.values() for p in problems)),
         },
     }
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

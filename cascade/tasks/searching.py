@@ -21,6 +21,7 @@ from cascade.search.size import MAX_GRID_PLANS, GridSize, grid_size, n_grid_plan
 from cascade.tables import StageTable
 from cascade.tasks.common import keep
 from cascade.tracking import Tracker
+from cascade.tracking.layout import log_combinations
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,9 @@ def search_plans(
     result = _with_singles(tables, found.options, found.thetas)
     tried = combinations_table(result, "validation")
     keep(tracker, run_id, output / "optuna_plans.parquet", lambda path: tried.to_parquet(path, index=False))
+    if n > MAX_GRID_PLANS:
+        # There is no table of all combinations: these are what is known.
+        log_combinations(tracker, run_id, tried, tuple(models), as_runs=study.combinations_as_runs)
     return result
 
 

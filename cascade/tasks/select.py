@@ -13,19 +13,35 @@ from cascade.artifacts import STAGE_TABLES, Executed
 from cascade.config import Study
 from cascade.errors import CascadeError
 from cascade.evidence import estimates
+from cascade.explain import EXAMPLES, Example, explain, load_examples
 from cascade.intent import intended
 from cascade.nested import nested_savings
 from cascade.plan_file import PLANS, ChosenPlan, PlanFile
 from cascade.report.figures import cost_accuracy_figure
+from cascade.report.terminal import last_screen
+from cascade.rules import RULES
 from cascade.schemas import AllowedPlans
 from cascade.search.grid import Combinations, GridResult
 from cascade.search.outcomes import combination_outcomes
 from cascade.selection import falling_k, near_front, select
 from cascade.stats import FrontCertainty, front_certainty, problem_weights
 from cascade.tables import StageTable
-from cascade.tasks.common import EXECUTED, SELECTED, keep, open_tracker, run_name, study_tags
+from cascade.tasks.common import (
+    EXECUTED,
+    keep,
+    open_tracker,
+    origin_tags,
+    places,
+    run_name,
+    study_run,
+    study_tags,
+    timed,
+)
 from cascade.tasks.searching import search_plans
 from cascade.tracking import Tracker
+from cascade.tracking.layout import log_plans
+from cascade.tracking.traces import log_trace
+from cascade.tracking.views import SELECTED
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +51,45 @@ NESTED_SPLITS = 40
 
 
 def main(study: Study, output: Path) -> None:
-    """Choose plans in the newest executed run of this study, or in `run_id`."""
+    """Choose plans from the newest executed run of this study, or from `run_id`, in a new run."""
     tracker = open_tracker(study)
     wanted = study_tags(study) | {EXECUTED: "true"}
-    found = tracker.find(wanted, study.run_id, "an executed study (task=run)")
-    with tracker.resume(found) as run_id:
-        choose_plans(study, load_executed(tracker, run_id), output, tracker, run_id)
-        log.info("chosen; task=evaluate run_id=%s proves the plans", run_id)
+    source = tracker.find(wanted, study.run_id, "an executed study (task=run)")
+    with study_run(study, tracker, "select", output, source) as run_id:
+        with timed(tracker, run_id, "select"):
+            plans = choose_plans(study, load_executed(tracker, source), output, tracker, run_id)
+        log_plans(tracker, run_id, plans)
+        with tempfile.TemporaryDirectory() as folder:
+            examples = load_examples(tracker.fetch(source, EXAMPLES, Path(folder)))
+        explain_plan(study, plans, examples, tracker, run_id)
+    log.info(last_screen(run_name(study), plans, places(study, tracker, run_id, output)))
+    log.info("chosen; task=evaluate run_id=%s proves the plans", run_id)
 
 
 def load_executed(tracker: Tracker, run_id: str) -> Executed:
     """The stage tables that a run logged."""
     with tempfile.TemporaryDirectory() as folder:
         return Executed.load(tracker.fetch(run_id, STAGE_TABLES, Path(folder)))
+
+
+def explain_plan(
+    study: Study, plans: PlanFile, examples: Sequence[Example], tracker: Tracker, run_id: str
+) -> None:
+    """Show one cascade plan at work on a handful of problems: the cheapest with the most stages."""
+    cascades = [chosen.plan for chosen in plans.front if len(chosen.plan.stages) > 1]
+    if not cascades:
+        return
+    plan = max(cascades, key=lambda plan: len(plan.stages))
+    for example in examples:
+        steps = explain(
+            plan,
+            plans.models,
+            example,
+            plans.origin["usd_per_1m_tokens"],
+            RULES[study.rule],
+            accept_without_tests=study.accept_without_tests,
+        )
+        log_trace(tracker, run_id, plan.describe(plans.models), example, steps)
 
 
 def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracker, run_id: str) -> PlanFile:
@@ -107,8 +149,14 @@ def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracke
     metrics |= {"optimism": plans.optimism}
     if chosen.theta is not None:
         metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
-    tracker.log(run_id, metrics=metrics, tags={SELECTED: "true"})
-    _report(study, plans)
+    tracker.log(run_id, metrics=metrics, tags=origin_tags(plans) | {SELECTED: "true"})
+    log.info(
+        "%d plans on the front, %d with one model; the bootstrap expects the front to be %.1f points less "
+        "accurate than it looks",
+        len(plans.front),
+        len(plans.singular),
+        100 * plans.optimism,
+    )
     return plans
 
 
@@ -182,24 +230,6 @@ def _draw(
             plans.band,
         ),
     )
-
-
-def _report(study: Study, plans: PlanFile) -> None:
-    theta = "one θ a stage" if study.per_stage_theta else "all θ"
-    theta = theta if plans.theta is None else f"θ={plans.theta:g}"
-    log.info("%s: %d plans on the front, %d with one model", theta, len(plans.front), len(plans.singular))
-    log.info(
-        "the bootstrap expects the front to be %.1f points less accurate than it looks",
-        100 * plans.optimism,
-    )
-    if plans.intended is not None:
-        known = plans.intended.validation
-        log.info(
-            "the plan that you want: %s, %.4g $ per 1,000 queries, %.1f %% right (validation)",
-            plans.intended.plan.describe(plans.models),
-            known.usd_per_1k_queries,
-            100 * known.accuracy,
-        )
 
 
 def _restricted(table: StageTable, study: Study) -> StageTable:

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from cascade.config import Study
 from cascade.errors import ConfigError
-from cascade.tasks.common import open_tracker, run_name, study_params, study_tags
+from cascade.explain import EXAMPLES, load_examples
+from cascade.report.terminal import last_screen
+from cascade.tasks.common import open_tracker, places, run_name, study_run, timed
 from cascade.tasks.evaluate import evaluate_plans
 from cascade.tasks.run import execute_study
-from cascade.tasks.select import choose_plans
+from cascade.tasks.select import choose_plans, explain_plan
+from cascade.tracking.layout import log_plans
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +21,13 @@ def main(study: Study, output: Path) -> None:
     if study.n_shards > 1:
         raise ConfigError("n_shards: only task=run takes a shard; leave n_shards out for the whole study")
     tracker = open_tracker(study)
-    with tracker.run(run_name(study), study_tags(study), study_params(study)) as run_id:
+    with study_run(study, tracker, "study", output, None) as run_id:
         executed = execute_study(study, output, tracker, run_id)
-        plans = choose_plans(study, executed, output, tracker, run_id)
-        evaluate_plans(study, executed, plans, output, tracker, run_id)
-        log.info("run %s in %s; files in %s", run_id, tracker.uri, output)
-        if study.tracking_uri is None:
-            log.info("to browse it: make ui, then http://127.0.0.1:5000/%s", tracker.page)
-        else:
-            log.info("to browse it: %s/%s", study.tracking_uri, tracker.page)
+        with timed(tracker, run_id, "select"):
+            plans = choose_plans(study, executed, output, tracker, run_id)
+        with timed(tracker, run_id, "evaluate"):
+            plans = evaluate_plans(study, executed, plans, output, tracker, run_id)
+        with timed(tracker, run_id, "log"):
+            log_plans(tracker, run_id, plans)
+            explain_plan(study, plans, load_examples(output / EXAMPLES), tracker, run_id)
+    log.info(last_screen(run_name(study), plans, places(study, tracker, run_id, output)))

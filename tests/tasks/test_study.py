@@ -35,9 +35,10 @@ def toy(tmp_path: Path, shared_store: Path) -> list[str]:
 
 
 def runs(folder: Path) -> list[MlflowRun]:
+    """The studies' own runs, the oldest first."""
     client = MlflowClient(sqlite_uri(folder / "mlruns"))
-    ids = [e.experiment_id for e in client.search_experiments() if e.name == "toy/toy"]
-    return list(client.search_runs(ids, order_by=["attributes.start_time"]))
+    ids = [e.experiment_id for e in client.search_experiments() if e.name == "toy on toy"]
+    return list(client.search_runs(ids, "tags.`cascade.kind` = 'study'", order_by=["attributes.start_time"]))
 
 
 def output_of(folder: Path) -> Path:
@@ -48,7 +49,7 @@ def output_of(folder: Path) -> Path:
 def test_a_study_leaves_everything(run: Run, tmp_path: Path, toy: list[str]) -> None:
     done = run("hydra.run.dir=out", *toy)
     assert done.returncode == 0, done.stderr
-    assert "cascade front" in done.stdout and "mean cost saving of" in done.stdout
+    assert "cascade front" in done.stdout and "Mean cost saving on" in done.stdout
 
     table = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
     assert list(table.columns) == [*COLUMNS, "theta", "split", "accuracy", "usd_per_1k_queries"]
@@ -61,7 +62,7 @@ def test_a_study_leaves_everything(run: Run, tmp_path: Path, toy: list[str]) -> 
     client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
     names = {artifact.path for artifact in client.list_artifacts(logged.info.run_id)}
     files = {path.name for path in (tmp_path / "out").iterdir() if path.suffix not in ("", ".log")}
-    assert names == files
+    assert names == files | {"combinations.json"}
     assert names >= {"combinations.parquet", "plans.json", "config.yaml", "cost_accuracy_test.png"}
     assert logged.data.metrics["n_combinations"] == 9009
     assert logged.data.params["models"] == "7B, 13B, 34B"
@@ -110,12 +111,21 @@ def test_tasks_one_by_one_are_the_study(run: Run, tmp_path: Path, toy: list[str]
     for task in ("select", "evaluate"):
         done = run(f"task={task}", f"hydra.run.dir={task}", *toy)
         assert done.returncode == 0, done.stderr
-    # Select and evaluate went on in the newest executed run, and came to the same end.
-    assert len(runs(tmp_path)) == 2
+    # Select and evaluate went on from the newest executed run, each in a run of its own, to the same end.
     whole = PlanFile.load(tmp_path / "whole" / "plans.json")
     assert PlanFile.load(tmp_path / "evaluate" / "plans.json") == whole
-    [first, second] = runs(tmp_path)
-    assert first.data.metrics["mean_saving"] == second.data.metrics["mean_saving"]
+    [first, _, selected, evaluated] = runs(tmp_path)
+    assert selected.data.tags["cascade.source_run"] == executed.info.run_id
+    assert evaluated.data.tags["cascade.source_run"] == executed.info.run_id
+    assert first.data.metrics["mean_saving"] == evaluated.data.metrics["mean_saving"]
+    assert {r.data.tags["cascade.signature"] for r in runs(tmp_path)} == {
+        first.data.tags["cascade.signature"]
+    }
+    inputs = [r.inputs.dataset_inputs[0].dataset for r in runs(tmp_path)]
+    assert len({(d.name, d.digest) for d in inputs}) == 1
+    # Each lasts as long as its own task.
+    assert all(r.info.start_time <= r.info.end_time for r in runs(tmp_path))
+    assert executed.info.end_time < selected.info.start_time
 
     # An explicit run, and another way to choose in it.
     done = run(
@@ -123,6 +133,9 @@ def test_tasks_one_by_one_are_the_study(run: Run, tmp_path: Path, toy: list[str]
     )
     assert done.returncode == 0, done.stderr
     assert PlanFile.load(tmp_path / "pooled" / "plans.json").theta is None
+    # Its tables are of another rule: nothing is chosen from them.
+    done = run("task=select", f"run_id={first.info.run_id}", "rule=codet", *toy)
+    assert done.returncode == 1 and "it has cascade.rule='paper'" in done.stderr
     done = run("task=select", "run_id=nonsense", *toy)
     assert done.returncode == 1 and "run_id=nonsense: no such run" in done.stderr
 
@@ -162,7 +175,7 @@ def test_without_tests_only_greedy_plans_remain(run: Run, tmp_path: Path, toy: l
         assert done.stdout.count(f"{model} has no tests: every option with k > 0 is unavailable") == 1
     table = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
     assert len(table) == 3 * 11
-    assert "no cascade plan" in done.stdout
+    assert "No cascade plan" in done.stdout
 
 
 def test_sweep(run: Run, tmp_path: Path, toy: list[str]) -> None:
@@ -170,6 +183,10 @@ def test_sweep(run: Run, tmp_path: Path, toy: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     assert {r.data.params["seed"] for r in runs(tmp_path)} == {"0", "1"}
     assert all((tmp_path / "sweep" / job / "plans.json").exists() for job in "01")
+    # The last screen of a sweep: a row a job, named by what differs, and one figure.
+    rows = done.stdout[done.stdout.index("2 jobs in") :].splitlines()
+    assert [row.split()[0] for row in rows if row.startswith("seed=")] == ["seed=0", "seed=1"]
+    assert (tmp_path / "sweep" / "fronts.png").read_bytes()[:4] == b"\x89PNG"
     validation = [PlanFile.load(tmp_path / "sweep" / job / "plans.json").validation_ids for job in "01"]
     assert validation[0] != validation[1]
 
@@ -178,14 +195,35 @@ def test_a_failing_job_does_not_take_the_others_with_it(run: Run, tmp_path: Path
     done = run("-m", "split.max_accuracy_gap=0,0.05", "split.max_redraws=3000", "hydra.sweep.dir=sweep", *toy)
     assert done.returncode == 1
     assert "error: no balanced split" in done.stderr and "Traceback" not in done.stderr
+    assert "error: 1 jobs of the sweep failed" in done.stderr
+    assert "failed: no balanced split" in done.stdout
     assert (tmp_path / "sweep" / "1" / "plans.json").exists()
     assert sorted(r.info.status for r in runs(tmp_path)) == ["FAILED", "FINISHED"]
 
 
-def test_jobs_at_once_on_a_fresh_store(run: Run, tmp_path: Path, toy: list[str]) -> None:
-    done = run("-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=3", "seed=0,1,2", *toy)
+def at_once(run: Run, folder: Path, toy: list[str], n_jobs: int) -> None:
+    """Studies at once on a fresh mlruns/: all logged, with all that belongs to them, none failed."""
+    seeds = ",".join(map(str, range(n_jobs)))
+    launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}"]
+    done = run("-m", *launcher, f"seed={seeds}", f"paths.mlruns={folder}/mlruns", *toy)
     assert done.returncode == 0, done.stderr
-    assert [r.info.status for r in runs(tmp_path)] == ["FINISHED"] * 3
+    assert [r.info.status for r in runs(folder)] == ["FINISHED"] * n_jobs
+    assert "WARNING" not in done.stdout
+    client = MlflowClient(sqlite_uri(folder / "mlruns"))
+    [combinations] = [e for e in client.search_experiments() if e.name == "toy on toy: all combinations"]
+    for own in runs(folder):
+        mine = f"tags.`cascade.study` = '{own.info.run_id}'"
+        assert len(client.search_runs([combinations.experiment_id], mine, max_results=10_000)) == 9009
+
+
+def test_jobs_at_once_on_a_fresh_store(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    at_once(run, tmp_path, toy, 3)
+
+
+@pytest.mark.slow
+def test_four_jobs_at_once_ten_times(run: Run, tmp_path: Path, toy: list[str]) -> None:
+    for turn in range(10):
+        at_once(run, tmp_path / str(turn), toy, 4)
 
 
 def test_stage_tables_survive_the_file(run: Run, tmp_path: Path, toy: list[str]) -> None:
@@ -278,6 +316,17 @@ def test_robust_and_one_theta_a_stage(run: Run, tmp_path: Path, toy: list[str]) 
     # The last stage's θ is never looked at, nor that of a model that is skipped.
     assert table["theta_3"].isna().all()
     assert (table["theta_1"].notna() <= (table["k_1"] > 0)).all()
+    # The runs of the chosen plans and of the combinations say each stage's θ.
+    client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
+    [cascade] = [c for c in plans.front if len(c.plan.stages) > 1][:1]
+    first = cascade.plan.stages[0][0]
+    name = cascade.plan.describe(plans.models)
+    ids = {e.name: e.experiment_id for e in client.search_experiments()}
+    for home in ("toy on toy", "toy on toy: all combinations"):
+        [own] = client.search_runs([ids[home]], f"attributes.run_name = '{name}'")
+        assert own.data.params[f"theta.{plans.models[first]}"] == f"{cascade.plan.theta_at(first):g}"
+        last = plans.models[cascade.plan.stages[-1][0]]
+        assert f"theta.{last}" not in own.data.params and "theta" not in own.data.params
 
 
 def test_nested_splits_decide(run: Run, tmp_path: Path, toy: list[str]) -> None:

@@ -1,0 +1,109 @@
+"""What the tasks execute: samples of the study's generator against all tests, kept in the store."""
+
+import logging
+import sys
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+from cascade.config import Study
+from cascade.generate import Request, SampleSet
+from cascade.generate.sample import ModelSamples
+from cascade.judge import JudgeReport, judge
+from cascade.problems import load_problems
+from cascade.problems.base import Problem
+from cascade.store import VerdictStore
+from cascade.tables import ProblemOutcome
+from cascade.verdicts import Sandbox
+
+Samples = Mapping[str, Mapping[str, ModelSamples]]
+
+log = logging.getLogger(__name__)
+
+
+def run_shard(study: Study) -> None:
+    """Generate and execute this shard's problems only; the store takes all shards' samples and verdicts."""
+    problems = load_problems(study.dataset)[study.shard :: study.n_shards]
+    generated = study.generator.samples(request(study, problems))
+    execute(study, problems, own_samples(study, generated))
+    log.info(
+        "shard %d of %d: %d problems are in the store; when all are, the same command without shard and "
+        "n_shards puts them together",
+        study.shard,
+        study.n_shards,
+        len(problems),
+    )
+
+
+def own_samples(study: Study, generated: SampleSet) -> Samples:
+    """The samples as the study's estimator takes them: all draws of a problem as one where it wants that."""
+    if not study.estimator.pool_draws:
+        return generated.samples
+    return {
+        model: {task_id: one.pooled() for task_id, one in own.items()}
+        for model, own in generated.samples.items()
+    }
+
+
+def _looked_at(study: Study) -> list[int]:
+    """The values of l > 0 in the search space."""
+    return sorted({option.l for option in study.options if option.tests})
+
+
+def request(study: Study, problems: list[Problem]) -> Request:
+    """What the generator is asked for."""
+    return Request(
+        study.family,
+        problems,
+        draw_size=max(1, *(option.k for option in study.options)),
+        lines=max(_looked_at(study), default=0),
+        hardware=study.hardware.name,
+        store=study.store,
+    )
+
+
+def execute(
+    study: Study, problems: list[Problem], samples: Samples
+) -> tuple[dict[str, list[ProblemOutcome]], JudgeReport]:
+    """Execute what the store does not know, under a progress bar."""
+    store = VerdictStore(study.store)
+    # tqdm draws on terminals only; elsewhere the log says what was done.
+    with tqdm(desc="executing", unit=" pairs", unit_scale=True, disable=None, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        try:
+            outcomes, report = judge(
+                problems,
+                samples,
+                _looked_at(study),
+                Sandbox(study.limits, study.workers, store, study.isolation),
+                progress,
+            )
+        finally:
+            store.close()
+    log.info(
+        "%s pairs of program and test: %s executed now, the others known from the store; %.2f %% out of time",
+        f"{report.n_pairs:,}",
+        f"{report.n_executed:,}",
+        100 * report.n_timeouts / max(report.n_pairs, 1),
+    )
+    if report.work.layers:
+        log.info(
+            "isolation: %s; %s pairs in a process of their own, %s proven endless, %s run again alone",
+            ", ".join(report.work.layers),
+            f"{report.work.n_alone:,}",
+            f"{report.work.n_proven:,}",
+            f"{report.work.n_repeated:,}",
+        )
+    if report.n_broken_lines:
+        log.info("%s test lines are not Python and were skipped", f"{report.n_broken_lines:,}")
+    if report.unproven:
+        log.warning(
+            "%d problems' own solutions fail their reference tests here: %s",
+            len(report.unproven),
+            ", ".join(report.unproven[:5]) + (", …" if len(report.unproven) > 5 else ""),
+        )
+    return outcomes, report

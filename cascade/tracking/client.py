@@ -1,0 +1,216 @@
+"""One MLflow store, and one experiment in it, by explicit run ids."""
+
+import getpass
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import BaseFileLock, FileLock
+from mlflow.entities import DatasetInput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.tracking import MlflowClient
+
+from cascade.errors import CascadeError
+from cascade.store import digest
+
+# MLflow's limits: characters of a value, entries of a batch.
+MAX_PARAM_CHARS = 6000
+MAX_TAG_CHARS = 8000
+MAX_METRICS = 1000
+
+
+def sqlite_uri(mlruns: Path) -> str:
+    """The tracking URI of the embedded store."""
+    return f"sqlite:///{mlruns / 'mlflow.db'}"
+
+
+class Tracker:
+    """One MLflow store and one experiment in it.
+
+    It speaks to the store through a client and explicit run ids only: the fluent API's active run
+    is shared by a process and can be set from the environment.
+    """
+
+    def __init__(self, uri: str | None, mlruns: Path, experiment: str) -> None:
+        """Open the store and make the experiment where it does not exist.
+
+        Args:
+            uri: tracking URI; None for the sqlite database under `mlruns`.
+            mlruns: folder of the embedded store.
+            experiment: name of the experiment.
+
+        Raises:
+            CascadeError: the store cannot be reached or written.
+        """
+        self.uri = uri or sqlite_uri(mlruns)
+        self._artifacts = mlruns / "artifacts" if uri is None else None
+        try:
+            if uri is None:
+                mlruns.mkdir(parents=True, exist_ok=True)
+                lock = mlruns / ".lock"
+            else:
+                user = digest(uri, getpass.getuser())
+                lock = Path(tempfile.gettempdir()) / f"cascade-{user}.lock"
+            self._lock = FileLock(lock, is_singleton=True)
+            # Processes that start together would all create the tables; one goes first.
+            with self._lock:
+                self.client = MlflowClient(self.uri)
+                if self.uri.startswith("sqlite:"):
+                    _take_turns(self.client._tracking_client.store, self._lock)
+                self.experiment_id = self.experiment(experiment)
+        except OSError as error:
+            raise CascadeError(
+                f"{mlruns}: cannot write the MLflow store: {error.strerror}; set paths.mlruns to a folder "
+                "that you may write"
+            ) from None
+        except MlflowException as error:
+            reason = str(error).splitlines()[0]
+            raise CascadeError(
+                f"tracking.uri={self.uri}: MLflow cannot be reached: {reason}; is the address right and "
+                "the server up?"
+            ) from None
+
+    def experiment(self, name: str) -> str:
+        """The id of the experiment of that name, which is made where it does not exist."""
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            folder = re.sub(r"\W+", "-", name)
+            location = None if self._artifacts is None else str(self._artifacts / folder)
+            try:
+                return str(self.client.create_experiment(name, artifact_location=location))
+            except MlflowException as error:
+                # Another machine was faster.
+                if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                    raise
+                found = self.client.get_experiment_by_name(name)
+                assert found is not None
+        return str(found.experiment_id)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While this is held no other process of ours on this machine holds it for the same store."""
+        with self._lock:
+            yield
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str], params: Mapping[str, str]) -> Iterator[str]:
+        """A new run; yields its id and closes it, as FAILED (or KILLED) where an exception passes."""
+        run_id = self.create(name, tags, params)
+        try:
+            yield run_id
+        except KeyboardInterrupt:
+            self.client.set_terminated(run_id, "KILLED")
+            raise
+        except BaseException:
+            self.client.set_terminated(run_id, "FAILED")
+            raise
+        self.client.set_terminated(run_id, "FINISHED")
+
+    def create(self, name: str, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
+        """A new run that is still open; returns its id."""
+        # What the UI's columns "user" and "source" show, and only the fluent API fills in.
+        own = {
+            "mlflow.user": getpass.getuser(),
+            "mlflow.source.name": "run.py",
+            "mlflow.source.type": "LOCAL",
+        }
+        run = self.client.create_run(self.experiment_id, tags=own | dict(tags), run_name=name)
+        run_id = str(run.info.run_id)
+        entries = [Param(legal_key(key), value[:MAX_PARAM_CHARS]) for key, value in params.items()]
+        self.client.log_batch(run_id, params=entries)
+        return run_id
+
+    def find(self, tags: Mapping[str, str], run_id: str | None, what: str) -> str:
+        """The newest run with some tags, or the one that is named.
+
+        Args:
+            tags: what the run must carry.
+            run_id: an explicit run; it must carry the tags too.
+            what: how the error calls what is looked for, e.g. ``an executed study (task=run)``.
+
+        Raises:
+            CascadeError: there is none.
+        """
+        if run_id is not None:
+            try:
+                own = self.client.get_run(run_id).data.tags
+            except MlflowException:
+                raise CascadeError(f"run_id={run_id}: no such run in {self.uri}") from None
+            different = [f"{key}={own.get(key)!r}" for key, value in tags.items() if own.get(key) != value]
+            if different:
+                raise CascadeError(f"run_id={run_id}: that run is not {what}: it has {', '.join(different)}")
+            return run_id
+        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        runs = self.client.search_runs(
+            [self.experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"]
+        )
+        if not runs:
+            wanted = ", ".join(f"{key.removeprefix('cascade.')}={value}" for key, value in tags.items())
+            raise CascadeError(f"no run of {what} in {self.uri} with {wanted}; run that task first")
+        return str(runs[0].info.run_id)
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        steps: Mapping[str, Sequence[float]] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Metrics and tags of a run.
+
+        Args:
+            run_id: the run.
+            metrics: single values by name.
+            steps: by name the values of a metric at the steps 1, 2, ….
+            tags: texts by name.
+        """
+        now = int(time.time() * 1000)
+        entries = [Metric(legal_key(key), value, now, 0) for key, value in (metrics or {}).items()]
+        for key, values in (steps or {}).items():
+            entries += [Metric(legal_key(key), value, now, step) for step, value in enumerate(values, 1)]
+        first, *rest = [entries[i : i + MAX_METRICS] for i in range(0, len(entries), MAX_METRICS)] or [[]]
+        texts = [RunTag(key, value[:MAX_TAG_CHARS]) for key, value in (tags or {}).items()]
+        self.client.log_batch(run_id, metrics=first, tags=texts)
+        for batch in rest:
+            self.client.log_batch(run_id, metrics=batch)
+
+    def log_inputs(self, run_id: str, datasets: list[DatasetInput]) -> None:
+        """What a run was made from."""
+        self.client.log_inputs(run_id, datasets=datasets)
+
+    def log_file(self, run_id: str, path: Path) -> None:
+        """A file as an artifact of a run, under its own name."""
+        self.client.log_artifact(run_id, str(path))
+
+    def fetch(self, run_id: str, name: str, folder: Path) -> Path:
+        """An artifact of a run as a local file below `folder`."""
+        return Path(self.client.download_artifacts(run_id, name, str(folder)))
+
+
+def _take_turns(store: Any, lock: BaseFileLock) -> None:
+    """Let every session of a SQLite store wait for a lock of ours.
+
+    SQLite gives up after 20 seconds of waiting ("database is locked"), which several studies that log
+    at once on a busy machine do reach; this lock waits as long as it takes.
+    """
+    # MLflow keeps one store for an address; each tracker of the process meets it again.
+    if not hasattr(store, "cascade_sessions"):
+        store.cascade_sessions = store.ManagedSessionMaker
+
+        @contextmanager
+        def session(*args: Any, **options: Any) -> Iterator[Any]:
+            with lock, store.cascade_sessions(*args, **options) as own:
+                yield own
+
+        store.ManagedSessionMaker = session
+
+
+def legal_key(key: str) -> str:
+    """A name that MLflow takes for a metric or a param; a model may be called anything."""
+    return re.sub(r"[^\w.\- :/]", "_", key)
