@@ -108,6 +108,6 @@ def regret(
         own_cost, own_accuracy: of the front that the test side would have chosen.
         reference_cost: the dearest plan's, up to which the hypervolume counts.
     """
-    return 1 - hypervolume(cost, accuracy, reference_cost) / hypervolume(
-        own_cost, own_accuracy, reference_cost
-    )
+    best = hypervolume(own_cost, own_accuracy, reference_cost)
+    # Where no plan is ever right there is nothing to miss.
+    return 1 - hypervolume(cost, accuracy, reference_cost) / best if best else 0.0

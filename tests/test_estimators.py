@@ -46,7 +46,7 @@ def test_subsets_come_to_the_mean_over_all_of_them() -> None:
             lines = [j for j in range(2 * SIZE) if block.line_sample[j] in tests]
             best, score = best_solution(block.passes[np.ix_(solutions, lines)])
             rights.append(block.correct[solutions[best]])
-            accepted.append(accepts(score, 2, len(lines), exact_theta(0.5), accept_without_tests=True))
+            accepted.append(accepts(score, 2 * len(lines), exact_theta(0.5), accept_without_tests=True))
             tokens.append(
                 block.solution_tokens[list(solutions)].sum() + block.test_tokens[2][list(tests)].sum()
             )

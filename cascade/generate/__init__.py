@@ -22,6 +22,7 @@ class Request:
         lines: the largest l: a test may stop after so many lines; 0 asks for no tests.
         hardware: name of the hardware profile, under which measured prices are kept.
         store: folder of the store.
+        elsewhere: ids of the data set's other problems, which another shard takes.
     """
 
     family: Family
@@ -30,6 +31,7 @@ class Request:
     lines: int
     hardware: str
     store: Path
+    elsewhere: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,9 @@ class RecordedGenerator:
 
     def samples(self, request: Request) -> SampleSet:
         """The recorded samples; see `load_recording`."""
-        return load_recording(self.path, self.format, request.family, request.problems, request.draw_size)
+        return load_recording(
+            self.path, self.format, request.family, request.problems, request.draw_size, request.elsewhere
+        )
 
     def describe(self) -> str:
         """Where the samples come from, for the run's parameters."""
@@ -52,7 +54,12 @@ class RecordedGenerator:
 
 
 def load_recording(
-    path: str, format: str | None, family: Family, problems: Sequence[Problem], draw_size: int
+    path: str,
+    format: str | None,
+    family: Family,
+    problems: Sequence[Problem],
+    draw_size: int,
+    elsewhere: frozenset[str] = frozenset(),
 ) -> SampleSet:
     """Read the samples of a family's models on the problems.
 
@@ -60,7 +67,8 @@ def load_recording(
         path: a file, a folder, or a pattern in which ``{model}`` stands for each model's name.
         format: a key of `FORMATS`; None finds it out from the files.
         family: the models that must be there; others in the recording are passed over with a note.
-        problems: the problems that must be there, and no others.
+        problems: the problems that must be there.
+        elsewhere: ids of problems that may be there and are passed over; there must be no others.
         draw_size: samples of a kind in a draw, at least the largest k; longer lists are cut.
 
     Returns:
@@ -81,7 +89,7 @@ def load_recording(
             others.add(item.model)
         elif item.task_id in known:
             by_model[item.model].append(item)
-        else:
+        elif item.task_id not in elsewhere:
             raise item.place.error(f"unknown task id {item.task_id!r}; is dataset the one that was recorded?")
     found = others | {name for name, items in by_model.items() if items}
     notes: list[str] = []

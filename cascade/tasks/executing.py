@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 
 def run_shard(study: Study) -> None:
     """Generate and execute this shard's problems only; the store takes all shards' samples and verdicts."""
-    problems = load_problems(study.dataset)[study.shard :: study.n_shards]
-    generated = study.generator.samples(request(study, problems))
+    everything = load_problems(study.dataset)
+    problems = everything[study.shard :: study.n_shards]
+    elsewhere = {problem.task_id for problem in everything} - {problem.task_id for problem in problems}
+    generated = study.generator.samples(request(study, problems, frozenset(elsewhere)))
     execute(study, problems, own_samples(study, generated))
     log.info(
         "shard %d of %d: %d problems are in the store; when all are, the same command without shard and "
@@ -50,8 +52,8 @@ def _looked_at(study: Study) -> list[int]:
     return sorted({option.l for option in study.options if option.tests})
 
 
-def request(study: Study, problems: list[Problem]) -> Request:
-    """What the generator is asked for."""
+def request(study: Study, problems: list[Problem], elsewhere: frozenset[str] = frozenset()) -> Request:
+    """What the generator is asked for; `elsewhere` as in `Request`."""
     return Request(
         study.family,
         problems,
@@ -59,6 +61,7 @@ def request(study: Study, problems: list[Problem]) -> Request:
         lines=max(_looked_at(study), default=0),
         hardware=study.hardware.name,
         store=study.store,
+        elsewhere=elsewhere,
     )
 
 

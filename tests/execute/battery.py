@@ -174,7 +174,7 @@ CASES: list[Case] = [
     Case("recursion in C", "def f(x):\n    a = []\n    for i in range(10**6): a = [a]\n    return repr(a)", "ET"),
     Case("stack overflow", "import sys\nsys.setrecursionlimit(10**9)\nclass A:\n    def __getattr__(self, n): return getattr(self, n + 'a')\n"
          "def f(x): return A().b", "ET"),
-    Case("crash in a generator", "def f(x):\n    g = iter(())\n    for i in range(10**6): g = filter(None, g)\n    return 0", "EF"),
+    Case("crash in a generator", "def f(x):\n    g = iter(())\n    for i in range(10**6): g = filter(None, g)\n    return 0", "EFT"),
     Case("input", "def f(x): return input()", "E"),
     Case("standard input read", "import sys\ndef f(x): return 2 if sys.stdin.read() == '' else 0", "P"),
     Case("environment", "import os\ndef f(x): return 2 if not {k for k in os.environ if 'SECRET' in k} else 0", "P"),
