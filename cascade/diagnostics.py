@@ -29,7 +29,7 @@ class StageRuns:
         right: bool array (R,): the stage's answer is correct.
         oracle: bool array (R,): one of its solutions is.
         share_right: float array (R,): the share of its solutions that is.
-        score, most: int arrays (R,), see `cascade.rules.Judgement`; `most` is 0 without a valid test line.
+        score, most: int arrays (R,), see `cascade.rules.Judgements`; `most` is 0 without a valid test line.
     """
 
     weight: NDArray[np.float64]

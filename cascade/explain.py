@@ -146,7 +146,8 @@ def _step(
     columns = [j for j, (sample, at, _) in enumerate(block.lines) if sample < k and at <= option.l]
     passes = np.array([[row[j] for j in columns] for row in block.passes[:k]], dtype=bool)
     passes = passes.reshape(k, len(columns))
-    judged = rule(passes)
+    judged = rule(passes[None], np.array([len(columns)]))
+    best, score, most = int(judged.answer[0]), int(judged.score[0]), int(judged.most[0])
     n_t = (passes * passes.sum(axis=0)).max(axis=1, initial=0)
     tokens = sum(block.solution_tokens[:k])
     if option != EXIT:
@@ -158,12 +159,11 @@ def _step(
         lines=tuple(block.lines[j][2] for j in columns),
         passed=tuple(passes.sum(axis=1).tolist()),
         agreed=tuple(n_t.tolist()),
-        best=judged.answer,
-        score=judged.score,
-        threshold=None if theta is None else float(theta * judged.most),
-        accepted=theta is None
-        or accepts(judged.score, judged.most, theta, accept_without_tests=accept_without_tests),
-        correct=block.correct[judged.answer],
+        best=best,
+        score=score,
+        threshold=None if theta is None else float(theta * most),
+        accepted=theta is None or accepts(score, most, theta, accept_without_tests=accept_without_tests),
+        correct=block.correct[best],
         usd=tokens * price / 1e6,
     )
 

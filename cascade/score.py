@@ -18,14 +18,25 @@ def best_solution(passes: NDArray[np.bool_]) -> tuple[int, int]:
     Returns:
         The solution's index (the earliest on a tie, so the first where no pair passes) and its score.
     """
-    if passes.shape[1] == 0:
-        return 0, 0
-    n_s = passes.sum(axis=1)
-    solves = passes.sum(axis=0)
-    n_t = (passes * solves).max(axis=1)
+    best, score = best_solutions(passes[None])
+    return int(best[0]), int(score[0])
+
+
+def best_solutions(passes: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`best_solution` of R stages at once.
+
+    Args:
+        passes: bool array (R, solutions, test lines).
+
+    Returns:
+        Int arrays (R,): the solutions' indices and their scores.
+    """
+    n_s = passes.sum(axis=2)
+    solves = passes.sum(axis=1)
+    n_t = (passes * solves[:, None, :]).max(axis=2, initial=0)
     scores = n_s * n_t
-    best = int(scores.argmax())
-    return best, int(scores[best])
+    best = scores.argmax(axis=1)
+    return best, scores.max(axis=1)
 
 
 def exact_theta(theta: float) -> Fraction:

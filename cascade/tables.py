@@ -174,7 +174,7 @@ class StageRun(NamedTuple):
 
     Attributes:
         right: whether its answer is right.
-        score, most: see `cascade.rules.Judgement`; `most` is 0 without a valid test line, and for an exit.
+        score, most: see `cascade.rules.Judgements`; `most` is 0 without a valid test line, and for an exit.
         tokens: what was written for it.
         n_right: how many of its solutions are right.
     """
@@ -195,7 +195,7 @@ def run_stage(
         return [
             StageRun(bool(b.correct[0]), 0, 0, int(b.solution_tokens[0]), int(b.correct[0])) for b in blocks
         ]
-    runs = []
+    runs: list[StageRun] = []
     for number, block in enumerate(blocks):
         tokens = block.test_tokens[option.l]
         solutions, tests = estimator.subsets(
@@ -208,8 +208,8 @@ def run_stage(
         spent = block.solution_tokens[solutions].sum(axis=1) + tokens[tests].sum(axis=1)
         correct = block.correct[solutions]
         n_right = correct.sum(axis=1)
-        for i, (own, looked_at) in enumerate(zip(solutions, lines, strict=True)):
-            judged = rule(block.passes[own][:, looked_at])
-            right = bool(correct[i, judged.answer])
-            runs.append(StageRun(right, judged.score, judged.most, int(spent[i]), int(n_right[i])))
+        judged = rule(block.passes[solutions] & lines[:, None, :], lines.sum(axis=1))
+        right = np.take_along_axis(correct, judged.answer[:, None], axis=1)[:, 0]
+        columns = (right, judged.score, judged.most, spent, n_right)
+        runs += map(StageRun._make, zip(*(column.tolist() for column in columns), strict=True))
     return runs
