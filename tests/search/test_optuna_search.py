@@ -106,6 +106,7 @@ def n_finished(storage: str) -> int:
         return 0  # not there yet
 
 
+@pytest.mark.slow
 def test_processes_share_a_study_and_a_killed_one_goes_on(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/optuna.db"
     both = [start(storage, 60), start(storage, 60)]

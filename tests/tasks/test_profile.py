@@ -30,6 +30,7 @@ def write_family(folder: Path, name: str, models: dict[str, object]) -> str:
     return f"hydra.searchpath=[{folder}/conf]"
 
 
+@pytest.mark.slow
 def test_a_profile_prices_the_next_study(run: Run, tmp_path: Path) -> None:
     """Random weights of one family, then the checkpoints of another, into one file that hardware= reads."""
     write_toy(tmp_path / "toy", n_problems=10)
@@ -74,6 +75,7 @@ def test_random_weights_need_an_architecture(run: Run, tmp_path: Path) -> None:
     assert "error: x: family.models.x.architecture: " in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_shards_fill_the_store_for_the_whole(run: Run, tmp_path: Path) -> None:
     write_toy(tmp_path / "toy", n_problems=10)
     save_tiny(tmp_path / "a", "llama", 1)

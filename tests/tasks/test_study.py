@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,20 @@ def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("store")
 
 
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables and nothing in them: to make them takes seconds, and most tests do not ask how."""
+    folder = tmp_path_factory.mktemp("mlruns")
+    MlflowClient(sqlite_uri(folder)).search_experiments()
+    return folder / "mlflow.db"
+
+
 @pytest.fixture
-def toy(tmp_path: Path, shared_store: Path) -> list[str]:
+def toy(tmp_path: Path, shared_store: Path, empty_database: Path) -> list[str]:
     """Arguments of the toy study."""
     write_toy(tmp_path / "store" / "toy")
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(empty_database, tmp_path / "mlruns")
     return [f"hydra.searchpath=[{ROOT}/tests/conf]", "experiment=toy", f"paths.store={shared_store}"]
 
 
@@ -217,7 +228,7 @@ def at_once(run: Run, folder: Path, toy: list[str], n_jobs: int) -> None:
 
 
 def test_jobs_at_once_on_a_fresh_store(run: Run, tmp_path: Path, toy: list[str]) -> None:
-    at_once(run, tmp_path, toy, 3)
+    at_once(run, tmp_path / "fresh", toy, 3)
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ def test_all_combinations_of_a_study(sheet: Any, folder: Path, server: str) -> N
     assert values == sorted(values, reverse=True)
 
 
-@pytest.mark.parametrize("n_models", [3, 4])
+@pytest.mark.parametrize("n_models", [3, pytest.param(4, marks=pytest.mark.slow)])
 def test_combinations_sort(sheet: Any, folder: Path, server: str, n_models: int) -> None:
     """9,009 and 81,180 runs, the most accurate first; a click on the column turns the order."""
     rows = made_up_rows(n_models)
