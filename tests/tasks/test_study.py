@@ -19,6 +19,7 @@ from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
 from tests.toy import N_DRAWS, SKILL, make_samples, write_toy
 
+RUNS = "tracking.combinations=runs"
 COLUMNS = [f"{letter}_{i}" for letter in "kl" for i in (1, 2, 3)]
 
 
@@ -38,11 +39,12 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def toy(tmp_path: Path, shared_store: Path, empty_database: Path) -> list[str]:
-    """Arguments of the toy study."""
+    """Arguments of the toy study; its combinations become runs only where a test asks for it."""
     write_toy(tmp_path / "store" / "toy")
     (tmp_path / "mlruns").mkdir()
     shutil.copy(empty_database, tmp_path / "mlruns")
-    return [f"hydra.searchpath=[{ROOT}/tests/conf]", "experiment=toy", f"paths.store={shared_store}"]
+    own = ["experiment=toy", "tracking.combinations=table", f"paths.store={shared_store}"]
+    return [f"hydra.searchpath=[{ROOT}/tests/conf]", *own]
 
 
 def runs(folder: Path) -> list[MlflowRun]:
@@ -216,7 +218,7 @@ def at_once(run: Run, folder: Path, toy: list[str], n_jobs: int) -> None:
     """Studies at once on a fresh mlruns/: all logged, with all that belongs to them, none failed."""
     seeds = ",".join(map(str, range(n_jobs)))
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}"]
-    done = run("-m", *launcher, f"seed={seeds}", f"paths.mlruns={folder}/mlruns", *toy)
+    done = run("-m", *launcher, f"seed={seeds}", f"paths.mlruns={folder}/mlruns", *toy, RUNS)
     assert done.returncode == 0, done.stderr
     assert [r.info.status for r in runs(folder)] == ["FINISHED"] * n_jobs
     assert "WARNING" not in done.stdout
@@ -311,7 +313,9 @@ def test_one_plan_by_intent(run: Run, tmp_path: Path, toy: list[str]) -> None:
 
 
 def test_robust_and_one_theta_a_stage(run: Run, tmp_path: Path, toy: list[str]) -> None:
-    done = run("select=robust", "search=per_stage_theta", "estimator.n_subsets=10", "hydra.run.dir=out", *toy)
+    done = run(
+        "select=robust", "search=per_stage_theta", "estimator.n_subsets=10", "hydra.run.dir=out", *toy, RUNS
+    )
     assert done.returncode == 0, done.stderr
     [logged] = runs(tmp_path)
     assert logged.data.metrics["n_combinations"] == 72_099
