@@ -68,6 +68,7 @@ def five_draws(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("five_draws")
 
 
+@pytest.mark.slow
 def test_one_draw(run: Run, one_draw: Path) -> None:
     recording = one_draw / "recording.jsonl.gz"
     out = start(run, one_draw, recording)
