@@ -229,6 +229,7 @@ def at_once(run: Run, folder: Path, toy: list[str], n_jobs: int) -> None:
         assert len(client.search_runs([combinations.experiment_id], mine, max_results=10_000)) == 9009
 
 
+@pytest.mark.slow
 def test_jobs_at_once_on_a_fresh_store(run: Run, tmp_path: Path, toy: list[str]) -> None:
     at_once(run, tmp_path / "fresh", toy, 3)
 
@@ -312,6 +313,7 @@ def test_one_plan_by_intent(run: Run, tmp_path: Path, toy: list[str]) -> None:
     assert "error: select.min_accuracy=0.99: no plan is that accurate" in done.stderr
 
 
+@pytest.mark.slow
 def test_robust_and_one_theta_a_stage(run: Run, tmp_path: Path, toy: list[str]) -> None:
     done = run(
         "select=robust", "search=per_stage_theta", "estimator.n_subsets=10", "hydra.run.dir=out", *toy, RUNS
