@@ -39,7 +39,7 @@ Rule = Callable[[NDArray[np.bool_], Ints], Judgements]
 
 
 def paper(passes: NDArray[np.bool_], n_lines: Ints) -> Judgements:
-    """n_s·n_t of k·N_t (paper section 3.1, see `best_solution`)."""
+    """n_s·n_t of k·N_t (paper section 3.1, see `best_solutions`)."""
     return Judgements(*best_solutions(passes), passes.shape[1] * n_lines)
 
 

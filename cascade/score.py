@@ -6,30 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def best_solution(passes: NDArray[np.bool_]) -> tuple[int, int]:
-    """The stage's answer: the solution with the highest n_s·n_t.
+def best_solutions(passes: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The answers of R stages: in each the solution with the highest n_s·n_t.
 
     n_s is the number of test lines that a solution passes; n_t is, over those lines, the largest
     number of solutions that pass one of them.
 
     Args:
-        passes: bool array (solutions, test lines), at least one solution; duplicates of a line count.
+        passes: bool array (R, solutions, test lines), at least one solution; duplicates of a line count.
 
     Returns:
-        The solution's index (the earliest on a tie, so the first where no pair passes) and its score.
-    """
-    best, score = best_solutions(passes[None])
-    return int(best[0]), int(score[0])
-
-
-def best_solutions(passes: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """`best_solution` of R stages at once.
-
-    Args:
-        passes: bool array (R, solutions, test lines).
-
-    Returns:
-        Int arrays (R,): the solutions' indices and their scores.
+        Int arrays (R,): the solution's index (the earliest on a tie, so the first where no pair passes)
+        and its score.
     """
     n_s = passes.sum(axis=2)
     solves = passes.sum(axis=1)

@@ -8,7 +8,7 @@ import pytest
 from cascade.estimators import FirstK, Resample
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 from cascade.plans import EXIT, Option
-from cascade.score import accepts, best_solution, exact_theta
+from cascade.score import accepts, best_solutions, exact_theta
 from cascade.tables import ARRAYS, DrawOutcome, ProblemOutcome, StageTable, stage_table
 
 OPTIONS = (EXIT, Option(1, 2), Option(2, 2), Option(4, 2))
@@ -44,7 +44,7 @@ def test_subsets_come_to_the_mean_over_all_of_them() -> None:
     for solutions in itertools.permutations(range(SIZE), 2):
         for tests in itertools.combinations(range(SIZE), 2):
             lines = [j for j in range(2 * SIZE) if block.line_sample[j] in tests]
-            best, score = best_solution(block.passes[np.ix_(solutions, lines)])
+            [best], [score] = best_solutions(block.passes[np.ix_(solutions, lines)][None])
             rights.append(block.correct[solutions[best]])
             accepted.append(accepts(score, 2 * len(lines), exact_theta(0.5), accept_without_tests=True))
             tokens.append(

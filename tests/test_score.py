@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cascade.score import accepts, best_solution, exact_theta
+from cascade.score import accepts, best_solutions, exact_theta
 
 
 @pytest.mark.parametrize(
@@ -24,15 +24,16 @@ from cascade.score import accepts, best_solution, exact_theta
     ],
 )
 def test_best_solution(passes: list[list[int]], best: int, score: int) -> None:
-    assert best_solution(np.array(passes, dtype=bool).reshape(len(passes), -1)) == (best, score)
+    matrix = np.array(passes, dtype=bool).reshape(len(passes), -1)
+    assert best_solutions(matrix[None]) == ([best], [score])
 
 
 def test_paper_figure_4() -> None:
     """3 solutions x 6 lines and no pass: 0 < 0.5 * 18; then 1 solution x 2 lines, both pass: 2 >= 1."""
     theta = exact_theta(0.5)
-    _, score = best_solution(np.zeros((3, 6), dtype=bool))
+    _, [score] = best_solutions(np.zeros((1, 3, 6), dtype=bool))
     assert not accepts(score, 3 * 6, theta, accept_without_tests=True)
-    _, score = best_solution(np.ones((1, 2), dtype=bool))
+    _, [score] = best_solutions(np.ones((1, 1, 2), dtype=bool))
     assert score == 2
     assert accepts(score, 1 * 2, theta, accept_without_tests=True)
 

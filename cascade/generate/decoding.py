@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 ROWS_ON_A_CPU, MOST_ROWS = 256, 1024
 # The part of a GPU's free memory that keys and values may take; the rest is for what a step computes.
 CACHE_SHARE = 0.8
-CACHES = ("auto", "growing", "fixed")
 
 
 class LoadedModel:
@@ -113,7 +112,7 @@ class LoadedModel:
         Args:
             asks: what is to be continued, longest prompt first.
             most_rows: of a batch; None for the largest that the memory holds.
-            cache: a member of `CACHES`.
+            cache: auto, growing or fixed.
             sampling: temperature and top_p of the asks with a seed.
             done: says which rows have all that is wanted of them.
         """
@@ -191,14 +190,21 @@ def device_name(model: Any) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
 
 
-def with_batch_size_that_fits(write: Callable[[int], None], batch_size: int, model: str) -> None:
-    """Call `write` with a batch size, halved while memory is short.
+def with_batch_size_that_fits(
+    write: Callable[[int | None], None], batch_size: int | None, model: str
+) -> None:
+    """Call `write` with a batch size, halved while memory is short; None leaves the first to the memory.
 
     Raises:
         CascadeError: not even one row fits.
     """
+    first = batch_size or MOST_ROWS
+
+    def attempt(size: int) -> None:
+        write(batch_size if size == first else size)
+
     try:
-        find_executable_batch_size(lambda size: write(size), starting_batch_size=batch_size)()
+        find_executable_batch_size(lambda size: attempt(size), starting_batch_size=first)()
     except RuntimeError as error:
         if "No executable batch size" not in str(error):
             raise

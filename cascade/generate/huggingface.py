@@ -90,21 +90,18 @@ class TransformersGenerator:
         missing = [job for job in jobs if store.get(job.key) is None]
         if not missing:
             return
-        from cascade.generate.decoding import MOST_ROWS, LoadedModel, with_batch_size_that_fits
+        from cascade.generate.decoding import LoadedModel, with_batch_size_that_fits
 
         loaded = LoadedModel(model, self.dtype, self.device_map)
         with tqdm(
             total=len(missing), desc=f"writing {model.name}", unit=" samples", disable=None, file=sys.stderr
         ) as bar:
 
-            def write(batch_size: int) -> None:
+            def write(most_rows: int | None) -> None:
                 left = [job for job in missing if store.get(job.key) is None]
-                # The first try may leave the size to the memory.
-                most = self.batch_size if batch_size == first else batch_size
-                self._write(loaded, left, most, request, store, bar)
+                self._write(loaded, left, most_rows, request, store, bar)
 
-            first = self.batch_size or MOST_ROWS
-            with_batch_size_that_fits(write, first, model.name)
+            with_batch_size_that_fits(write, self.batch_size, model.name)
         log.info("%s: %d samples written on %s", model.name, len(missing), loaded.device_name)
 
     def _write(

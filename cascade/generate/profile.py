@@ -12,6 +12,7 @@ import torch
 from cascade.errors import CascadeError
 from cascade.family import Model
 from cascade.generate.decoding import (
+    MOST_ROWS,
     LoadedModel,
     bytes_per_column,
     device_name,
@@ -42,7 +43,6 @@ class ModelProfile:
         batch: rows of the largest batch.
         seconds_per_1k_tokens: median over the runs of wall time per 1,000 new tokens, EOS not counted.
         tokens: new tokens of one run.
-        runs_s: wall time of each timed run.
         weight_limit_share: rate as a part of what reading the weights once a step would allow.
         memory_share: bytes of weights, keys and values that a step reads, as a part of what the memory
             could have given in its time.
@@ -53,7 +53,6 @@ class ModelProfile:
     batch: int
     seconds_per_1k_tokens: float
     tokens: int
-    runs_s: tuple[float, ...]
     weight_limit_share: float
     memory_share: float
     device: str
@@ -85,7 +84,7 @@ class Plan:
 def set_length(prompt_tokens: int, new_tokens: int, vocabulary: int) -> list[Ask]:
     """Prompts of random tokens and of one length, each different."""
     numbers = torch.Generator().manual_seed(0)
-    ids = torch.randint(vocabulary, (1024, prompt_tokens), generator=numbers).tolist()
+    ids = torch.randint(vocabulary, (MOST_ROWS, prompt_tokens), generator=numbers).tolist()
     return [Ask(tuple(own), new_tokens, seed) for seed, own in enumerate(ids)]
 
 
@@ -119,13 +118,10 @@ def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
     """Time full batches of a model."""
     found: list[ModelProfile] = []
 
-    def write(most: int) -> None:
-        found.append(
-            _timed(weights, gpus, replace(plan, batch_size=plan.batch_size if most == first else most))
-        )
+    def write(most_rows: int | None) -> None:
+        found.append(_timed(weights, gpus, replace(plan, batch_size=most_rows)))
 
-    first = plan.batch_size or 1024
-    with_batch_size_that_fits(write, first, name)
+    with_batch_size_that_fits(write, plan.batch_size, name)
     [profile] = found
     log.info(
         "%s: %.0f tokens/s at batch %d on %s, %.0f %% of the weight-reading limit",
@@ -139,7 +135,7 @@ def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
 
 
 def _timed(weights: Any, gpus: int, plan: Plan) -> ModelProfile:
-    enough = [plan.asks[i % len(plan.asks)] for i in range(max(len(plan.asks), 1024))]
+    enough = [plan.asks[i % len(plan.asks)] for i in range(max(len(plan.asks), MOST_ROWS))]
     rows = new_rows(weights, enough, plan.batch_size, plan.cache, plan.sampling)
     # Short and long prompts as they come, longest first as they stand.
     order = [i * len(plan.asks) // rows.slots for i in range(rows.slots)]
@@ -161,7 +157,6 @@ def _timed(weights: Any, gpus: int, plan: Plan) -> ModelProfile:
         batch=len(asks),
         seconds_per_1k_tokens=seconds,
         tokens=tokens,
-        runs_s=tuple(seconds for seconds, _ in runs),
         weight_limit_share=weight_bytes / bandwidth / (seconds / 1000 * len(asks)),
         memory_share=read / bandwidth / step_s,
         device=device_name(weights),

@@ -29,6 +29,7 @@ def study_tags(study: Study) -> dict[str, str]:
         "cascade.seed": str(study.seed),
         "cascade.rule": study.rule,
         "cascade.no_tests": _no_tests(study),
+        "cascade.estimator": str(study.estimator),
     }
 
 

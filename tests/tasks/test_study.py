@@ -146,7 +146,9 @@ def test_tasks_one_by_one_are_the_study(run: Run, tmp_path: Path, toy: list[str]
     )
     assert done.returncode == 0, done.stderr
     assert PlanFile.load(tmp_path / "pooled" / "plans.json").theta is None
-    # Its tables are of another rule: nothing is chosen from them.
+    # Its tables are not made from random subsets, nor by another rule: nothing is chosen from them.
+    done = run("task=select", f"run_id={first.info.run_id}", "estimator=resample", *toy)
+    assert done.returncode == 1 and "it has cascade.estimator='FirstK(" in done.stderr
     done = run("task=select", f"run_id={first.info.run_id}", "rule=codet", *toy)
     assert done.returncode == 1 and "it has cascade.rule='paper'" in done.stderr
     done = run("task=select", "run_id=nonsense", *toy)

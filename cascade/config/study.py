@@ -1,0 +1,235 @@
+"""The configuration boundary: a composed configuration becomes a checked, frozen study.
+
+Hydra merges YAML and command line into the schemas (`cascade.schemas`), which refuses unknown keys
+and wrong types; `build_study` checks the values and hands on frozen objects. No DictConfig passes this line.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
+
+from cascade.config import checks
+from cascade.config.groups import (
+    dataset_of,
+    estimator_of,
+    family_of,
+    generator_of,
+    intent_of,
+    optuna_of,
+    shard_of,
+)
+from cascade.config.hardware import hardware_of, prices_of
+from cascade.errors import ConfigError
+from cascade.estimators import Estimator
+from cascade.execute import Isolation, Limits
+from cascade.family import Family
+from cascade.generate import Generator
+from cascade.intent import Intent
+from cascade.plans import Option, option_space
+from cascade.pricing import Hardware, Throughput
+from cascade.problems import DataSet
+from cascade.schemas import (
+    AllowedPlans,
+    Combinations,
+    Container,
+    NoTests,
+    OptunaConfig,
+    Require,
+    SandboxConfig,
+    SearchConfig,
+    ThetaChoice,
+    Weights,
+)
+from cascade.search.optuna_settings import OptunaSettings
+from cascade.store import digest
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How the problems are split; see `cascade.split`."""
+
+    validation_fraction: float
+    max_accuracy_gap: float
+    max_redraws: int
+    validation_ids: Path | None
+
+
+@dataclass(frozen=True)
+class ProfileSettings:
+    """How a family's throughput is measured; see `cascade.generate.profile`."""
+
+    random_weights: bool
+    prompt_tokens: int
+    new_tokens: int
+    repeats: int
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study, checked: family x dataset x hardware x seed and how to run it.
+
+    Attributes:
+        prices: the throughput and price of each of the family's models, in family order; None where
+            the generator measures them.
+        isolation: how untrusted code is kept apart.
+        options: every option of a model (skipping aside).
+        thetas: the grid of thresholds, ascending.
+        rule: the rule that plans are run by, by its name in `cascade.rules`.
+        compared_rules: the rules that the diagnostics judge side by side; the plans' own among them.
+        accept_without_tests: whether a stage without a valid test line accepts.
+        estimator: which of a draw's samples a stage takes.
+        per_stage_theta: whether every stage has a θ of its own.
+        optuna: how Optuna searches; None for the exhaustive grid.
+        pooled: whether the front is taken over all θ.
+        profile: how task=profile measures.
+        shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
+        allowed: which plans may be chosen.
+        intent: what the user wants of one plan.
+        replicates, confidence: of the bootstrap over problems, and its intervals.
+        tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
+        combinations_as_runs: whether every combination becomes an MLflow run (and not a table alone).
+        run_id: the MLflow run that `select` and `evaluate` go on from; None to look for it.
+        yaml: the resolved configuration.
+        signature: hash of all settings that the results depend on.
+    """
+
+    family: Family
+    dataset: DataSet
+    hardware: Hardware
+    prices: tuple[Throughput, ...] | None
+    generator: Generator
+    limits: Limits
+    isolation: Isolation
+    workers: int
+    options: tuple[Option, ...]
+    thetas: tuple[float, ...]
+    split: SplitSettings
+    rule: str
+    compared_rules: tuple[str, ...]
+    accept_without_tests: bool
+    estimator: Estimator
+    per_stage_theta: bool
+    optuna: OptunaSettings | None
+    pooled: bool
+    profile: ProfileSettings
+    allowed: AllowedPlans
+    intent: Intent
+    replicates: int
+    confidence: float
+    tracking_uri: str | None
+    combinations_as_runs: bool
+    store: Path
+    mlruns: Path
+    shard: int
+    n_shards: int
+    seed: int
+    run_id: str | None
+    yaml: str
+    signature: str
+
+
+def build_study(cfg: DictConfig) -> Study:
+    """Check a composed configuration and freeze it.
+
+    Raises:
+        ConfigError: names the key, its value and what is allowed.
+    """
+    try:
+        OmegaConf.resolve(cfg)
+        yaml = OmegaConf.to_yaml(cfg)
+        signature = _signature(cfg)
+        config: Any = OmegaConf.to_object(cfg)
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key}: no value; {_remedy(str(error.full_key))}") from None
+    except InterpolationKeyError as error:
+        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
+    family = family_of(config.family)
+    dataset = dataset_of(config.dataset)
+    hardware = hardware_of(config.hardware)
+    space: SearchConfig = config.search
+    thetas = tuple(sorted(set(checks.each(space.theta, "search.theta", checks.fraction))))
+    k = checks.each(space.k, "search.k", lambda v, key: checks.at_least(v, -1, key))
+    l = checks.each(space.l, "search.l", lambda v, key: checks.at_least(v, 0, key))  # noqa: E741
+    options = option_space(k, l)
+    if not options:
+        raise ConfigError(
+            f"search.k={list(k)}, search.l={list(l)}: no option in them; k=0 stands alone, k>0 needs an l>0"
+        )
+    sandbox: SandboxConfig = config.sandbox
+    return Study(
+        family=family,
+        dataset=dataset,
+        hardware=hardware,
+        prices=prices_of(hardware, dataset, family),
+        generator=generator_of(config.generator),
+        limits=Limits(
+            timeout_s=checks.positive(sandbox.timeout_s, "sandbox.timeout_s"),
+            reference_timeout_s=checks.positive(sandbox.reference_timeout_s, "sandbox.reference_timeout_s"),
+            memory_mb=int(checks.at_least(sandbox.memory_mb, 64, "sandbox.memory_mb")),
+            prelude=checks.python(sandbox.prelude, "sandbox.prelude"),
+        ),
+        isolation=Isolation(
+            sandbox.require is Require.confined,
+            None if sandbox.container is Container.none else sandbox.container.value,
+            sandbox.image,
+        ),
+        workers=int(checks.at_least(sandbox.workers or os.cpu_count() or 1, 1, "sandbox.workers")),
+        options=options,
+        thetas=thetas,
+        split=SplitSettings(
+            checks.fraction(config.split.validation_fraction, "split.validation_fraction"),
+            checks.fraction(config.split.max_accuracy_gap, "split.max_accuracy_gap"),
+            int(checks.at_least(config.split.max_redraws, 0, "split.max_redraws")),
+            checks.path(config.split.validation_ids),
+        ),
+        rule=config.rule.name.value,
+        compared_rules=tuple(dict.fromkeys(r.value for r in (config.rule.name, *config.rule.compare))),
+        accept_without_tests=config.rule.no_tests is NoTests.accept,
+        estimator=estimator_of(config.estimator),
+        per_stage_theta=space.per_stage_theta,
+        optuna=optuna_of(space, config.seed) if isinstance(space, OptunaConfig) else None,
+        pooled=config.select.theta is ThetaChoice.pooled,
+        profile=ProfileSettings(
+            config.profile.weights is Weights.random,
+            int(checks.at_least(config.profile.prompt_tokens, 1, "profile.prompt_tokens")),
+            int(checks.at_least(config.profile.new_tokens, 1, "profile.new_tokens")),
+            int(checks.at_least(config.profile.repeats, 1, "profile.repeats")),
+            checks.path(config.profile.path),
+        ),
+        shard=shard_of(config.shard, config.n_shards),
+        n_shards=config.n_shards,
+        allowed=config.select.plans,
+        intent=intent_of(config.select),
+        replicates=int(checks.at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
+        confidence=checks.between(config.bootstrap.confidence, "bootstrap.confidence"),
+        tracking_uri=config.tracking.uri,
+        combinations_as_runs=config.tracking.combinations is Combinations.runs,
+        store=Path(config.paths.store).absolute(),
+        mlruns=Path(config.paths.mlruns).absolute(),
+        seed=int(checks.at_least(config.seed, 0, "seed")),
+        run_id=config.run_id,
+        yaml=yaml,
+        signature=signature,
+    )
+
+
+def _signature(cfg: DictConfig) -> str:
+    settings: Any = OmegaConf.to_container(cfg, enum_to_str=True)
+    for where_and_how in ("task", "run_id", "paths", "tracking", "profile", "shard", "n_shards"):
+        del settings[where_and_how]
+    for how in ("workers", "require", "container", "image"):
+        del settings["sandbox"][how]
+    settings["search"].pop("storage", None)
+    return digest(json.dumps(settings, sort_keys=True))
+
+
+def _remedy(key: str) -> str:
+    if key == "generator.path":
+        return "name the recording: generator.path=FILE-OR-FOLDER (docs/recordings.md)"
+    return f"set {key}=… on the command line or in its YAML file"
