@@ -22,8 +22,9 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY) ## run the main job: a whole live study of the embedded family
 	$(BIN)/python run.py
 
+# A process a core, each with one thread: torch's threads would fight over the cores.
 test: $(READY) ## the tests
-	$(BIN)/python -m pytest -q -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m 'not slow' -n logical --maxprocesses 8 --dist loadfile
 
 test-slow: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow

@@ -129,14 +129,23 @@ def new_rows(
 ) -> Rows:
     """An empty batch for some prompts, as large as the memory holds."""
     check_layers(model)
-    columns = None
-    if cache == "fixed" or (cache == "auto" and gains_by_compiling(model)):
-        # The newest tokens of the longest rows, and what they write before they are looked at.
-        columns = max(len(ask.ids) + ask.limit for ask in asks) + 2 * STEPS_BETWEEN_LOOKS
-    fit = rows_that_fit(model, columns or _expected_columns(asks))
-    rows = min(most_rows or (MOST_ROWS if model.device.type == "cuda" else ROWS_ON_A_CPU), fit, len(asks))
+    rows, columns = largest_batch(model, asks, most_rows, cache), _fixed_columns(model, asks, cache)
     log.debug("%d rows, %s columns", rows, columns or "growing")
     return Rows(model, rows, sampling, columns)
+
+
+def largest_batch(model: Any, asks: Sequence[Ask], most_rows: int | None, cache: str) -> int:
+    """How many rows the memory should hold, of those that are asked for and allowed."""
+    fit = rows_that_fit(model, _fixed_columns(model, asks, cache) or _expected_columns(asks))
+    return min(most_rows or (MOST_ROWS if model.device.type == "cuda" else ROWS_ON_A_CPU), fit, len(asks))
+
+
+def _fixed_columns(model: Any, asks: Sequence[Ask], cache: str) -> int | None:
+    """Columns of a cache of a fixed size; None where one that grows is better."""
+    if cache == "growing" or (cache == "auto" and not gains_by_compiling(model)):
+        return None
+    # The newest tokens of the longest rows, and what they write before they are looked at.
+    return max(len(ask.ids) + ask.limit for ask in asks) + 2 * STEPS_BETWEEN_LOOKS
 
 
 def gains_by_compiling(model: Any) -> bool:
@@ -190,21 +199,15 @@ def device_name(model: Any) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
 
 
-def with_batch_size_that_fits(
-    write: Callable[[int | None], None], batch_size: int | None, model: str
-) -> None:
-    """Call `write` with a batch size, halved while memory is short; None leaves the first to the memory.
+def with_batch_size_that_fits(write: Callable[[int], None], first: int, model: str) -> None:
+    """Call `write` with a batch size: the first, then less and less while memory is short.
 
     Raises:
         CascadeError: not even one row fits.
     """
-    first = batch_size or MOST_ROWS
-
-    def attempt(size: int) -> None:
-        write(batch_size if size == first else size)
-
     try:
-        find_executable_batch_size(lambda size: attempt(size), starting_batch_size=first)()
+        # It asks for a function whose first argument is named.
+        find_executable_batch_size(lambda size: write(size), starting_batch_size=first)()
     except RuntimeError as error:
         if "No executable batch size" not in str(error):
             raise

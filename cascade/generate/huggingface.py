@@ -90,25 +90,27 @@ class TransformersGenerator:
         missing = [job for job in jobs if store.get(job.key) is None]
         if not missing:
             return
-        from cascade.generate.decoding import LoadedModel, with_batch_size_that_fits
+        from cascade.generate.decoding import LoadedModel, largest_batch, with_batch_size_that_fits
 
         loaded = LoadedModel(model, self.dtype, self.device_map)
+        _, asks, _ = self._asks(loaded, missing, request)
+        first = largest_batch(loaded.weights, asks, self.batch_size, self.cache)
         with tqdm(
             total=len(missing), desc=f"writing {model.name}", unit=" samples", disable=None, file=sys.stderr
         ) as bar:
 
-            def write(most_rows: int | None) -> None:
+            def write(most_rows: int) -> None:
                 left = [job for job in missing if store.get(job.key) is None]
                 self._write(loaded, left, most_rows, request, store, bar)
 
-            with_batch_size_that_fits(write, self.batch_size, model.name)
+            with_batch_size_that_fits(write, first, model.name)
         log.info("%s: %d samples written on %s", model.name, len(missing), loaded.device_name)
 
     def _write(
         self,
         loaded: "LoadedModel",
         jobs: Sequence[Job],
-        most_rows: int | None,
+        most_rows: int,
         request: Request,
         store: SampleStore,
         bar: "tqdm[Any]",

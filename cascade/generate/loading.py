@@ -1,5 +1,6 @@
 """Models and tokenizers from the hub or a local folder, and one clear line where there is none."""
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def load_weights(model: Model, dtype: str, device_map: str) -> Any:
     Raises:
         CascadeError: it is missing, incomplete, gated or broken, or its quantization is not to be had.
     """
+    _release_memory()
     on_cpu = device_map == "cpu" or not torch.cuda.is_available()
     kind: Any = torch.float32 if dtype == "auto" and on_cpu else dtype
     options: dict[str, Any] = {}
@@ -68,6 +70,7 @@ def random_model(model: Model, dtype: str, device_map: str) -> Any:
             f"{model.name}: weights=random needs family.models.{model.key}.architecture (the keys of its "
             "config.json, model_type first), or a local folder with a config.json as hub_id"
         )
+    _release_memory()
     device = _first_device(device_map)
     kind = (
         getattr(torch, "float32" if device.type == "cpu" else "bfloat16")
@@ -92,6 +95,14 @@ def random_model(model: Model, dtype: str, device_map: str) -> Any:
         raise CascadeError(f"{model.name}: family.models.{model.key}.architecture: {reason}") from None
     loaded.requires_grad_(False)
     return loaded.eval()
+
+
+def _release_memory() -> None:
+    """Give back what the step of an earlier model, compiled, still holds: its weights, cache and graphs."""
+    if torch.cuda.is_available():
+        torch.compiler.reset()
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def _first_device(device_map: str) -> torch.device:

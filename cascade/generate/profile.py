@@ -16,7 +16,9 @@ from cascade.generate.decoding import (
     LoadedModel,
     bytes_per_column,
     device_name,
+    largest_batch,
     new_rows,
+    rows_that_fit,
     with_batch_size_that_fits,
 )
 from cascade.generate.loading import random_model
@@ -105,7 +107,9 @@ def profile_random(
         )
     weights = random_model(model, dtype, device_map)
     asks = set_length(prompt_tokens, new_tokens, weights.config.vocab_size)
-    return profile(model.name, weights, gpus, replace(plan, asks=asks))
+    # Here every row reaches its limit: a cache that grows has to hold all of them at once.
+    fit = min(rows_that_fit(weights, prompt_tokens + new_tokens), plan.batch_size or MOST_ROWS)
+    return profile(model.name, weights, gpus, replace(plan, asks=asks, batch_size=fit))
 
 
 def profile_loaded(name: str, loaded: LoadedModel, plan: Plan) -> ModelProfile:
@@ -118,10 +122,11 @@ def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
     """Time full batches of a model."""
     found: list[ModelProfile] = []
 
-    def write(most_rows: int | None) -> None:
+    def write(most_rows: int) -> None:
         found.append(_timed(weights, gpus, replace(plan, batch_size=most_rows)))
 
-    with_batch_size_that_fits(write, plan.batch_size, name)
+    enough = _repeated(plan.asks)
+    with_batch_size_that_fits(write, largest_batch(weights, enough, plan.batch_size, plan.cache), name)
     [profile] = found
     log.info(
         "%s: %.0f tokens/s at batch %d on %s, %.0f %% of the weight-reading limit",
@@ -135,8 +140,7 @@ def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
 
 
 def _timed(weights: Any, gpus: int, plan: Plan) -> ModelProfile:
-    enough = [plan.asks[i % len(plan.asks)] for i in range(max(len(plan.asks), MOST_ROWS))]
-    rows = new_rows(weights, enough, plan.batch_size, plan.cache, plan.sampling)
+    rows = new_rows(weights, _repeated(plan.asks), plan.batch_size, plan.cache, plan.sampling)
     # Short and long prompts as they come, longest first as they stand.
     order = [i * len(plan.asks) // rows.slots for i in range(rows.slots)]
     asks = [plan.asks[i] for i in order]
@@ -161,6 +165,11 @@ def _timed(weights: Any, gpus: int, plan: Plan) -> ModelProfile:
         memory_share=read / bandwidth / step_s,
         device=device_name(weights),
     )
+
+
+def _repeated(asks: Sequence[Ask]) -> list[Ask]:
+    """As many as the largest batch takes, or more."""
+    return [asks[i % len(asks)] for i in range(max(len(asks), MOST_ROWS))]
 
 
 def _run(rows: Rows, asks: Sequence[Ask], plan: Plan) -> tuple[float, int]:

@@ -35,23 +35,22 @@ def main(study: Study, output: Path) -> None:
         "weights": weights,
     }
     name = f"profile {study.family.name} {study.hardware.name}"
+    dataset = ANY_DATASET if study.profile.random_weights else study.dataset.name
+    path = study.profile.path or output / f"{study.hardware.name}.yaml"
+    measured: dict[str, ModelProfile] = {}
     with tracker.run(name, study_tags(study) | {KIND: "profile"}, params) as run_id:
-        measured = {
-            model.name: _measure(study, study.generator, i) for i, model in enumerate(study.family.models)
-        }
-        dataset = ANY_DATASET if study.profile.random_weights else study.dataset.name
-        path = study.profile.path or output / f"{study.hardware.name}.yaml"
-        keep(tracker, run_id, path, lambda to: write_profile(to, study, dataset, measured))
-        metrics: dict[str, float] = {}
-        for model, one in measured.items():
-            metrics |= {
-                f"tokens_per_second.{model}": 1000 / one.seconds_per_1k_tokens,
-                f"usd_per_1m_tokens.{model}": _usd(study, one),
-                f"batch.{model}": float(one.batch),
-                f"weight_limit_share.{model}": one.weight_limit_share,
-                f"memory_share.{model}": one.memory_share,
+        for i, model in enumerate(study.family.models):
+            one = measured[model.name] = _measure(study, study.generator, i)
+            # After each model: what is measured stays if a later one fails or is stopped.
+            keep(tracker, run_id, path, lambda to: write_profile(to, study, dataset, measured))
+            metrics = {
+                f"tokens_per_second.{model.name}": 1000 / one.seconds_per_1k_tokens,
+                f"usd_per_1m_tokens.{model.name}": _usd(study, one),
+                f"batch.{model.name}": float(one.batch),
+                f"weight_limit_share.{model.name}": one.weight_limit_share,
+                f"memory_share.{model.name}": one.memory_share,
             }
-        tracker.log(run_id, metrics=metrics)
+            tracker.log(run_id, metrics=metrics)
     print(_table(study, measured))
     log.info("%s: use it as hardware=%s hydra.searchpath=[…], or put it into conf/hardware/", path, path.stem)
 
@@ -77,7 +76,7 @@ def _measure(study: Study, generator: TransformersGenerator, index: int) -> Mode
 
 
 def write_profile(path: Path, study: Study, dataset: str, measured: dict[str, ModelProfile]) -> None:
-    """Write the profile, or add this family to the one that is there.
+    """Write the profile, or add these models to the one that is there.
 
     Raises:
         CascadeError: what is there is no throughput profile.
@@ -93,7 +92,7 @@ def write_profile(path: Path, study: Study, dataset: str, measured: dict[str, Mo
             raise CascadeError(
                 f"{path}: not a throughput profile; name another file in profile.path"
             ) from None
-    entry = throughput.setdefault(dataset, {})[study.family.name] = {}
+    entry = throughput.setdefault(dataset, {}).setdefault(study.family.name, {})
     for model, one in measured.items():
         entry[model] = {
             "gpus": one.gpus,
@@ -106,10 +105,12 @@ def write_profile(path: Path, study: Study, dataset: str, measured: dict[str, Mo
         else f"prompts of {study.dataset.name}"
     )
     device = next(iter(measured.values())).device
-    comments += (
+    comment = (
         f"# {study.family.name}: measured by task=profile on {device}, {date.today()}, "
         f"torch {version('torch')}, transformers {version('transformers')}; {how}\n"
     )
+    if comment not in comments:
+        comments += comment
     lines = [
         comments + f"name: {study.hardware.name}",
         f"usd_per_gpu_hour: {study.hardware.usd_per_gpu_hour:g}",
