@@ -17,7 +17,8 @@ from cascade.execute import endless
 from cascade.execute.child import enter
 from cascade.execute.equal import MAX_CHARS, canonical, first_call
 from cascade.execute.layers import Confinement
-from cascade.execute.plain import is_plain, is_plain_check
+from cascade.execute.plain import is_plain
+from cascade.execute.plain_tests import is_plain_test
 
 ANALYSIS_MEMORY_MB = 2048
 ANALYSIS_SECONDS = 5.0
@@ -96,7 +97,7 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     if len(dumped) > MAX_CODE_BYTES:
         return (source,)
     if name == "<test>":
-        return source, False, is_plain_check(tree), first_call(tree), (), dumped
+        return source, False, is_plain_test(tree), first_call(tree), (), dumped
     plain = is_plain(tree)
     return (
         canonical(source, code),

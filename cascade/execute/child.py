@@ -157,6 +157,7 @@ def run_plain(
     if watch is not None:
         watch.start(unending)
     for test, seconds in tests:
+        names = dict(space)
         started = clock()
         timer(signal.ITIMER_PROF, seconds)
         if watch is not None:
@@ -174,6 +175,8 @@ def run_plain(
         if watch is not None and watch.used:
             letter = letter.lower()
         os.write(result, RECORD.pack(letter, int(1e6 * (clock() - started))))
+        space.clear()
+        space.update(names)
 
 
 def run_guarded(

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cascade.execute import Batch, Check, Limits, execute
-from cascade.execute.plain import is_plain, is_plain_check
+from cascade.execute.plain import is_plain
+from cascade.execute.plain_tests import is_plain_test
 from cascade.family import Family, Model
 from cascade.generate.recorded import load_recording
 from cascade.lines import LineKind, split_lines
@@ -68,11 +69,21 @@ def test_not_plain(program: str) -> None:
         ("assert (f := 1)", False),
         ("assert g(f)", False),
         ("assert f.__dict__", False),
-        ("x = 1", False),
+        ("def check(candidate):\n    assert candidate(1) == 2\n\ncheck(f)", True),
+        ("M = {'a': 1}\ndef check(c):\n    for x in [1]:\n        assert c(x) == x\ncheck(f)", True),
+        ("assert f(1) == 2\nassert f(2) == 3", True),
+        ("def check(candidate):\n    assert candidate.__dict__\ncheck(f)", False),
+        ("def check(candidate):\n    assert g(candidate)\ncheck(f)", False),
+        ("def check(*c):\n    assert g(c)\ncheck(f)", False),
+        ("def check(c):\n    import math\n    assert c(math)\ncheck(f)", False),
+        ("def check(c):\n    c.n = 1\ncheck(f)", False),
+        ("def sorted(x):\n    x.append(1)\nassert f(1)", False),
+        ("def g(x):\n    return x\nassert f(g)", False),
+        ("f(1)", False),
     ],
 )
 def test_plain_checks(line: str, plain: bool) -> None:
-    assert is_plain_check(ast.parse(line)) == plain
+    assert is_plain_test(ast.parse(line)) == plain
 
 
 @settings(max_examples=15, deadline=None)
