@@ -46,7 +46,7 @@ class Text:
     broken: bool = False
     plain: bool = False
     first_call: str | None = None
-    loops: tuple[tuple[int, tuple[int, int]], ...] = ()
+    loops: tuple[tuple[int, tuple[int, int, tuple[str, ...]]], ...] = ()
     code: bytes | None = None
 
     def load(self) -> Any:
@@ -104,6 +104,6 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
         False,
         plain,
         None,
-        tuple(endless.loops(tree).items()) if plain else (),
+        tuple((line, tuple(loop)) for line, loop in endless.loops(tree).items()) if plain else (),
         dumped,
     )

@@ -29,8 +29,6 @@ from cascade.execute.layers import Confinement
 RECORD = struct.Struct("<cI")
 READY = b"R"
 SECRET_BYTES = 16
-# After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
-WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.3, 0.03
 
 # Text literals that stand where a call or a value is wanted are replaced by the objects (see `bind`).
 GUARDED = """
@@ -133,13 +131,13 @@ def run_plain(
     prelude: types.CodeType,
     program: types.CodeType,
     tests: list[tuple[types.CodeType, float]],
-    watched: dict[int, tuple[int, int]],
+    watched: dict[int, endless.Loop],
     result: int,
 ) -> None:
     """A plain program once, then its tests in turn; a record for each."""
     space = _module().__dict__
     clock, timer = time.process_time, signal.setitimer
-    watch = endless.Watch(watched, WATCH_S) if watched else None
+    watch = endless.Watch(watched) if watched else None
 
     def unending() -> None:
         os.write(result, RECORD.pack(b"U", int(1e6 * (clock() - started))))
@@ -159,10 +157,10 @@ def run_plain(
     for test, seconds in tests:
         names = dict(space)
         started = clock()
-        timer(signal.ITIMER_PROF, seconds)
-        if watch is not None:
-            watch.used = False
-            timer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
+        if watch is None:
+            timer(signal.ITIMER_PROF, seconds)
+        else:
+            watch.begin(seconds)
         try:
             exec(test, space)
             letter = b"P"

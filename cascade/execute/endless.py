@@ -3,40 +3,80 @@
 A plain program (see `plain`) has no input and no memory but what its calls hold. If a `while` loop
 stands at the same place twice, without having been left in between, and everything that its frame can
 reach is the same both times, then it will come there again, forever. The state is compared exactly, and
-whatever cannot be compared (iterators, sets, objects of unknown types) gives up.
+whatever cannot be compared (iterators, sets, objects of unknown types) gives up. Left out are numbers and
+lists that the loop only adds to. Where lists grow, memory could be short before time is: then the growth
+is measured for a while, and must be slow enough to outlast the limit.
 """
 
 import ast
 import collections
+import resource
 import signal
 import sys
 import time
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 PROGRAM = "<program>"
 MAX_STATE = 20_000
+# After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
+WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.3, 0.03
+# How long the growth of a loop is measured, and how much faster it may be in another run.
+MEASURE_S, SPARE = 0.05, 1.3
 _SIMPLE = (ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Pass, ast.Delete)
 _ATOMS = frozenset((int, str, bool, bytes, range, type(None)))
 _SEQUENCES = frozenset((list, tuple, collections.deque))
 _MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict))
 
 
-def loops(tree: ast.Module) -> dict[int, tuple[int, int]]:
-    """Where `while` loops can be watched: by line, the first and the last line of the loop it belongs to.
+class Loop(NamedTuple):
+    """A `while` loop that can be watched.
+
+    Attributes:
+        first: its first line.
+        last: its last line.
+        sinks: variables that the loop only adds to and never reads: what they hold decides nothing.
+    """
+
+    first: int
+    last: int
+    sinks: tuple[str, ...]
+
+
+def loops(tree: ast.Module) -> dict[int, Loop]:
+    """Where `while` loops can be watched, by line.
 
     Such a line begins a statement that every turn of the loop comes by, with nothing half evaluated.
     """
     found = {}
+    with_sinks = not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.While) or node.body[0].lineno == node.lineno:
             continue
         first: ast.stmt | ast.expr = node.body[0] if isinstance(node.test, ast.Constant) else node.test
         begin = first.test if isinstance(first, ast.If) else first
         if isinstance(first, (ast.expr, *_SIMPLE)) and begin.lineno == begin.end_lineno:
-            found[first.lineno] = (node.lineno, node.end_lineno or node.lineno)
+            sinks = _sinks(node) if with_sinks else ()
+            found[first.lineno] = Loop(node.lineno, node.end_lineno or node.lineno, sinks)
     return found
+
+
+def _sinks(loop: ast.While) -> tuple[str, ...]:
+    """See `Loop`: `name += …`, `name -= …` and `name.append(…)` are all that is done with them."""
+    uses, adding = collections.Counter[str](), collections.Counter[str]()
+    for node in ast.walk(loop):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name):
+                uses[name] += 1
+        match node:
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add() | ast.Sub()):
+                adding[name] += 1
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), keywords=[])
+            ):
+                adding[name] += 1
+    return tuple(name for name in adding if adding[name] == uses[name])
 
 
 class _Unknown(Exception):  # noqa: N818 - not an error
@@ -109,20 +149,35 @@ class _Seen:
         return False
 
 
+class _Growth:
+    """The memory of a loop that never ends but grows, from now on."""
+
+    def __init__(self) -> None:
+        self._began, self._bytes = time.process_time(), _bytes()
+
+    def outlasts(self, seconds: float) -> bool:
+        """Whether at this rate, and with some to spare, the memory lasts for some CPU seconds more."""
+        rate = (_bytes() - self._bytes) / (time.process_time() - self._began)
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        return limit == resource.RLIM_INFINITY or _bytes() + SPARE * rate * seconds < limit
+
+
+def _bytes() -> int:
+    """The most memory that this process has had."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 class Watch:
     """Looks at a program that has been running for long, now and then, for a short while."""
 
-    def __init__(self, watched: dict[int, tuple[int, int]], seconds: float) -> None:
-        """Prepare.
-
-        Args:
-            watched: see `loops`.
-            seconds: CPU time of one look; the program's limit is put off by as much.
-        """
+    def __init__(self, watched: dict[int, Loop]) -> None:
+        """Prepare; see `loops`."""
         self.used = False
-        self._watched, self._seconds = watched, seconds
+        self._watched = watched
         self._until = self._began = 0.0
         self._frames: dict[types.FrameType, dict[int, _Seen]] = {}
+        self._growing: _Growth | None = None
         self._stop: Callable[[], None] = lambda: None
 
     def start(self, stop: Callable[[], None]) -> None:
@@ -130,10 +185,20 @@ class Watch:
         self._stop = stop
         signal.signal(signal.SIGVTALRM, self._look)
 
+    def begin(self, seconds: float) -> None:
+        """A test begins, which may take so many CPU seconds."""
+        self.used, self._growing = False, None
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
+
     def _look(self, _signal: int, frame: types.FrameType | None) -> None:
         self.used = True
+        if self._growing is not None:
+            if self._growing.outlasts(signal.getitimer(signal.ITIMER_PROF)[0]):
+                self._stop()
+            return  # it never ends, but the memory might
         self._began = time.process_time()
-        self._until = self._began + self._seconds
+        self._until = self._began + WATCH_S
         self._frames.clear()
         while frame is not None and frame.f_code.co_filename in (PROGRAM, "<test>"):
             frame.f_trace = self._trace
@@ -147,7 +212,7 @@ class Watch:
         if left:
             spent = time.process_time() - self._began
             # Not what the program itself spent in one long step.
-            signal.setitimer(signal.ITIMER_PROF, left + min(spent, 2 * self._seconds))
+            signal.setitimer(signal.ITIMER_PROF, left + min(spent, 2 * WATCH_S))
 
     def _trace(self, frame: types.FrameType, event: str, _argument: object) -> Any:
         if time.process_time() > self._until:
@@ -168,12 +233,20 @@ class Watch:
         return self._trace
 
     def _compare(self, frame: types.FrameType, line: int) -> None:
+        sinks = self._watched[line].sinks
+        variables = dict(frame.f_locals)
+        left_out = {name: variables.pop(name) for name in sinks if type(variables.get(name)) in (int, list)}
         try:
-            state = [frame.f_lasti, *_state(dict(frame.f_locals))]
+            state = [frame.f_lasti, *left_out, *map(type, left_out.values()), *_state(variables)]
         except (_Unknown, ValueError):  # a cell may be empty
             return
         kept = self._frames.setdefault(frame, {})
         if line not in kept:
             kept[line] = _Seen(state)
         elif kept[line].again(state):
-            self._stop()
+            if list in map(type, left_out.values()):
+                self._end()
+                self._growing = _Growth()
+                signal.setitimer(signal.ITIMER_VIRTUAL, MEASURE_S, WATCH_AGAIN_S)
+            else:
+                self._stop()
