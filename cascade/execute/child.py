@@ -132,12 +132,13 @@ def run_plain(
     program: types.CodeType,
     tests: list[tuple[types.CodeType, float]],
     watched: dict[int, endless.Loop],
+    source: str,
     result: int,
 ) -> None:
     """A plain program once, then its tests in turn; a record for each."""
     space = _module().__dict__
     clock, timer = time.process_time, signal.setitimer
-    watch = endless.Watch(watched) if watched else None
+    watch = endless.Watch(watched, source) if watched else None
 
     def unending() -> None:
         os.write(result, RECORD.pack(b"U", int(1e6 * (clock() - started))))

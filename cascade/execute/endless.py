@@ -18,10 +18,14 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from cascade.execute import rounds
+
 PROGRAM = "<program>"
 MAX_STATE = 20_000
 # After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
 WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.3, 0.03
+# How often the proof by bounds is tried on a loop in one look, and in programs of how many characters.
+MAX_TRIES, MAX_SOURCE = 2, 20_000
 # How long the growth of a loop is measured, and how much faster it may be in another run.
 MEASURE_S, SPARE = 0.05, 1.3
 _SIMPLE = (ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Pass, ast.Delete)
@@ -171,10 +175,14 @@ def _bytes() -> int:
 class Watch:
     """Looks at a program that has been running for long, now and then, for a short while."""
 
-    def __init__(self, watched: dict[int, Loop]) -> None:
-        """Prepare; see `loops`."""
+    def __init__(self, watched: dict[int, Loop], source: str) -> None:
+        """Prepare; see `loops`; the source is the program's."""
         self.used = False
         self._watched = watched
+        self._source = source
+        self._tree: ast.Module | None = None
+        self._tried: collections.Counter[int] = collections.Counter()
+        self._limit_s = self._own_s = 0.0
         self._until = self._began = 0.0
         self._frames: dict[types.FrameType, dict[int, _Seen]] = {}
         self._growing: _Growth | None = None
@@ -187,7 +195,7 @@ class Watch:
 
     def begin(self, seconds: float) -> None:
         """A test begins, which may take so many CPU seconds."""
-        self.used, self._growing = False, None
+        self.used, self._growing, self._limit_s = False, None, seconds
         signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.setitimer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
 
@@ -200,6 +208,8 @@ class Watch:
         self._began = time.process_time()
         self._until = self._began + WATCH_S
         self._frames.clear()
+        self._tried.clear()
+        self._own_s = 0.0
         while frame is not None and frame.f_code.co_filename in (PROGRAM, "<test>"):
             frame.f_trace = self._trace
             frame = frame.f_back
@@ -210,9 +220,9 @@ class Watch:
         self._frames.clear()
         left, _ = signal.getitimer(signal.ITIMER_PROF)
         if left:
-            spent = time.process_time() - self._began
+            spent = time.process_time() - self._began - self._own_s
             # Not what the program itself spent in one long step.
-            signal.setitimer(signal.ITIMER_PROF, left + min(spent, 2 * WATCH_S))
+            signal.setitimer(signal.ITIMER_PROF, left + self._own_s + min(spent, 2 * WATCH_S))
 
     def _trace(self, frame: types.FrameType, event: str, _argument: object) -> Any:
         if time.process_time() > self._until:
@@ -229,6 +239,7 @@ class Watch:
                 for at in [at for at in kept if not self._watched[at][0] <= line <= self._watched[at][1]]:
                     del kept[at]
             if line in self._watched:
+                self._outlasts(frame, line)
                 self._compare(frame, line)
         return self._trace
 
@@ -244,9 +255,26 @@ class Watch:
         if line not in kept:
             kept[line] = _Seen(state)
         elif kept[line].again(state):
-            if list in map(type, left_out.values()):
-                self._end()
-                self._growing = _Growth()
-                signal.setitimer(signal.ITIMER_VIRTUAL, MEASURE_S, WATCH_AGAIN_S)
-            else:
-                self._stop()
+            self._proven(grows=list in map(type, left_out.values()))
+
+    def _outlasts(self, frame: types.FrameType, line: int) -> None:
+        """Try the other proof (see `rounds`), a few times in a look."""
+        self._tried[line] += 1
+        if self._tried[line] > MAX_TRIES or len(self._source) > MAX_SOURCE:
+            return
+        began = time.process_time()
+        if self._tree is None:
+            self._tree = ast.parse(self._source)
+        first = self._watched[line].first
+        found = [n for n in ast.walk(self._tree) if isinstance(n, ast.While) and n.lineno == first]
+        grows = rounds.outlasts(found[0], frame, self._tree, self._limit_s) if len(found) == 1 else None
+        self._own_s += time.process_time() - began
+        if grows is not None:
+            self._proven(grows)
+
+    def _proven(self, grows: bool) -> None:
+        if not grows:
+            self._stop()
+        self._end()
+        self._growing = _Growth()
+        signal.setitimer(signal.ITIMER_VIRTUAL, MEASURE_S, WATCH_AGAIN_S)

@@ -15,7 +15,8 @@ def is_plain_test(tree: ast.Module) -> bool:
     top = Top()
     if not all(top.allows(statement) for statement in tree.body) or top.objects & BUILTIN_NAMES:
         return False
-    only_called, given = set(top.objects), set()
+    only_called = set(top.objects)
+    given: set[int] = set()
     for statement in tree.body:
         match statement:
             case ast.Assert() | ast.Assign() | ast.Expr(value=ast.Constant()):

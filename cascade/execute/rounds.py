@@ -2,51 +2,31 @@
 
 The bounds of the first round are the numbers that a real run had. Those of later rounds are guessed,
 growing by the same step each round (see `bounds`), and one round of the program, run on them, has to
-confirm the guess: it ends within the bounds of the next one, whatever branches it took, and leaves the
-loop by none. All operations are whole numbers' and cannot raise; whatever else is met, or could raise,
-gives up. The bounds hold for more rounds than any interpreter can do before the limit.
+confirm the guess: it ends within the bounds of the next, whatever branches it takes, and leaves the loop
+by none. The operations that are known cannot raise on such values; whatever else is met gives up. The
+bounds hold for more rounds than any interpreter can do before the limit.
 """
 
 import ast
-import builtins
+import collections
 import math
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from math import inf
 
-from cascade.execute.bounds import (
-    COMPARISONS,
-    OPERATORS,
-    GiveUp,
-    Int,
-    Listed,
-    Value,
-    between,
-    exact,
-    lift,
-    negative,
-    order,
-    root,
-)
+from cascade.execute.bounds import GiveUp, Int, Listed, Value, lift
+from cascade.execute.steps import Flow, State, Steps, merged
 
 # No Python goes round a loop more often in a second.
 ROUNDS_PER_S = 10**9
 MAX_GUESSES = 10
-# Work in one proof, in nodes; rounds of an inner loop that are run one by one; calls in calls.
-MAX_NODES, MAX_UNROLLED, MAX_CALLS = 8000, 50, 4
+# Python frames that may lie below a loop, so that the functions it calls have room.
 MAX_STACK = 500
 
-State = dict[str, Value]
-
-
-@dataclass
-class _Flow:
-    """How control left a block other than by its end."""
-
-    breaks: list[State | None] = field(default_factory=list)
-    continues: list[State | None] = field(default_factory=list)
-    returns: list[Value] = field(default_factory=list)
+# How far a bound moves in a round: the lower and the upper one.
+Step = tuple[int, int]
+STILL: Step = (0, 0)
 
 
 def outlasts(loop: ast.While, frame: types.FrameType, tree: ast.Module, seconds: float) -> bool | None:
@@ -67,42 +47,94 @@ def outlasts(loop: ast.While, frame: types.FrameType, tree: ast.Module, seconds:
     if depth > MAX_STACK:
         return None
     try:
-        return _Proof(tree, frame).holds(loop, dict(frame.f_locals), math.ceil(seconds * ROUNDS_PER_S))
-    except (GiveUp, RecursionError, MemoryError, OverflowError):
+        return _holds(loop, frame, tree, math.ceil(seconds * ROUNDS_PER_S))
+    except (GiveUp, RecursionError, OverflowError):
         return None
 
 
-class _Proof:
-    def __init__(self, tree: ast.Module, frame: types.FrameType) -> None:
-        self._functions = {node.lineno: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        self._space, self._code = frame.f_globals, frame.f_code
-        self._left, self._calls, self._grows = MAX_NODES, 0, False
+def _holds(loop: ast.While, frame: types.FrameType, tree: ast.Module, n_rounds: int) -> bool | None:
+    start = _known(frame.f_locals)
+    steps: dict[str, Step] = {}
+    run = Steps(tree, frame.f_globals)
+    for _ in range(MAX_GUESSES):
+        head = {name: _moving(value, steps.get(name, STILL), n_rounds) for name, value in start.items()}
+        run.grows = False
+        after = _round(run, loop, frame.f_code, head)
+        if after is None:
+            return run.grows  # it does not even end
+        confirmed = True
+        for name, value in head.items():
+            later, first = after.get(name), start[name]
+            if isinstance(first, Listed) and isinstance(later, Listed) and first.items != later.items:
+                start[name], confirmed = replace(first, items=None), False
+                continue
+            step = _step(value, later, steps.get(name))
+            if step != steps.get(name, STILL):
+                confirmed = False
+            if step is None:
+                del start[name]  # nothing is known of it; a round that reads it gives up
+            else:
+                steps[name] = step
+        if confirmed:
+            return run.grows
+    return None
 
-    def holds(self, loop: ast.While, variables: Mapping[str, object], n_rounds: int) -> bool | None:
-        known = {name: lift(value) for name, value in variables.items()}
-        lists = [id(value) for value in variables.values() if type(value) is list]
-        start = {
-            name: value
-            for name, value in known.items()
-            if value is not None and not (isinstance(value, Listed) and lists.count(id(variables[name])) > 1)
-        }
-        steps: dict[str, tuple[int, int]] = dict.fromkeys(start, (0, 0))
-        for _ in range(MAX_GUESSES):
-            self._grows = False
-            head = {name: value.growing(*steps[name], n_rounds) for name, value in start.items()}
-            after = self._round(loop, dict(head))
-            if after is None:
-                return False  # not even this round ends
-            wrong = False
-            for name, value in head.items():
-                needed = value.steps(after.get(name), steps[name])
-                if needed == steps[name]:
-                    continue
-                wrong = True
-                if needed is None:
-                    del start[name]  # nothing is known of it, and it may not be read
-                else:
-                    start[name], steps[name] = start[name].loosened(after[name]), needed
-            if not wrong:
-                return self._grows
-        return None
+
+def _known(variables: Mapping[str, object]) -> State:
+    """What is known of variables; a list only where no other variable holds it."""
+    known = {name: lift(value) for name, value in variables.items()}
+    holders = collections.Counter(id(value) for value in variables.values() if type(value) is list)
+    return {
+        name: value
+        for name, value in known.items()
+        if value is not None and holders.get(id(variables[name]), 1) == 1
+    }
+
+
+def _moving(value: Value, step: Step, n_rounds: int) -> Value:
+    """What a variable is in all rounds, if it begins with a value and moves by a step each round."""
+    match value:
+        case Int():
+            ends = [
+                (line[0], line[0] + by * n_rounds)
+                for line, by in zip((value.low, value.high), step, strict=True)
+            ]
+            return Int(*ends)
+        case Listed():
+            length = _moving(value.length, step, n_rounds)
+            assert isinstance(length, Int)
+            return replace(value, length=length)
+    return value
+
+
+def _step(before: Value, after: Value | None, step: Step | None) -> Step | None:
+    """The step that takes a round's beginning to its end, and an earlier guess too; None for no step."""
+    match before, after:
+        case Listed(), Listed():
+            return _step(before.length, after.length, step)
+        case Int(), Int():
+            down = [b - a for a, b in zip(before.low, after.low, strict=True)]
+            up = [b - a for a, b in zip(before.high, after.high, strict=True)]
+            if step is not None:
+                down, up = [*down, step[0]], [*up, step[1]]
+            low, high = min(down), max(up)
+            return None if inf in (-low, high) else (int(low), int(high))
+    return STILL if before == after else None
+
+
+def _round(run: Steps, loop: ast.While, code: types.CodeType, head: State) -> State | None:
+    """The state at the end of one round; None where no round ends.
+
+    Raises:
+        GiveUp: it might leave the loop.
+    """
+    flow = Flow()
+    test = (
+        []
+        if isinstance(loop.test, ast.Constant)
+        else [ast.If(ast.UnaryOp(ast.Not(), loop.test), [ast.Break()], [])]
+    )
+    after = run.within(code, [*test, *loop.body], head, flow)
+    if flow.breaks or flow.returns:
+        raise GiveUp
+    return merged(after, *flow.continues)

@@ -186,7 +186,9 @@ class Server:
         while left:
             group = [(tests[i][0].load(), tests[i][1]) for i in left]
             reply = self.child(
-                lambda result, group=group: run_plain(self.prelude, code, group, watched, result),
+                lambda result, group=group: run_plain(
+                    self.prelude, code, group, watched, program.source, result
+                ),
                 [seconds for _, seconds in group],
                 len(READY) + RECORD.size * len(group),
             )
