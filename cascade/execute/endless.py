@@ -23,9 +23,12 @@ from cascade.execute import rounds
 PROGRAM = "<program>"
 MAX_STATE = 20_000
 # After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
-WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.3, 0.03
-# How often the proof by bounds is tried on a loop in one look, and in programs of how many characters.
-MAX_TRIES, MAX_SOURCE = 2, 20_000
+WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.4, 0.03
+# No look takes longer, but for one long step of the program.
+LONGEST_LOOK_S = 0.3
+# How often the proof by bounds is tried on a loop in one look, how long in one test, and in programs of
+# how many characters.
+MAX_TRIES, MAX_TRIES_S, MAX_SOURCE = 2, 0.1, 20_000
 # How long the growth of a loop is measured, and how much faster it may be in another run.
 MEASURE_S, SPARE = 0.05, 1.3
 _SIMPLE = (ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Pass, ast.Delete)
@@ -35,33 +38,36 @@ _MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict))
 
 
 class Loop(NamedTuple):
-    """A `while` loop that can be watched.
+    """A loop that can be watched.
 
     Attributes:
         first: its first line.
         last: its last line.
-        sinks: variables that the loop only adds to and never reads: what they hold decides nothing.
+        sinks: variables that the loop only adds to and never reads: what they hold decides nothing; None
+            for a `for` loop, whose iterator hides its state.
     """
 
     first: int
     last: int
-    sinks: tuple[str, ...]
+    sinks: tuple[str, ...] | None
 
 
 def loops(tree: ast.Module) -> dict[int, Loop]:
-    """Where `while` loops can be watched, by line.
+    """Where loops can be watched, by line.
 
     Such a line begins a statement that every turn of the loop comes by, with nothing half evaluated.
     """
     found = {}
-    with_sinks = not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
+    with_classes = any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
     for node in ast.walk(tree):
-        if not isinstance(node, ast.While) or node.body[0].lineno == node.lineno:
+        if not isinstance(node, ast.While | ast.For) or node.body[0].lineno == node.lineno:
             continue
-        first: ast.stmt | ast.expr = node.body[0] if isinstance(node.test, ast.Constant) else node.test
+        first: ast.stmt | ast.expr = node.body[0]
+        if isinstance(node, ast.While) and not isinstance(node.test, ast.Constant):
+            first = node.test
         begin = first.test if isinstance(first, ast.If) else first
         if isinstance(first, (ast.expr, *_SIMPLE)) and begin.lineno == begin.end_lineno:
-            sinks = _sinks(node) if with_sinks else ()
+            sinks = None if isinstance(node, ast.For) else () if with_classes else _sinks(node)
             found[first.lineno] = Loop(node.lineno, node.end_lineno or node.lineno, sinks)
     return found
 
@@ -182,7 +188,7 @@ class Watch:
         self._source = source
         self._tree: ast.Module | None = None
         self._tried: collections.Counter[int] = collections.Counter()
-        self._limit_s = self._own_s = 0.0
+        self._limit_s = self._left = self._own_s = self._tries_s = 0.0
         self._until = self._began = 0.0
         self._frames: dict[types.FrameType, dict[int, _Seen]] = {}
         self._growing: _Growth | None = None
@@ -195,7 +201,9 @@ class Watch:
 
     def begin(self, seconds: float) -> None:
         """A test begins, which may take so many CPU seconds."""
-        self.used, self._growing, self._limit_s = False, None, seconds
+        sys.settrace(None)
+        self._frames.clear()
+        self.used, self._growing, self._limit_s, self._tries_s = False, None, seconds, 0.0
         signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.setitimer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
 
@@ -205,8 +213,12 @@ class Watch:
             if self._growing.outlasts(signal.getitimer(signal.ITIMER_PROF)[0]):
                 self._stop()
             return  # it never ends, but the memory might
+        if sys.gettrace() is not None:
+            self._end()  # the last look has met one long step
         self._began = time.process_time()
         self._until = self._began + WATCH_S
+        self._left, _ = signal.getitimer(signal.ITIMER_PROF)
+        signal.setitimer(signal.ITIMER_PROF, self._left + LONGEST_LOOK_S)
         self._frames.clear()
         self._tried.clear()
         self._own_s = 0.0
@@ -218,11 +230,10 @@ class Watch:
     def _end(self) -> None:
         sys.settrace(None)
         self._frames.clear()
-        left, _ = signal.getitimer(signal.ITIMER_PROF)
-        if left:
-            spent = time.process_time() - self._began - self._own_s
-            # Not what the program itself spent in one long step.
-            signal.setitimer(signal.ITIMER_PROF, left + self._own_s + min(spent, 2 * WATCH_S))
+        # The limit is put off by what the look took, but not by what the program did in one long step.
+        steps_s = time.process_time() - self._began - self._own_s
+        left = self._left - max(0.0, steps_s - 2 * WATCH_S)
+        signal.setitimer(signal.ITIMER_PROF, max(left, 1e-6))
 
     def _trace(self, frame: types.FrameType, event: str, _argument: object) -> Any:
         if time.process_time() > self._until:
@@ -244,7 +255,8 @@ class Watch:
         return self._trace
 
     def _compare(self, frame: types.FrameType, line: int) -> None:
-        sinks = self._watched[line].sinks
+        if (sinks := self._watched[line].sinks) is None:
+            return
         variables = dict(frame.f_locals)
         left_out = {name: variables.pop(name) for name in sinks if type(variables.get(name)) in (int, list)}
         try:
@@ -260,15 +272,17 @@ class Watch:
     def _outlasts(self, frame: types.FrameType, line: int) -> None:
         """Try the other proof (see `rounds`), a few times in a look."""
         self._tried[line] += 1
-        if self._tried[line] > MAX_TRIES or len(self._source) > MAX_SOURCE:
+        if self._tried[line] > MAX_TRIES or self._tries_s > MAX_TRIES_S or len(self._source) > MAX_SOURCE:
             return
         began = time.process_time()
         if self._tree is None:
             self._tree = ast.parse(self._source)
         first = self._watched[line].first
-        found = [n for n in ast.walk(self._tree) if isinstance(n, ast.While) and n.lineno == first]
+        found = [n for n in ast.walk(self._tree) if isinstance(n, ast.While | ast.For) and n.lineno == first]
         grows = rounds.outlasts(found[0], frame, self._tree, self._limit_s) if len(found) == 1 else None
-        self._own_s += time.process_time() - began
+        spent = time.process_time() - began
+        self._own_s, self._tries_s = self._own_s + spent, self._tries_s + spent
+        self._until += spent
         if grows is not None:
             self._proven(grows)
 

@@ -15,11 +15,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 
-from cascade.execute.bounds import GiveUp, Int, Listed, Value, lift
-from cascade.execute.steps import Flow, State, Steps, merged
+from cascade.execute.bounds import OPERATORS, GiveUp, Int, Listed, Value, exact, lift
+from cascade.execute.steps import Flow, Steps
+from cascade.execute.terms import State, merged
 
-# No Python goes round a loop more often in a second.
-ROUNDS_PER_S = 10**9
+# No Python goes round a loop more often in a second: a round is several instructions.
+ROUNDS_PER_S = 2 * 10**8
+# What the ends of a range may be made of, so that they are still what they were.
+_UNCHANGED = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator)
 MAX_GUESSES = 10
 # Python frames that may lie below a loop, so that the functions it calls have room.
 MAX_STACK = 500
@@ -29,11 +32,13 @@ Step = tuple[int, int]
 STILL: Step = (0, 0)
 
 
-def outlasts(loop: ast.While, frame: types.FrameType, tree: ast.Module, seconds: float) -> bool | None:
+def outlasts(
+    loop: ast.While | ast.For, frame: types.FrameType, tree: ast.Module, seconds: float
+) -> bool | None:
     """Whether a loop that is at the start of a round runs on for some CPU seconds at least.
 
     Args:
-        loop: the loop.
+        loop: the loop, at the first statement of a round (`for`) or at its condition (`while`).
         frame: of the function that it is in.
         tree: the program.
         seconds: how long.
@@ -41,6 +46,8 @@ def outlasts(loop: ast.While, frame: types.FrameType, tree: ast.Module, seconds:
     Returns:
         None without a proof; otherwise whether lists grow without end, so that memory may be short first.
     """
+    if frame.f_code.co_name.startswith("<"):
+        return None  # on the loop's line, but not the function that it is in
     depth, below = 0, frame.f_back
     while below is not None:
         depth, below = depth + 1, below.f_back
@@ -48,18 +55,19 @@ def outlasts(loop: ast.While, frame: types.FrameType, tree: ast.Module, seconds:
         return None
     try:
         return _holds(loop, frame, tree, math.ceil(seconds * ROUNDS_PER_S))
-    except (GiveUp, RecursionError, OverflowError):
+    except (GiveUp, RecursionError, OverflowError, MemoryError):
         return None
 
 
-def _holds(loop: ast.While, frame: types.FrameType, tree: ast.Module, n_rounds: int) -> bool | None:
+def _holds(loop: ast.While | ast.For, frame: types.FrameType, tree: ast.Module, n_rounds: int) -> bool | None:
     start = _known(frame.f_locals)
     steps: dict[str, Step] = {}
     run = Steps(tree, frame.f_globals)
+    counter = _counter(loop, run, frame, start, n_rounds) if isinstance(loop, ast.For) else None
     for _ in range(MAX_GUESSES):
         head = {name: _moving(value, steps.get(name, STILL), n_rounds) for name, value in start.items()}
         run.grows = False
-        after = _round(run, loop, frame.f_code, head)
+        after = _round(run, loop, frame.f_code, head, counter)
         if after is None:
             return run.grows  # it does not even end
         confirmed = True
@@ -122,19 +130,59 @@ def _step(before: Value, after: Value | None, step: Step | None) -> Step | None:
     return STILL if before == after else None
 
 
-def _round(run: Steps, loop: ast.While, code: types.CodeType, head: State) -> State | None:
+def _counter(
+    loop: ast.For, run: Steps, frame: types.FrameType, start: State, n_rounds: int
+) -> tuple[str, int]:
+    """The variable that a loop over a range counts with, and its step.
+
+    Raises:
+        GiveUp: the rounds that are left are too few, or cannot be counted.
+    """
+    match loop:
+        case ast.For(
+            target=ast.Name(id=name),
+            iter=ast.Call(func=ast.Name(id="range"), args=ends, keywords=[]),
+            orelse=[],
+        ):
+            names = [
+                node for end in ends for node in ast.walk(end) if isinstance(node, ast.expr | ast.operator)
+            ]
+        case _:
+            raise GiveUp
+    changed = {
+        node.id for node in ast.walk(loop) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    for node in names:
+        # The range was made before the first round; what it was made of must still be there.
+        if not isinstance(node, _UNCHANGED) or (isinstance(node, ast.Name) and node.id in changed):
+            raise GiveUp
+    numbers = run.numbers(frame.f_code, ends, start)
+    at = start.get(name)
+    if isinstance(at, Int) and at.value is not None:
+        counted = range(*numbers)
+        if at.value in counted and len(counted) - counted.index(at.value) > n_rounds:
+            return name, counted.step
+    raise GiveUp
+
+
+def _round(
+    run: Steps, loop: ast.While | ast.For, code: types.CodeType, head: State, counter: tuple[str, int] | None
+) -> State | None:
     """The state at the end of one round; None where no round ends.
 
     Raises:
         GiveUp: it might leave the loop.
     """
-    flow = Flow()
-    test = (
-        []
-        if isinstance(loop.test, ast.Constant)
-        else [ast.If(ast.UnaryOp(ast.Not(), loop.test), [ast.Break()], [])]
-    )
+    flow, test = Flow(), []
+    if isinstance(loop, ast.While) and not isinstance(loop.test, ast.Constant):
+        test = [ast.If(ast.UnaryOp(ast.Not(), loop.test), [ast.Break()], [])]
     after = run.within(code, [*test, *loop.body], head, flow)
     if flow.breaks or flow.returns:
         raise GiveUp
-    return merged(after, *flow.continues)
+    after = merged(after, *flow.continues)
+    if after is None or counter is None:
+        return after
+    name, step = counter
+    at = head[name]
+    assert isinstance(at, Int)
+    return after | {name: OPERATORS[ast.Add](at, exact(step))}

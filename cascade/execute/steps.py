@@ -1,71 +1,30 @@
-"""Statements and expressions of a program, run on bounds (see `bounds`) instead of numbers.
+"""Statements of a program, run on bounds (see `bounds`) instead of numbers, on every branch that is possible.
 
-What can happen is followed on every branch. What is not on the list of what is understood, or might
-raise an exception, gives up.
+What is not on the list of what is understood, or might raise an exception, gives up.
 """
 
 import ast
-import builtins
 import inspect
-import math
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from cascade.execute.bounds import (
     OPERATORS,
     Atom,
-    Function,
     GiveUp,
     Int,
     Listed,
-    Real,
     Value,
-    between,
     exact,
     joined,
-    lift,
     moved,
-    negative,
     order,
-    quotient,
-    root,
-    truncated,
 )
+from cascade.execute.terms import State, Terms, either, merged
 
-# Work in one proof, in nodes; rounds of an inner loop that are run one by one; guesses at the others.
-MAX_NODES, MAX_UNROLLED, MAX_GUESSES = 10_000, 50, 12
-MAX_CALLS = 5  # in one another
-
-State = dict[str, Value]
-# By comparison: the one that says the same with its sides exchanged, and the opposite.
-_MIRRORED = {
-    ast.Lt: ast.Gt,
-    ast.LtE: ast.GtE,
-    ast.Gt: ast.Lt,
-    ast.GtE: ast.LtE,
-    ast.Eq: ast.Eq,
-    ast.NotEq: ast.NotEq,
-}
-_OPPOSITE = {
-    ast.Lt: ast.GtE,
-    ast.LtE: ast.Gt,
-    ast.Gt: ast.LtE,
-    ast.GtE: ast.Lt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-}
-_TRUE_FOR = {
-    # Of a left side that is smaller, equal, greater.
-    ast.Lt: (True, False, False),
-    ast.LtE: (True, True, False),
-    ast.Eq: (False, True, False),
-    ast.NotEq: (True, False, True),
-    ast.Gt: (False, False, True),
-    ast.GtE: (False, True, True),
-}
-_BOOL = between(0, 1)
+# Rounds of an inner loop that are run one by one; guesses at all the others; calls in one another.
+MAX_UNROLLED, MAX_GUESSES, MAX_CALLS = 50, 12, 5
 _GENERATES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -76,22 +35,6 @@ class Flow:
     breaks: list[State | None] = field(default_factory=list)
     continues: list[State | None] = field(default_factory=list)
     returns: list[Value] = field(default_factory=list)
-
-
-def merged(*states: State | None) -> State | None:
-    """What is known whichever of some states holds; None where none can."""
-    possible = [state for state in states if state is not None]
-    if not possible:
-        return None
-    result = dict(possible[0])
-    for state in possible[1:]:
-        for name in list(result):
-            value = joined(result[name], state[name]) if name in state else None
-            if value is None:
-                del result[name]
-            else:
-                result[name] = value
-    return result
 
 
 def _widened(head: State, later: State) -> State:
@@ -109,7 +52,7 @@ def _widened(head: State, later: State) -> State:
     return wide
 
 
-class Steps:
+class Steps(Terms):
     """Runs code of a program.
 
     Attributes:
@@ -118,11 +61,9 @@ class Steps:
 
     def __init__(self, tree: ast.Module, space: Mapping[str, object]) -> None:
         """Prepare; `space` is the program's module."""
+        super().__init__(space)
         self.grows = False
-        self._space = space
         self._functions = {node.lineno: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        self._codes: list[types.CodeType] = []
-        self._left = MAX_NODES
 
     def within(
         self, code: types.CodeType, body: list[ast.stmt], state: State | None, flow: Flow
@@ -135,16 +76,21 @@ class Steps:
         self._codes.pop()
         return after
 
-    def _work(self) -> None:
-        self._left -= 1
-        if self._left < 0:
+    def numbers(self, code: types.CodeType, nodes: list[ast.expr], state: State) -> list[int]:
+        """The ends of a range in a function; gives up unless they are known."""
+        self._codes.append(code)
+        values = [self.value(node, state) for node in nodes]
+        known = [value.value for value in values if isinstance(value, Int) and value.value is not None]
+        if len(known) < len(nodes) or self.outer("range") is not range:
             raise GiveUp
+        self._codes.pop()
+        return known
 
     def _block(self, body: list[ast.stmt], state: State | None, flow: Flow) -> State | None:
         for statement in body:
             if state is None:
                 return None
-            self._work()
+            self.work()
             state = self._statement(statement, state, flow)
         return state
 
@@ -158,7 +104,7 @@ class Steps:
             ):
                 return self._bound(target, self.value(value, state), state)
             case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
-                return state | {name: self._operation(op, self._named(name, state), self.value(value, state))}
+                return state | {name: self.operation(op, self.named(name, state), self.value(value, state))}
             case ast.If(test=test, body=body, orelse=orelse):
                 yes, no = self.condition(test, state)
                 return merged(self._block(body, yes, flow), self._block(orelse, no, flow))
@@ -207,7 +153,7 @@ class Steps:
         self, name: str, source: ast.expr, body: list[ast.stmt], state: State, flow: Flow
     ) -> State | None:
         match source:
-            case ast.Call(func=ast.Name(id="range"), keywords=[]) if self._global("range") is range:
+            case ast.Call(func=ast.Name(id="range"), keywords=[]) if self.outer("range") is range:
                 ends = [self.value(one, state) for one in source.args]
             case _:
                 raise GiveUp
@@ -273,161 +219,9 @@ class Steps:
             head = later if guess < 1 else _widened(head, later)
         raise GiveUp
 
-    def condition(self, node: ast.expr, state: State) -> tuple[State | None, State | None]:
-        """What is known where a condition is true, and where it is false; None where it cannot be."""
-        self._work()
-        match node:
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                yes, no = self.condition(operand, state)
-                return no, yes
-            case ast.BoolOp(op=op, values=values):
-                both = isinstance(op, ast.And)
-                left: State | None = state
-                done: list[State | None] = []
-                for value in values:
-                    if left is not None:
-                        yes, no = self.condition(value, left)
-                        left = yes if both else no
-                        done.append(no if both else yes)
-                return (left, merged(*done)) if both else (merged(*done), left)
-            case ast.Compare(left=one, ops=[op], comparators=[other]):
-                return self._compared(one, type(op), other, state)
-            case ast.Compare(left=one, ops=[op, *more], comparators=[other, *others]):
-                parts = [ast.Compare(one, [op], [other]), ast.Compare(other, more, others)]
-                return self.condition(ast.BoolOp(ast.And(), list(parts)), state)
-        match self.value(node, state):
-            case Int() as number:
-                smaller, zero, greater = order(number, exact(0))
-                return state if smaller or greater else None, state if zero else None
-            case Atom(value=value):
-                return (state, None) if value else (None, state)
-        raise GiveUp
-
-    def _compared(
-        self, one: ast.expr, op: type[ast.cmpop], other: ast.expr, state: State
-    ) -> tuple[State | None, State | None]:
-        left, right = self.value(one, state), self.value(other, state)
-        if op in (ast.Eq, ast.NotEq) and isinstance(left, Atom) and isinstance(right, Atom):
-            same = left.value == right.value
-            return (state, None) if same == (op is ast.Eq) else (None, state)
-        if {type(left), type(right)} in ({Real}, {Real, Int}) and op in _TRUE_FOR:
-            return state, state
-        if op not in _TRUE_FOR or not isinstance(left, Int) or not isinstance(right, Int):
-            raise GiveUp
-        possible = order(left, right)
-        results: list[State | None] = []
-        for kind in (op, _OPPOSITE[op]):
-            if not any(may and holds for may, holds in zip(possible, _TRUE_FOR[kind], strict=True)):
-                results.append(None)
-                continue
-            known = dict(state)
-            for side, own, how, rest in ((one, left, kind, right), (other, right, _MIRRORED[kind], left)):
-                if isinstance(side, ast.Name) and side.id in known:
-                    known[side.id] = _narrowed(own, how, rest)
-            results.append(known)
-        return results[0], results[1]
-
-    def value(self, node: ast.expr, state: State) -> Value:
-        """What an expression comes to."""
-        self._work()
-        match node:
-            case ast.Constant(value=constant):
-                known = lift(constant)
-                return known if known is not None else _give_up()
-            case ast.Name(id=name):
-                found = self._named(name, state)
-                # A list with two names could grow by one and be looked at by the other.
-                return _give_up() if isinstance(found, Listed) else found
-            case ast.Tuple(elts=elements):
-                return tuple(self.value(one, state) for one in elements)
-            case ast.BinOp(left=left, op=op, right=right):
-                return self._operation(op, self.value(left, state), self.value(right, state))
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                number = self.value(operand, state)
-                return negative(number) if isinstance(number, Int) else _give_up()
-            case ast.UnaryOp(op=ast.Not()) | ast.Compare():
-                yes, no = self.condition(node, state)
-                return _BOOL if yes is not None and no is not None else exact(int(no is None))
-            case ast.BoolOp(values=values):
-                return self._either([self.value(one, state) for one in values])
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                cases = zip((body, orelse), self.condition(test, state), strict=True)
-                return self._either([self.value(one, known) for one, known in cases if known is not None])
-            case ast.Subscript(value=ast.Name(id=name), slice=place):
-                return self._item(self._named(name, state), self.value(place, state))
-            case ast.Call(keywords=[]):
-                return self._call(node, state)
-        raise GiveUp
-
-    def _either(self, values: list[Value]) -> Value:
-        result = values[0]
-        for value in values[1:]:
-            both = joined(result, value)
-            result = both if both is not None else _give_up()
-        return result
-
-    def _operation(self, op: ast.operator, left: Value, right: Value) -> Value:
-        match left, op, right:
-            case Int(), ast.Div(), Int():
-                return quotient(left, right)
-            case Int(), ast.Pow(), Atom(value=0.5):
-                return root(left)
-            case Int(), _, Int() if type(op) in OPERATORS:
-                return OPERATORS[type(op)](left, right)
-        raise GiveUp
-
-    def _item(self, held: Value, place: Value) -> Value:
-        if not isinstance(held, Listed) or held.items is None or not isinstance(place, Int):
-            raise GiveUp
-        inside = not order(place, held.length)[1] and not order(place, held.length)[2]
-        if inside and not order(place, negative(held.length))[0]:
-            return held.items
-        raise GiveUp
-
-    def _named(self, name: str, state: State) -> Value:
-        if name in state:
-            return state[name]
-        found = lift(self._global(name))
-        return found if isinstance(found, Int | Atom | Function) else _give_up()
-
-    def _global(self, name: str) -> object:
-        code = self._codes[-1]
-        if name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars:
-            raise GiveUp  # a variable that nothing is known of, or that may be unbound
-        if name in self._space:
-            return self._space[name]
-        return vars(builtins)[name] if name in vars(builtins) else _give_up()
-
-    def _call(self, node: ast.Call, state: State) -> Value:
-        match node.func:
-            case ast.Attribute(value=ast.Name(id=name), attr="sqrt") if name not in state:
-                [number] = [self.value(one, state) for one in node.args]
-                return root(number) if self._global(name) is math and isinstance(number, Int) else _give_up()
-            case ast.Name(id=name):
-                held = state.get(name)
-                callee = held.function if isinstance(held, Function) else self._global(name)
-                if callee is len:
-                    match node.args:
-                        case [ast.Name(id=held_name)]:
-                            of = self._named(held_name, state) if held_name in state else _give_up()
-                            return of.length if isinstance(of, Listed) else _give_up()
-                    raise GiveUp
-                return self._result(callee, [self.value(one, state) for one in node.args])
-        raise GiveUp
-
-    def _result(self, callee: object, arguments: list[Value]) -> Value:
-        match arguments:
-            case [Int() as number] if callee is int:
-                return number
-            case [Real() as real] if callee is int:
-                return truncated(real)
-            case [Int() as number] if callee is abs:
-                if number.least >= 0:
-                    return number
-                return negative(number) if number.most <= 0 else between(0, max(-number.least, number.most))
-        if not isinstance(callee, types.FunctionType) or any(isinstance(a, Listed) for a in arguments):
-            raise GiveUp
-        code = callee.__code__
+    def called(self, function: types.FunctionType, arguments: list[Value]) -> Value:
+        """What a function of the program returns."""
+        code = function.__code__
         node = self._functions.get(code.co_firstlineno)
         match node:
             case ast.FunctionDef(
@@ -442,18 +236,4 @@ class Steps:
         flow = Flow()
         if self.within(code, node.body, state, flow) is not None:
             flow.returns.append(Atom(None))
-        return self._either(flow.returns) if flow.returns else _give_up()
-
-
-def _narrowed(own: Value, how: type[ast.cmpop], rest: Value) -> Value:
-    if not isinstance(own, Int) or not isinstance(rest, Int):
-        return own
-    if how in (ast.Lt, ast.LtE, ast.Eq):
-        own = own.at_most(moved(rest.high, -1) if how is ast.Lt else rest.high)
-    if how in (ast.Gt, ast.GtE, ast.Eq):
-        own = own.at_least(moved(rest.low, 1) if how is ast.Gt else rest.low)
-    return own
-
-
-def _give_up() -> NoReturn:
-    raise GiveUp
+        return either(flow.returns)
