@@ -24,7 +24,7 @@ from typing import Any
 from cascade.execute import endless
 from cascade.execute.layers import Confinement
 
-# One for each test: a letter and the CPU microseconds. M: out of memory; U: proven never to end; a small
+# One for each test: a letter and the CPU microseconds. M: out of memory; U: proven to outlast the limit; a small
 # letter: the test was watched for a while, which a program near its recursion limit could have noticed.
 RECORD = struct.Struct("<cI")
 READY = b"R"

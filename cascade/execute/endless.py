@@ -1,11 +1,12 @@
-"""Proof that a plain program never ends: the whole state of a loop came back.
+"""Watching a plain program for a loop that never ends, and proof of it: the whole state came back.
 
 A plain program (see `plain`) has no input and no memory but what its calls hold. If a `while` loop
 stands at the same place twice, without having been left in between, and everything that its frame can
 reach is the same both times, then it will come there again, forever. The state is compared exactly, and
 whatever cannot be compared (iterators, sets, objects of unknown types) gives up. Left out are numbers and
-lists that the loop only adds to. Where lists grow, memory could be short before time is: then the growth
-is measured for a while, and must be slow enough to outlast the limit.
+lists that the loop only adds to. Another proof is tried on the same loops (see `rounds`). Where lists
+grow, memory could be short before time is: then the growth is measured for a while, and must be slow
+enough to outlast the limit.
 """
 
 import ast

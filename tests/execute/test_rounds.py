@@ -81,7 +81,7 @@ def claims_and_end(program: str, call: str) -> tuple[bool, bool]:
         "k = 0\n    while len(l) < n:\n        k += 1\n        if is_prime(k) and k < n:\n            n = 5",
         "l.append(0)\n    while len(l) < n:\n        l.append(n)\n        n += 2 - n % 2",
         "k, n = 0, -n\n    while n:\n        k += n & 1\n        n >>= 1",
-        "s = 2\n    while True:\n        n += 1\n        s += n\n        if is_prime(s) and n < 5:\n            break",
+        "s = 2\n    while True:\n        n += 1\n        s += n\n        if is_prime(s) and n < 5: return",
         "while n < 10 ** 12:\n        n += 1",
         "for k in range(2, 10 ** 9 + 7):\n        if n % k == 7:\n            l.append(k)",
         "for k in range(10 ** 10, 0, -1):\n        m = k\n        while n % m == 0:\n            n //= k",
