@@ -13,10 +13,10 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from cascade.execute import endless
 from cascade.execute.child import enter
 from cascade.execute.equal import MAX_CHARS, canonical, first_call
 from cascade.execute.layers import Confinement
+from cascade.execute.loops import loops
 from cascade.execute.plain import is_plain
 from cascade.execute.plain_tests import is_plain_test
 
@@ -36,7 +36,7 @@ class Text:
         broken: whether it is not Python.
         plain: see `plain`.
         first_call: see `equal.first_call`; tests only.
-        loops: see `endless.loops`; plain programs only.
+        loops: see `loops`; plain programs only.
         code: marshalled code; None where the text is left to the child.
     """
 
@@ -104,6 +104,6 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
         False,
         plain,
         None,
-        tuple((line, tuple(loop)) for line, loop in endless.loops(tree).items()) if plain else (),
+        tuple((line, tuple(loop)) for line, loop in loops(tree).items()) if plain else (),
         dumped,
     )

@@ -17,9 +17,10 @@ import sys
 import time
 import types
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from cascade.execute import rounds
+from cascade.execute import calls, rounds
+from cascade.execute.loops import Loop
 
 PROGRAM = "<program>"
 MAX_STATE = 20_000
@@ -27,67 +28,14 @@ MAX_STATE = 20_000
 WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.4, 0.03
 # No look takes longer, but for one long step of the program.
 LONGEST_LOOK_S = 0.3
-# How often the proof by bounds is tried on a loop in one look, how long in one test, and in programs of
-# how many characters.
+# How often a proof by bounds is tried on a loop in one look; how long proofs are tried in one test, and in
+# programs of how many characters.
 MAX_TRIES, MAX_TRIES_S, MAX_SOURCE = 2, 0.1, 20_000
 # How long the growth of a loop is measured, and how much faster it may be in another run.
 MEASURE_S, SPARE = 0.05, 1.3
-_SIMPLE = (ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Pass, ast.Delete)
 _ATOMS = frozenset((int, str, bool, bytes, range, type(None)))
 _SEQUENCES = frozenset((list, tuple, collections.deque))
 _MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict))
-
-
-class Loop(NamedTuple):
-    """A loop that can be watched.
-
-    Attributes:
-        first: its first line.
-        last: its last line.
-        sinks: variables that the loop only adds to and never reads: what they hold decides nothing; None
-            for a `for` loop, whose iterator hides its state.
-    """
-
-    first: int
-    last: int
-    sinks: tuple[str, ...] | None
-
-
-def loops(tree: ast.Module) -> dict[int, Loop]:
-    """Where loops can be watched, by line.
-
-    Such a line begins a statement that every turn of the loop comes by, with nothing half evaluated.
-    """
-    found = {}
-    with_classes = any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.While | ast.For) or node.body[0].lineno == node.lineno:
-            continue
-        first: ast.stmt | ast.expr = node.body[0]
-        if isinstance(node, ast.While) and not isinstance(node.test, ast.Constant):
-            first = node.test
-        begin = first.test if isinstance(first, ast.If) else first
-        if isinstance(first, (ast.expr, *_SIMPLE)) and begin.lineno == begin.end_lineno:
-            sinks = None if isinstance(node, ast.For) else () if with_classes else _sinks(node)
-            found[first.lineno] = Loop(node.lineno, node.end_lineno or node.lineno, sinks)
-    return found
-
-
-def _sinks(loop: ast.While) -> tuple[str, ...]:
-    """See `Loop`: `name += …`, `name -= …` and `name.append(…)` are all that is done with them."""
-    uses, adding = collections.Counter[str](), collections.Counter[str]()
-    for node in ast.walk(loop):
-        match node:
-            case ast.Name(id=name) | ast.arg(arg=name):
-                uses[name] += 1
-        match node:
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add() | ast.Sub()):
-                adding[name] += 1
-            case ast.Expr(
-                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), keywords=[])
-            ):
-                adding[name] += 1
-    return tuple(name for name in adding if adding[name] == uses[name])
 
 
 class _Unknown(Exception):  # noqa: N818 - not an error
@@ -183,7 +131,7 @@ class Watch:
     """Looks at a program that has been running for long, now and then, for a short while."""
 
     def __init__(self, watched: dict[int, Loop], source: str) -> None:
-        """Prepare; see `loops`; the source is the program's."""
+        """Prepare; see `loops.loops`; the source is the program's."""
         self.used = False
         self._watched = watched
         self._source = source
@@ -223,10 +171,18 @@ class Watch:
         self._frames.clear()
         self._tried.clear()
         self._own_s = 0.0
+        running = []
         while frame is not None and frame.f_code.co_filename in (PROGRAM, "<test>"):
             frame.f_trace = self._trace
+            if frame.f_code.co_filename == PROGRAM:
+                running.append(frame)
             frame = frame.f_back
-        sys.settrace(self._trace)
+        if len({one.f_code for one in running}) < len(running):
+            self._try(lambda tree: False if calls.outlasts(running[-1], tree, self._limit_s) else None)
+        if self._watched:
+            sys.settrace(self._trace)
+        else:
+            self._end()
 
     def _end(self) -> None:
         sys.settrace(None)
@@ -271,16 +227,26 @@ class Watch:
             self._proven(grows=list in map(type, left_out.values()))
 
     def _outlasts(self, frame: types.FrameType, line: int) -> None:
-        """Try the other proof (see `rounds`), a few times in a look."""
+        """Try the proof by bounds, a few times in a look."""
         self._tried[line] += 1
-        if self._tried[line] > MAX_TRIES or self._tries_s > MAX_TRIES_S or len(self._source) > MAX_SOURCE:
+        if self._tried[line] > MAX_TRIES:
+            return
+        first = self._watched[line].first
+
+        def attempt(tree: ast.Module) -> bool | None:
+            found = [n for n in ast.walk(tree) if isinstance(n, ast.While | ast.For) and n.lineno == first]
+            return rounds.outlasts(found[0], frame, tree, self._limit_s) if len(found) == 1 else None
+
+        self._try(attempt)
+
+    def _try(self, attempt: Callable[[ast.Module], bool | None]) -> None:
+        """Try a proof on the program; it says whether memory grows, or None."""
+        if self._tries_s > MAX_TRIES_S or len(self._source) > MAX_SOURCE:
             return
         began = time.process_time()
         if self._tree is None:
             self._tree = ast.parse(self._source)
-        first = self._watched[line].first
-        found = [n for n in ast.walk(self._tree) if isinstance(n, ast.While | ast.For) and n.lineno == first]
-        grows = rounds.outlasts(found[0], frame, self._tree, self._limit_s) if len(found) == 1 else None
+        grows = attempt(self._tree)
         spent = time.process_time() - began
         self._own_s, self._tries_s = self._own_s + spent, self._tries_s + spent
         self._until += spent

@@ -28,8 +28,8 @@ from typing import Any
 
 from cascade.execute.analysis import Text, analyse
 from cascade.execute.child import READY, RECORD, SECRET_BYTES, enter, run_guarded, run_plain
-from cascade.execute.endless import Loop
 from cascade.execute.layers import Confinement, confine_server
+from cascade.execute.loops import Loop
 
 # Warm the modules that programs import most, so that children find them loaded.
 WARM = (

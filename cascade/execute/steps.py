@@ -23,8 +23,8 @@ from cascade.execute.bounds import (
 )
 from cascade.execute.terms import State, Terms, either, merged
 
-# Rounds of an inner loop that are run one by one; guesses at all the others; calls in one another.
-MAX_UNROLLED, MAX_GUESSES, MAX_CALLS = 50, 12, 5
+# Guesses at what holds in all rounds of an inner loop.
+MAX_GUESSES = 12
 _GENERATES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -57,7 +57,11 @@ class Steps(Terms):
 
     Attributes:
         grows: whether a list got longer on some branch.
+        max_unrolled: rounds of an inner loop that are run one by one.
+        max_calls: calls in one another.
     """
+
+    max_unrolled, max_calls = 50, 5
 
     def __init__(self, tree: ast.Module, space: Mapping[str, object]) -> None:
         """Prepare; `space` is the program's module."""
@@ -70,7 +74,7 @@ class Steps(Terms):
     ) -> State | None:
         """The state after some statements of a function; None where their end is never reached."""
         self._codes.append(code)
-        if len(self._codes) > MAX_CALLS:
+        if len(self._codes) > self.max_calls:
             raise GiveUp
         after = self._block(body, state, flow)
         self._codes.pop()
@@ -167,7 +171,7 @@ class Steps(Terms):
             case _:
                 raise GiveUp
         by, first, last = step.value or 0, start.value, stop.value
-        if first is not None and last is not None and len(range(first, last, by)) <= MAX_UNROLLED:
+        if first is not None and last is not None and len(range(first, last, by)) <= self.max_unrolled:
             broken: list[State | None] = []
             head: State | None = state
             for number in range(first, last, by):
@@ -199,7 +203,7 @@ class Steps(Terms):
             return merged(self._block(body, inside, inner), *inner.continues)
 
         head: State | None = state
-        for _ in range(MAX_UNROLLED):
+        for _ in range(self.max_unrolled):
             if head is None:
                 return merged(*broken)
             inside, outside = turn(head)
@@ -210,6 +214,7 @@ class Steps(Terms):
             head = rounds(inside)
         if head is None:
             return merged(*broken)
+        self.settle()
         for guess in range(MAX_GUESSES):
             inside, outside = turn(head)
             later = merged(head, rounds(inside))
@@ -219,20 +224,29 @@ class Steps(Terms):
             head = later if guess < 1 else _widened(head, later)
         raise GiveUp
 
+    def settle(self) -> None:
+        """A loop is no longer followed round by round."""
+
+    def definition(self, code: types.CodeType) -> ast.FunctionDef:
+        """Where a function of the program is defined; gives up unless it is a simple one."""
+        match self._functions.get(code.co_firstlineno):
+            case (
+                ast.FunctionDef(
+                    args=ast.arguments(posonlyargs=[], vararg=None, kwonlyargs=[], kwarg=None, defaults=[]),
+                    decorator_list=[],
+                ) as node
+            ) if node.name == code.co_name and code.co_filename == "<program>":
+                if not code.co_freevars and not code.co_flags & _GENERATES:
+                    return node
+        raise GiveUp
+
     def called(self, function: types.FunctionType, arguments: list[Value]) -> Value:
         """What a function of the program returns."""
         code = function.__code__
-        node = self._functions.get(code.co_firstlineno)
-        match node:
-            case ast.FunctionDef(
-                args=ast.arguments(posonlyargs=[], vararg=None, kwonlyargs=[], kwarg=None, defaults=[]),
-                decorator_list=[],
-            ) if node.name == code.co_name and len(node.args.args) == len(arguments):
-                state = {one.arg: value for one, value in zip(node.args.args, arguments, strict=True)}
-            case _:
-                raise GiveUp
-        if code.co_filename != "<program>" or code.co_freevars or code.co_flags & _GENERATES:
+        node = self.definition(code)
+        if len(node.args.args) != len(arguments):
             raise GiveUp
+        state = {one.arg: value for one, value in zip(node.args.args, arguments, strict=True)}
         flow = Flow()
         if self.within(code, node.body, state, flow) is not None:
             flow.returns.append(Atom(None))

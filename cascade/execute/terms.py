@@ -32,8 +32,8 @@ from cascade.execute.bounds import (
     truncated,
 )
 
-# Work in one proof, in nodes, and numbers that would make it slow.
-MAX_NODES, HUGE = 10_000, 2**1000
+# Numbers beyond this would make a proof slow.
+HUGE = 2**1000
 
 State = dict[str, Value]
 # By comparison: the one that says the same with its sides exchanged, and the opposite.
@@ -82,13 +82,19 @@ def merged(*states: State | None) -> State | None:
 
 
 class Terms:
-    """Works out expressions of a program."""
+    """Works out expressions of a program.
+
+    Attributes:
+        max_nodes: work in one proof.
+    """
+
+    max_nodes = 10_000
 
     def __init__(self, space: Mapping[str, object]) -> None:
         """Prepare; `space` is the program's module."""
         self._space = space
         self._codes: list[types.CodeType] = []  # of the functions that are in progress
-        self._left = MAX_NODES
+        self._left = self.max_nodes
 
     def work(self) -> None:
         """Count a node.

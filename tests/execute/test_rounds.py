@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cascade.execute import endless, rounds
+from cascade.execute.loops import loops
 
 MAX_LINES = 30_000
 HELPERS = """
@@ -37,7 +38,7 @@ class EnoughError(Exception):
 def claims_and_end(program: str, call: str) -> tuple[bool, bool]:
     """Whether any loop was claimed to outlast a second, at some of its rounds, and whether all ended."""
     tree = ast.parse(program)
-    watched = endless.loops(tree)
+    watched = loops(tree)
     firsts = {node.lineno: node for node in ast.walk(tree) if isinstance(node, ast.While | ast.For)}
     nodes = {line: firsts[loop.first] for line, loop in watched.items()}
     space: dict[str, Any] = {}
