@@ -35,7 +35,7 @@ class Work:
     Attributes:
         n_executed: pairs that were executed; the others were in the store.
         n_alone: pairs of them that needed a process of their own.
-        n_proven: pairs of them that were proven never to end.
+        n_proven: pairs of them that were proven to outlast their limit.
         n_repeated: pairs of them that were run again alone, after a time-out on a busy machine.
         cpu_seconds: of the pairs' own code.
         layers: the isolation; empty where nothing was executed.

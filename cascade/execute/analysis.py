@@ -13,11 +13,12 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from cascade.execute import endless
 from cascade.execute.child import enter
 from cascade.execute.equal import MAX_CHARS, canonical, first_call
 from cascade.execute.layers import Confinement
-from cascade.execute.plain import is_plain, is_plain_check
+from cascade.execute.loops import loops
+from cascade.execute.plain import is_plain
+from cascade.execute.plain_tests import is_plain_test
 
 ANALYSIS_MEMORY_MB = 2048
 ANALYSIS_SECONDS = 5.0
@@ -35,7 +36,7 @@ class Text:
         broken: whether it is not Python.
         plain: see `plain`.
         first_call: see `equal.first_call`; tests only.
-        loops: see `endless.loops`; plain programs only.
+        loops: see `loops`; plain programs only.
         code: marshalled code; None where the text is left to the child.
     """
 
@@ -45,7 +46,7 @@ class Text:
     broken: bool = False
     plain: bool = False
     first_call: str | None = None
-    loops: tuple[tuple[int, tuple[int, int]], ...] = ()
+    loops: tuple[tuple[int, tuple[int, int, tuple[str, ...] | None]], ...] = ()
     code: bytes | None = None
 
     def load(self) -> Any:
@@ -96,13 +97,13 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     if len(dumped) > MAX_CODE_BYTES:
         return (source,)
     if name == "<test>":
-        return source, False, is_plain_check(tree), first_call(tree), (), dumped
+        return source, False, is_plain_test(tree), first_call(tree), (), dumped
     plain = is_plain(tree)
     return (
         canonical(source, code),
         False,
         plain,
         None,
-        tuple(endless.loops(tree).items()) if plain else (),
+        tuple((line, tuple(loop)) for line, loop in loops(tree).items()) if plain else (),
         dumped,
     )

@@ -23,14 +23,13 @@ from typing import Any
 
 from cascade.execute import endless
 from cascade.execute.layers import Confinement
+from cascade.execute.loops import Loop
 
-# One for each test: a letter and the CPU microseconds. M: out of memory; U: proven never to end; a small
-# letter: the test was watched for a while, which a program near its recursion limit could have noticed.
+# One for each test: a letter and the CPU microseconds. M: out of memory; U: proven to outlast the limit; a
+# small letter: the test was watched for a while, which a program near its recursion limit could have noticed.
 RECORD = struct.Struct("<cI")
 READY = b"R"
 SECRET_BYTES = 16
-# After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
-WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.3, 0.03
 
 # Text literals that stand where a call or a value is wanted are replaced by the objects (see `bind`).
 GUARDED = """
@@ -117,12 +116,16 @@ def silence(keep: tuple[int, ...]) -> None:
     os.closerange(at, 1024)
 
 
+# Modules that are hidden, not freed: that would take longer than most tests.
+_hidden: list[types.ModuleType] = []
+
+
 def _module() -> types.ModuleType:
     """The module that a program is run as; nothing of the server can be imported any more."""
     module = types.ModuleType("candidate")
     for name in [*sys.modules]:
         if name == "__main__" or name.partition(".")[0] in ("cascade", "ctypes", "_ctypes"):
-            del sys.modules[name]
+            _hidden.append(sys.modules.pop(name))
     sys.modules["candidate"] = sys.modules["__main__"] = module
     random.seed(0)
     gc.enable()
@@ -133,13 +136,14 @@ def run_plain(
     prelude: types.CodeType,
     program: types.CodeType,
     tests: list[tuple[types.CodeType, float]],
-    watched: dict[int, tuple[int, int]],
+    watched: dict[int, Loop],
+    source: str,
     result: int,
 ) -> None:
     """A plain program once, then its tests in turn; a record for each."""
     space = _module().__dict__
     clock, timer = time.process_time, signal.setitimer
-    watch = endless.Watch(watched, WATCH_S) if watched else None
+    watch = endless.Watch(watched, source)
 
     def unending() -> None:
         os.write(result, RECORD.pack(b"U", int(1e6 * (clock() - started))))
@@ -154,14 +158,11 @@ def run_plain(
         os.write(result, b"E")
         return
     os.write(result, READY)
-    if watch is not None:
-        watch.start(unending)
+    watch.start(unending)
     for test, seconds in tests:
+        names = dict(space)
         started = clock()
-        timer(signal.ITIMER_PROF, seconds)
-        if watch is not None:
-            watch.used = False
-            timer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
+        watch.begin(seconds)
         try:
             exec(test, space)
             letter = b"P"
@@ -171,9 +172,11 @@ def run_plain(
             letter = b"M"
         except BaseException:
             letter = b"E"
-        if watch is not None and watch.used:
+        if watch.used:
             letter = letter.lower()
         os.write(result, RECORD.pack(letter, int(1e6 * (clock() - started))))
+        space.clear()
+        space.update(names)
 
 
 def run_guarded(

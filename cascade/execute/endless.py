@@ -1,13 +1,17 @@
-"""Proof that a plain program never ends: the whole state of a loop came back.
+"""Watching a plain program for a loop that never ends, and proof of it: the whole state came back.
 
 A plain program (see `plain`) has no input and no memory but what its calls hold. If a `while` loop
 stands at the same place twice, without having been left in between, and everything that its frame can
 reach is the same both times, then it will come there again, forever. The state is compared exactly, and
-whatever cannot be compared (iterators, sets, objects of unknown types) gives up.
+whatever cannot be compared (iterators, sets, objects of unknown types) gives up. Left out are numbers and
+lists that the loop only adds to. Another proof is tried on the same loops (see `rounds`). Where lists
+grow, memory could be short before time is: then the growth is measured for a while, and must be slow
+enough to outlast the limit.
 """
 
 import ast
 import collections
+import resource
 import signal
 import sys
 import time
@@ -15,28 +19,23 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from cascade.execute import calls, rounds
+from cascade.execute.loops import Loop
+
 PROGRAM = "<program>"
 MAX_STATE = 20_000
-_SIMPLE = (ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Pass, ast.Delete)
+# After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
+WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.4, 0.03
+# No look takes longer, but for one long step of the program.
+LONGEST_LOOK_S = 0.3
+# How often a proof by bounds is tried on a loop in one look; how long proofs are tried in one test, and in
+# programs of how many characters.
+MAX_TRIES, MAX_TRIES_S, MAX_SOURCE = 2, 0.1, 20_000
+# How long the growth of a loop is measured, and how much faster it may be in another run.
+MEASURE_S, SPARE = 0.05, 1.3
 _ATOMS = frozenset((int, str, bool, bytes, range, type(None)))
 _SEQUENCES = frozenset((list, tuple, collections.deque))
 _MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict))
-
-
-def loops(tree: ast.Module) -> dict[int, tuple[int, int]]:
-    """Where `while` loops can be watched: by line, the first and the last line of the loop it belongs to.
-
-    Such a line begins a statement that every turn of the loop comes by, with nothing half evaluated.
-    """
-    found = {}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.While) or node.body[0].lineno == node.lineno:
-            continue
-        first: ast.stmt | ast.expr = node.body[0] if isinstance(node.test, ast.Constant) else node.test
-        begin = first.test if isinstance(first, ast.If) else first
-        if isinstance(first, (ast.expr, *_SIMPLE)) and begin.lineno == begin.end_lineno:
-            found[first.lineno] = (node.lineno, node.end_lineno or node.lineno)
-    return found
 
 
 class _Unknown(Exception):  # noqa: N818 - not an error
@@ -109,20 +108,39 @@ class _Seen:
         return False
 
 
+class _Growth:
+    """The memory of a loop that never ends but grows, from now on."""
+
+    def __init__(self) -> None:
+        self._began, self._bytes = time.process_time(), _bytes()
+
+    def outlasts(self, seconds: float) -> bool:
+        """Whether at this rate, and with some to spare, the memory lasts for some CPU seconds more."""
+        rate = (_bytes() - self._bytes) / (time.process_time() - self._began)
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        return limit == resource.RLIM_INFINITY or _bytes() + SPARE * rate * seconds < limit
+
+
+def _bytes() -> int:
+    """The most memory that this process has had."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 class Watch:
     """Looks at a program that has been running for long, now and then, for a short while."""
 
-    def __init__(self, watched: dict[int, tuple[int, int]], seconds: float) -> None:
-        """Prepare.
-
-        Args:
-            watched: see `loops`.
-            seconds: CPU time of one look; the program's limit is put off by as much.
-        """
+    def __init__(self, watched: dict[int, Loop], source: str) -> None:
+        """Prepare; see `loops.loops`; the source is the program's."""
         self.used = False
-        self._watched, self._seconds = watched, seconds
+        self._watched = watched
+        self._source = source
+        self._tree: ast.Module | None = None
+        self._tried: collections.Counter[int] = collections.Counter()
+        self._limit_s = self._left = self._own_s = self._tries_s = 0.0
         self._until = self._began = 0.0
         self._frames: dict[types.FrameType, dict[int, _Seen]] = {}
+        self._growing: _Growth | None = None
         self._stop: Callable[[], None] = lambda: None
 
     def start(self, stop: Callable[[], None]) -> None:
@@ -130,24 +148,49 @@ class Watch:
         self._stop = stop
         signal.signal(signal.SIGVTALRM, self._look)
 
+    def begin(self, seconds: float) -> None:
+        """A test begins, which may take so many CPU seconds."""
+        sys.settrace(None)
+        self._frames.clear()
+        self.used, self._growing, self._limit_s, self._tries_s = False, None, seconds, 0.0
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
+
     def _look(self, _signal: int, frame: types.FrameType | None) -> None:
         self.used = True
+        if self._growing is not None:
+            if self._growing.outlasts(signal.getitimer(signal.ITIMER_PROF)[0]):
+                self._stop()
+            return  # it never ends, but the memory might
+        if sys.gettrace() is not None:
+            self._end()  # the last look has met one long step
         self._began = time.process_time()
-        self._until = self._began + self._seconds
+        self._until = self._began + WATCH_S
+        self._left, _ = signal.getitimer(signal.ITIMER_PROF)
+        signal.setitimer(signal.ITIMER_PROF, self._left + LONGEST_LOOK_S)
         self._frames.clear()
+        self._tried.clear()
+        self._own_s = 0.0
+        running = []
         while frame is not None and frame.f_code.co_filename in (PROGRAM, "<test>"):
             frame.f_trace = self._trace
+            if frame.f_code.co_filename == PROGRAM:
+                running.append(frame)
             frame = frame.f_back
-        sys.settrace(self._trace)
+        if len({one.f_code for one in running}) < len(running):
+            self._try(lambda tree: False if calls.outlasts(running[-1], tree, self._limit_s) else None)
+        if self._watched:
+            sys.settrace(self._trace)
+        else:
+            self._end()
 
     def _end(self) -> None:
         sys.settrace(None)
         self._frames.clear()
-        left, _ = signal.getitimer(signal.ITIMER_PROF)
-        if left:
-            spent = time.process_time() - self._began
-            # Not what the program itself spent in one long step.
-            signal.setitimer(signal.ITIMER_PROF, left + min(spent, 2 * self._seconds))
+        # The limit is put off by what the look took, but not by what the program did in one long step.
+        steps_s = time.process_time() - self._began - self._own_s
+        left = self._left - max(0.0, steps_s - 2 * WATCH_S)
+        signal.setitimer(signal.ITIMER_PROF, max(left, 1e-6))
 
     def _trace(self, frame: types.FrameType, event: str, _argument: object) -> Any:
         if time.process_time() > self._until:
@@ -164,16 +207,55 @@ class Watch:
                 for at in [at for at in kept if not self._watched[at][0] <= line <= self._watched[at][1]]:
                     del kept[at]
             if line in self._watched:
+                self._outlasts(frame, line)
                 self._compare(frame, line)
         return self._trace
 
     def _compare(self, frame: types.FrameType, line: int) -> None:
+        if (sinks := self._watched[line].sinks) is None:
+            return
+        variables = dict(frame.f_locals)
+        left_out = {name: variables.pop(name) for name in sinks if type(variables.get(name)) in (int, list)}
         try:
-            state = [frame.f_lasti, *_state(dict(frame.f_locals))]
+            state = [frame.f_lasti, *left_out, *map(type, left_out.values()), *_state(variables)]
         except (_Unknown, ValueError):  # a cell may be empty
             return
         kept = self._frames.setdefault(frame, {})
         if line not in kept:
             kept[line] = _Seen(state)
         elif kept[line].again(state):
+            self._proven(grows=list in map(type, left_out.values()))
+
+    def _outlasts(self, frame: types.FrameType, line: int) -> None:
+        """Try the proof by bounds, a few times in a look."""
+        self._tried[line] += 1
+        if self._tried[line] > MAX_TRIES:
+            return
+        first = self._watched[line].first
+
+        def attempt(tree: ast.Module) -> bool | None:
+            found = [n for n in ast.walk(tree) if isinstance(n, ast.While | ast.For) and n.lineno == first]
+            return rounds.outlasts(found[0], frame, tree, self._limit_s) if len(found) == 1 else None
+
+        self._try(attempt)
+
+    def _try(self, attempt: Callable[[ast.Module], bool | None]) -> None:
+        """Try a proof on the program; it says whether memory grows, or None."""
+        if self._tries_s > MAX_TRIES_S or len(self._source) > MAX_SOURCE:
+            return
+        began = time.process_time()
+        if self._tree is None:
+            self._tree = ast.parse(self._source)
+        grows = attempt(self._tree)
+        spent = time.process_time() - began
+        self._own_s, self._tries_s = self._own_s + spent, self._tries_s + spent
+        self._until += spent
+        if grows is not None:
+            self._proven(grows)
+
+    def _proven(self, grows: bool) -> None:
+        if not grows:
             self._stop()
+        self._end()
+        self._growing = _Growth()
+        signal.setitimer(signal.ITIMER_VIRTUAL, MEASURE_S, WATCH_AGAIN_S)

@@ -107,7 +107,7 @@ class Outcome:
             exception or crash, T out of time.
         seconds: CPU seconds of each pair, in the same shape; 0 where it was known from an equal one.
         n_alone: pairs that got a process of their own.
-        n_proven: pairs that were proven never to end, and so did not have to be waited for.
+        n_proven: pairs that were proven to outlast their limit, and so did not have to be waited for.
         n_repeated: pairs that ran out of time on a busy machine and were run again alone.
         layers: the isolation that they ran in.
     """

@@ -31,7 +31,7 @@ DENIED_FROM_MODULES = _words(
 DENIED_NAMES = _words(
     "__import__ __builtins__ __loader__ __spec__ __build_class__ breakpoint compile delattr dir eval "
     "exec exit globals help id locals memoryview open quit setattr vars getattr copyright credits "
-    "license candidate"
+    "license"
 )
 SAFE_DUNDERS = _words(
     "__init__ __name__ __main__ __eq__ __lt__ __gt__ __le__ __ge__ __ne__ __hash__ __repr__ __str__ "
@@ -61,35 +61,15 @@ _READING_CALLS = _words(
 
 def is_plain(tree: ast.Module) -> bool:
     """Whether a program is plain; see the module."""
-    top = _Top()
+    top = Top()
     if not all(top.allows(statement) for statement in tree.body):
         return False
     entered = [statement for statement in tree.body if not _is_main_block(statement)]
     tree = ast.Module(entered, [])
-    return _uses_are_plain(tree, top) and _owns_are_plain(tree, top)
+    return uses_are_plain(tree, top) and _owns_are_plain(tree, top)
 
 
-def is_plain_check(tree: ast.Module) -> bool:
-    """Whether a test leaves nothing behind after a plain program: one assert on objects of its own."""
-    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
-        return False
-    called, bound, named = set(), set(BUILTIN_NAMES), []
-    for node in ast.walk(tree):
-        match node:
-            case ast.NamedExpr():
-                return False
-            case ast.Call(func=ast.Name() as function):
-                called.add(id(function))
-            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
-                bound.add(name)
-            case ast.Name():
-                named.append(node)
-    if any(node.id not in bound and id(node) not in called for node in named):
-        return False
-    return _uses_are_plain(tree, _Top())
-
-
-class _Top:
+class Top:
     """What the top of a program binds."""
 
     def __init__(self) -> None:
@@ -193,7 +173,7 @@ def _is_plain_class(node: ast.ClassDef) -> bool:
     return True
 
 
-def _uses_are_plain(tree: ast.Module, top: _Top) -> bool:
+def uses_are_plain(tree: ast.Module, top: Top) -> bool:
     """Whether no node anywhere reaches for what would outlive a call."""
     safe_reads: set[int] = set()
     if top.tables:
@@ -274,7 +254,7 @@ def _is_self(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
 
 
-def _owns_are_plain(tree: ast.Module, top: _Top) -> bool:
+def _owns_are_plain(tree: ast.Module, top: Top) -> bool:
     """Whether attributes are set by methods only, and methods called on instances only.
 
     Then `self` is an object that a call made, and neither a function nor a class.

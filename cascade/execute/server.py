@@ -29,6 +29,7 @@ from typing import Any
 from cascade.execute.analysis import Text, analyse
 from cascade.execute.child import READY, RECORD, SECRET_BYTES, enter, run_guarded, run_plain
 from cascade.execute.layers import Confinement, confine_server
+from cascade.execute.loops import Loop
 
 # Warm the modules that programs import most, so that children find them loaded.
 WARM = (
@@ -181,11 +182,13 @@ class Server:
         found: dict[int, Verdict] = {}
         endless: set[str] = set()
         left = list(range(len(tests)))
-        code, watched = program.load(), dict(program.loops)
+        code, watched = program.load(), {line: Loop(*loop) for line, loop in program.loops}
         while left:
             group = [(tests[i][0].load(), tests[i][1]) for i in left]
             reply = self.child(
-                lambda result, group=group: run_plain(self.prelude, code, group, watched, result),
+                lambda result, group=group: run_plain(
+                    self.prelude, code, group, watched, program.source, result
+                ),
                 [seconds for _, seconds in group],
                 len(READY) + RECORD.size * len(group),
             )

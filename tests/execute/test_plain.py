@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cascade.execute import Batch, Check, Limits, execute
-from cascade.execute.plain import is_plain, is_plain_check
+from cascade.execute.plain import is_plain
+from cascade.execute.plain_tests import is_plain_test
 from cascade.family import Family, Model
 from cascade.generate.recorded import load_recording
 from cascade.lines import LineKind, split_lines
@@ -68,11 +69,21 @@ def test_not_plain(program: str) -> None:
         ("assert (f := 1)", False),
         ("assert g(f)", False),
         ("assert f.__dict__", False),
-        ("x = 1", False),
+        ("def check(candidate):\n    assert candidate(1) == 2\n\ncheck(f)", True),
+        ("M = {'a': 1}\ndef check(c):\n    for x in [1]:\n        assert c(x) == x\ncheck(f)", True),
+        ("assert f(1) == 2\nassert f(2) == 3", True),
+        ("def check(candidate):\n    assert candidate.__dict__\ncheck(f)", False),
+        ("def check(candidate):\n    assert g(candidate)\ncheck(f)", False),
+        ("def check(*c):\n    assert g(c)\ncheck(f)", False),
+        ("def check(c):\n    import math\n    assert c(math)\ncheck(f)", False),
+        ("def check(c):\n    c.n = 1\ncheck(f)", False),
+        ("def sorted(x):\n    x.append(1)\nassert f(1)", False),
+        ("def g(x):\n    return x\nassert f(g)", False),
+        ("f(1)", False),
     ],
 )
 def test_plain_checks(line: str, plain: bool) -> None:
-    assert is_plain_check(ast.parse(line)) == plain
+    assert is_plain_test(ast.parse(line)) == plain
 
 
 @settings(max_examples=15, deadline=None)
@@ -87,6 +98,39 @@ def test_proofs_are_true(start: int, step: int, end: int, operator: str) -> None
     [(_, outcome)] = execute([batch], Limits(0.3, 0.3, 512), 1)
     assert outcome.rows == ["T" if turns == 50 else "P"]
     assert outcome.n_proven == (turns == 50)
+
+
+@pytest.mark.parametrize(
+    ("body", "letter"),
+    [
+        # What the loop only adds to decides nothing.
+        ("k, m = 0, -2\n    while m:\n        k += m & 1\n        m >>= 1", "T"),
+        ("l = []\n    while n:\n        l.append(n)\n        n = 10 - n", "T"),
+        (
+            "l = []\n    while n:\n        l.append(n)\n        n = 10 - n\n        if len(l) > 9**6: break",
+            "P",
+        ),
+        ("l = m = []\n    while len(m) < 9**6:\n        l.append(n)", "P"),
+        ("k = 0.5\n    while k < 1e6:\n        k += 1", "P"),
+        ("def g(): return k > 10**6\n    k = 0\n    while not g():\n        k += 1", "P"),
+    ],
+)
+def test_sums_and_lists_of_loops(body: str, letter: str) -> None:
+    program = f"def f(n):\n    {body}\n    return 1"
+    batch = Batch((Check("assert f(3) == 1", 2.0),), ((program, (0,)),))
+    [(_, outcome)] = execute([batch], Limits(2.0, 2.0, 1024), 1)
+    assert outcome.rows == [letter]
+    assert outcome.n_proven == (letter == "T")
+
+
+def test_a_plain_reference_test_needs_no_process_of_its_own() -> None:
+    program = "def check(x):\n    return x\ndef f(x):\n    return check(x) + 1"
+    clash = "def check(candidate):\n    assert candidate(1) == 2\n\ncheck(f)"  # for f, it is another check
+    tests = ("assert f(1) == 2", clash, "assert check(3) == 3 and f(1) == 2", clash.replace("check", "test"))
+    batch = Batch(tuple(Check(text, 1.0) for text in tests), ((program, (0, 1, 2, 3)),))
+    [(_, outcome)] = execute([batch], Limits(1.0, 1.0, 512), 1)
+    assert outcome.rows == ["PEPP"]
+    assert outcome.n_alone == 0
 
 
 FRESH = """
