@@ -11,7 +11,6 @@ behind that: tracing, the garbage collector's lists, foreign functions, replaced
 
 import gc
 import os
-import random
 import resource
 import signal
 import struct
@@ -116,16 +115,22 @@ def silence(keep: tuple[int, ...]) -> None:
     os.closerange(at, 1024)
 
 
-# Modules that are hidden, not freed: that would take longer than most tests.
+# Modules that are hidden, not freed: they go on being used.
 _hidden: list[types.ModuleType] = []
 
 
-def _module() -> types.ModuleType:
-    """The module that a program is run as; nothing of the server can be imported any more."""
-    module = types.ModuleType("candidate")
+def hide() -> None:
+    """Let nothing of the server be imported any more, here and in what is forked."""
     for name in [*sys.modules]:
         if name == "__main__" or name.partition(".")[0] in ("cascade", "ctypes", "_ctypes"):
             _hidden.append(sys.modules.pop(name))
+
+
+def _module() -> types.ModuleType:
+    """The module that a program is run as."""
+    import random  # the server has it already, see `_warm` there
+
+    module = types.ModuleType("candidate")
     sys.modules["candidate"] = sys.modules["__main__"] = module
     random.seed(0)
     gc.enable()

@@ -124,6 +124,8 @@ def confine_server(asked: list[str], scratch: str) -> Confinement:
     if result.max_tasks is None and not root:
         result.max_tasks = _tasks_of_user() + MAX_TASKS
     with_seccomp = "seccomp" in asked and _works(lambda: seccomp.seccomp(os.getpid()))
+    if with_seccomp:
+        seccomp.seccomp_program(0)  # so that the children find it made
     if "landlock" in asked and linux.landlock_abi():
         # Where children may start processes, the server has to find those that they leave behind.
         seen = [] if with_seccomp or result.is_init else ["/proc"]

@@ -1,6 +1,7 @@
 """The seccomp filter: no sockets, processes, programs, traces or mounts; signals to itself only."""
 
 import ctypes
+import functools
 import os
 import struct
 
@@ -110,12 +111,17 @@ def _number(name: str) -> int:
     return pair[MACHINE != "x86_64"]
 
 
-def seccomp_program(pid: int) -> bytes:
-    """The filter of the process with some pid, as the kernel reads it."""
-    code: list[bytes] = []
+@functools.cache
+def _pieces() -> list[bytes]:
+    """The filter of any process, as the kernel reads it, cut where its pid stands."""
+    pieces = [b""]
 
-    def add(operation: int, jump_true: int, jump_false: int, value: int) -> None:
-        code.append(struct.pack("=HBBI", operation, jump_true, jump_false, value))
+    def add(operation: int, jump_true: int, jump_false: int, value: int | None) -> None:
+        pieces[-1] += struct.pack("=HBB", operation, jump_true, jump_false)
+        if value is None:
+            pieces.append(b"")
+        else:
+            pieces[-1] += struct.pack("=I", value)
 
     def load(offset: int) -> None:
         add(_LD_W, 0, 0, offset)
@@ -130,7 +136,7 @@ def seccomp_program(pid: int) -> bytes:
     for name in ("kill", "tgkill"):
         add(_JEQ, 0, 4, _number(name))
         load(16)
-        add(_JEQ, 0, 1, pid)
+        add(_JEQ, 0, 1, None)
         add(_RET, 0, 0, _ALLOW)
         add(_RET, 0, 0, _ERRNO | EPERM)
     add(_JEQ, 0, 4, _number("clone"))  # threads, and nothing else
@@ -146,7 +152,12 @@ def seccomp_program(pid: int) -> bytes:
             add(_JEQ, 0, 1, number)
             add(_RET, 0, 0, _ERRNO | EPERM)
     add(_RET, 0, 0, _ALLOW)
-    return b"".join(code)
+    return pieces
+
+
+def seccomp_program(pid: int) -> bytes:
+    """The filter of the process with some pid; made once for all that are forked after the first call."""
+    return struct.pack("=I", pid).join(_pieces())
 
 
 def seccomp(pid: int) -> None:

@@ -16,7 +16,6 @@ import contextlib
 import gc
 import json
 import os
-import secrets
 import select
 import signal
 import struct
@@ -27,7 +26,7 @@ from types import CodeType
 from typing import Any
 
 from cascade.execute.analysis import Text, analyse
-from cascade.execute.child import READY, RECORD, SECRET_BYTES, enter, run_guarded, run_plain
+from cascade.execute.child import READY, RECORD, SECRET_BYTES, enter, hide, run_guarded, run_plain
 from cascade.execute.layers import Confinement, confine_server
 from cascade.execute.loops import Loop
 
@@ -156,7 +155,7 @@ class Server:
 
     def guarded(self, program: Text, test: Text, seconds: float) -> Verdict:
         """The verdict of one pair, from a process of its own."""
-        secret = secrets.token_bytes(SECRET_BYTES)
+        secret = os.urandom(SECRET_BYTES)
         source, sink = os.pipe()
         os.write(sink, secret)
         os.close(sink)
@@ -378,12 +377,20 @@ def send(stream: int, message: object) -> None:
         view = view[os.write(stream, view) :]
 
 
+def _warm() -> None:
+    """Import what programs import, without what some modules do in each child that is forked."""
+    # random would draw a seed from the kernel, and every child gets one anyway (see `child`).
+    register, os.register_at_fork = os.register_at_fork, lambda **_: None
+    for name in WARM.split():
+        __import__(name)
+    os.register_at_fork = register
+
+
 def main() -> None:
     """Serve requests until stdin closes."""
     asked, scratch = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    for name in WARM.split():
-        __import__(name)
+    _warm()
     confinement = confine_server(asked, scratch)
     requests, replies = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
@@ -391,6 +398,7 @@ def main() -> None:
     os.dup2(null, 1)
     send(replies, confinement.layers)
     server = Server(confinement)
+    hide()
     gc.collect()
     gc.freeze()
     while len(header := read_exactly(requests, 4)) == 4:
