@@ -46,7 +46,7 @@ class Text:
     broken: bool = False
     plain: bool = False
     first_call: str | None = None
-    loops: tuple[tuple[int, tuple[int, int, tuple[str, ...] | None]], ...] = ()
+    loops: tuple[tuple[int, tuple[Any, ...]], ...] = ()
     code: bytes | None = None
 
     def load(self) -> Any:

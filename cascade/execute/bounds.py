@@ -8,11 +8,13 @@ import ast
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import floor, inf
+from math import floor, gcd, inf
 
 # A whole number, or an infinity: math.inf compares exactly with ints of any size.
 Number = int | float
 Line = tuple[Number, Number]
+Grid = tuple[int, int]
+NO_GRID: Grid = (1, 0)
 
 # Beyond this, floats are not looked at: they might overflow.
 FLOAT_SAFE = 2**500
@@ -27,16 +29,29 @@ class GiveUp(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True)
 class Int:
-    """An int or a bool between two lines, both included."""
+    """An int or a bool between two lines, both included.
+
+    Attributes:
+        low: the lower line.
+        high: the upper one.
+        grid: (every, rest): in all rounds, what remains after division by `every` is `rest`; (1, 0) says
+            nothing. Use `gridded` to make one.
+    """
 
     low: Line
     high: Line
+    grid: Grid = NO_GRID
 
     @property
     def value(self) -> int | None:
         """The number, if it is the same in all rounds and known."""
         ends = {*self.low, *self.high}
         return int(self.low[0]) if len(ends) == 1 and abs(self.low[0]) != inf else None
+
+    @property
+    def steps(self) -> Grid:
+        """The grid; for a known number (0, the number)."""
+        return self.grid if self.value is None else (0, self.value)
 
     @property
     def least(self) -> Number:
@@ -51,23 +66,34 @@ class Int:
     def join(self, other: "Int") -> "Int":
         """Either of two."""
         low = min(self.low[0], other.low[0]), min(self.low[1], other.low[1])
-        return Int(low, (max(self.high[0], other.high[0]), max(self.high[1], other.high[1])))
+        high = max(self.high[0], other.high[0]), max(self.high[1], other.high[1])
+        (every, rest), (other_every, other_rest) = self.steps, other.steps
+        return gridded(low, high, (gcd(every, other_every, rest - other_rest), rest))
 
     def widened(self, later: "Int") -> "Int":
         """No bound where the later one is wider."""
         wider = self.join(later)
-        return Int(
+        return gridded(
             self.low if wider.low == self.low else (-inf, -inf),
             self.high if wider.high == self.high else (inf, inf),
+            wider.steps,
         )
 
     def at_most(self, line: Line) -> "Int":
         """Where it is known not to lie above a line."""
-        return Int(self.low, line) if line[0] <= self.high[0] and line[1] <= self.high[1] else self
+        return (
+            gridded(self.low, line, self.steps)
+            if line[0] <= self.high[0] and line[1] <= self.high[1]
+            else self
+        )
 
     def at_least(self, line: Line) -> "Int":
         """Where it is known not to lie below a line."""
-        return Int(line, self.high) if line[0] >= self.low[0] and line[1] >= self.low[1] else self
+        return (
+            gridded(line, self.high, self.steps)
+            if line[0] >= self.low[0] and line[1] >= self.low[1]
+            else self
+        )
 
 
 @dataclass(frozen=True)
@@ -101,6 +127,13 @@ class Function:
 
 
 Value = Int | Real | Atom | Listed | Function | tuple["Value", ...]
+
+
+def gridded(low: Line, high: Line, grid: Grid) -> Int:
+    """Bounds with a grid, in the one way that it is written."""
+    every, rest = abs(grid[0]), grid[1]
+    known = Int(low, high)
+    return known if every < 2 or known.value is not None else Int(low, high, (every, rest % every))
 
 
 def exact(value: int) -> Int:
@@ -144,11 +177,14 @@ def joined(one: Value, other: Value) -> Value | None:
 
 def order(left: Int, right: Int) -> tuple[bool, bool, bool]:
     """Whether the left may be smaller, equal, greater in some round."""
+    (every, rest), (other_every, other_rest) = left.steps, right.steps
+    common, apart = gcd(every, other_every), rest - other_rest
+    never_meet = apart % common != 0 if common else apart != 0
     below = left.high[0] < right.low[0] and left.high[1] < right.low[1]
     above = left.low[0] > right.high[0] and left.low[1] > right.high[1]
     not_above = left.high[0] <= right.low[0] and left.high[1] <= right.low[1]
     not_below = left.low[0] >= right.high[0] and left.low[1] >= right.high[1]
-    return not not_below, not (below or above), not not_above
+    return not not_below, not (below or above or never_meet), not not_above
 
 
 def moved(line: Line, by: int) -> Line:
@@ -158,15 +194,25 @@ def moved(line: Line, by: int) -> Line:
 
 def negative(one: Int) -> Int:
     """With the other sign."""
-    return Int((-one.high[0], -one.high[1]), (-one.low[0], -one.low[1]))
+    every, rest = one.steps
+    return gridded((-one.high[0], -one.high[1]), (-one.low[0], -one.low[1]), (every, -rest))
 
 
 def _sum(left: Int, right: Int) -> Int:
     low = left.low[0] + right.low[0], left.low[1] + right.low[1]
-    return Int(low, (left.high[0] + right.high[0], left.high[1] + right.high[1]))
+    high = left.high[0] + right.high[0], left.high[1] + right.high[1]
+    (every, rest), (other_every, other_rest) = left.steps, right.steps
+    return gridded(low, high, (gcd(every, other_every), rest + other_rest))
 
 
 def _product(left: Int, right: Int) -> Int:
+    (every, rest), (other_every, other_rest) = left.steps, right.steps
+    common = gcd(every * other_every, every * other_rest, other_every * rest)
+    bounds = _product_bounds(left, right)
+    return gridded(bounds.low, bounds.high, (common, rest * other_rest))
+
+
+def _product_bounds(left: Int, right: Int) -> Int:
     for one, other in ((left, right), (right, left)):
         if (factor := other.value) is not None and factor >= 0:
             low = _times(one.low[0], factor), _times(one.low[1], factor)
@@ -203,7 +249,12 @@ def _rest(left: Int, right: Int) -> Int:
         return left
     if (a := left.value) is not None and (b := right.value) is not None:
         return exact(a % b)
-    return between(0, right.most - 1)
+    (every, rest), by = left.steps, right.value
+    if by is None:
+        return between(0, right.most - 1)
+    if every % by == 0:
+        return exact(rest % by)
+    return gridded((0, 0), (by - 1, by - 1), (gcd(every, by), rest))
 
 
 def _shifted(left: Int, right: Int) -> Int:
@@ -215,6 +266,9 @@ def _shifted(left: Int, right: Int) -> Int:
 def _common_bits(left: Int, right: Int) -> Int:
     if (a := left.value) is not None and (b := right.value) is not None:
         return exact(a & b)
+    for one, other in ((left, right), (right, left)):
+        if (bits := other.value) is not None and bits >= 0 and not bits & (bits + 1):
+            return _rest(one, exact(bits + 1))  # the last bits
     tops = [one.most for one in (left, right) if one.least >= 0]
     if not tops:
         raise GiveUp

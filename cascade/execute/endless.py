@@ -3,10 +3,10 @@
 A plain program (see `plain`) has no input and no memory but what its calls hold. If a `while` loop
 stands at the same place twice, without having been left in between, and everything that its frame can
 reach is the same both times, then it will come there again, forever. The state is compared exactly, and
-whatever cannot be compared (iterators, sets, objects of unknown types) gives up. Left out are numbers and
-lists that the loop only adds to. Another proof is tried on the same loops (see `rounds`). Where lists
-grow, memory could be short before time is: then the growth is measured for a while, and must be slow
-enough to outlast the limit.
+whatever cannot be compared (iterators, sets whose order could be seen, objects of unknown types) gives
+up. Left out are numbers and lists that the loop only adds to. Another proof is tried on the same loops
+(see `rounds`). Where lists grow, memory could be short before time is: then the growth is measured for a
+while, and must be slow enough to outlast the limit.
 """
 
 import ast
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cascade.execute import calls, rounds
-from cascade.execute.loops import Loop
+from cascade.execute.loops import ORDERLESS_CALLS, Loop
 
 PROGRAM = "<program>"
 MAX_STATE = 20_000
@@ -42,8 +42,12 @@ class _Unknown(Exception):  # noqa: N818 - not an error
     """A state that cannot be compared."""
 
 
-def _state(values: dict[str, Any]) -> list[object]:
+def _state(values: dict[str, Any], unordered: bool) -> list[object]:
     """Everything that some variables hold and lead to, as a flat list; equal only if nothing differs.
+
+    Args:
+        values: by name.
+        unordered: whether the order of a set of ints is not looked at.
 
     Raises:
         _Unknown: they lead to something that may hide its state.
@@ -78,6 +82,8 @@ def _state(values: dict[str, Any]) -> list[object]:
             out.append(len(value))
             for key, held in value.items():
                 todo += (key, held)
+        elif unordered and kind is set and all(type(one) is int for one in value):
+            out += (len(value), *sorted(value))
         elif kind is types.FunctionType:
             out.append(id(value.__code__))
             todo += (value.__defaults__, [cell.cell_contents for cell in value.__closure__ or ()])
@@ -214,10 +220,17 @@ class Watch:
     def _compare(self, frame: types.FrameType, line: int) -> None:
         if (sinks := self._watched[line].sinks) is None:
             return
-        variables = dict(frame.f_locals)
-        left_out = {name: variables.pop(name) for name in sinks if type(variables.get(name)) in (int, list)}
+        variables: dict[str, Any] = dict(frame.f_locals)
+        left_out = {}
+        for name, tail in sinks:
+            if type(variables.get(name)) is list or (type(variables.get(name)) is int and not tail):
+                left_out[name] = value = variables.pop(name)
+                if tail:
+                    variables[f"{name}[-{tail}:]"] = value[-tail:]
         try:
-            state = [frame.f_lasti, *left_out, *map(type, left_out.values()), *_state(variables)]
+            # The prelude could have put other functions in the place of builtins.
+            unordered = self._watched[line].unordered and ORDERLESS_CALLS.isdisjoint(frame.f_globals)
+            state = [frame.f_lasti, *left_out, *map(type, left_out.values()), *_state(variables, unordered)]
         except (_Unknown, ValueError):  # a cell may be empty
             return
         kept = self._frames.setdefault(frame, {})

@@ -6,6 +6,11 @@ from typing import NamedTuple
 
 _SIMPLE = (ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Pass, ast.Delete)
 
+MAX_TAIL = 8
+# What may be done with a set, so that its order is never seen; the calls are of builtins.
+ORDERLESS_CALLS = frozenset(["set", "len", "min", "max", "abs", "sum", "sorted", "range", "bool", "int"])
+_ORDERLESS_METHODS = frozenset(["add", "remove", "discard", "append", "clear"])
+
 
 class Loop(NamedTuple):
     """A loop that can be watched.
@@ -13,13 +18,15 @@ class Loop(NamedTuple):
     Attributes:
         first: its first line.
         last: its last line.
-        sinks: variables that the loop only adds to and never reads: what they hold decides nothing; None
-            for a `for` loop, whose iterator hides its state.
+        sinks: variables that the loop only adds to: what they hold decides nothing, but for so many of the
+            last items, which it reads; None for a `for` loop, whose iterator hides its state.
+        unordered: whether nothing in the program sees in which order a set of ints holds them.
     """
 
     first: int
     last: int
-    sinks: tuple[str, ...] | None
+    sinks: tuple[tuple[str, int], ...] | None
+    unordered: bool
 
 
 def loops(tree: ast.Module) -> dict[int, Loop]:
@@ -29,6 +36,7 @@ def loops(tree: ast.Module) -> dict[int, Loop]:
     """
     found = {}
     with_classes = any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
+    unordered = not with_classes and _sees_no_order(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.While | ast.For) or node.body[0].lineno == node.lineno:
             continue
@@ -38,22 +46,60 @@ def loops(tree: ast.Module) -> dict[int, Loop]:
         begin = first.test if isinstance(first, ast.If) else first
         if isinstance(first, (ast.expr, *_SIMPLE)) and begin.lineno == begin.end_lineno:
             sinks = None if isinstance(node, ast.For) else () if with_classes else _sinks(node)
-            found[first.lineno] = Loop(node.lineno, node.end_lineno or node.lineno, sinks)
+            found[first.lineno] = Loop(node.lineno, node.end_lineno or node.lineno, sinks, unordered)
     return found
 
 
-def _sinks(loop: ast.While) -> tuple[str, ...]:
-    """See `Loop`: `name += …`, `name -= …` and `name.append(…)` are all that is done with them."""
-    uses, adding = collections.Counter[str](), collections.Counter[str]()
+def _sinks(loop: ast.While) -> tuple[tuple[str, int], ...]:
+    """See `Loop`: `name += …`, `name -= …`, `name.append(…)`, `name[-1]` are all that is done with them."""
+    uses, known, tails = collections.Counter[str](), collections.Counter[str](), collections.Counter[str]()
     for node in ast.walk(loop):
         match node:
             case ast.Name(id=name) | ast.arg(arg=name):
                 uses[name] += 1
         match node:
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Add() | ast.Sub()):
-                adding[name] += 1
+                known[name] += 1
             case ast.Expr(
                 value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), keywords=[])
             ):
-                adding[name] += 1
-    return tuple(name for name in adding if adding[name] == uses[name])
+                known[name] += 1
+            case ast.Subscript(
+                value=ast.Name(id=name),
+                slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(back))),
+                ctx=ast.Load(),
+            ) if 0 < back <= MAX_TAIL:
+                known[name] += 1
+                tails[name] = max(tails[name], back)
+    return tuple((name, tails[name]) for name in known if known[name] == uses[name])
+
+
+def _sees_no_order(tree: ast.Module) -> bool:
+    """Whether a program only does with sets of ints what comes out the same in any order."""
+    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    called = ORDERLESS_CALLS | functions
+    if functions & ORDERLESS_CALLS:
+        return False
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                if name in called:
+                    return False
+            case ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source):
+                match target, source:
+                    case ast.Name(), ast.Call(func=ast.Name(id="range" | "sorted")):
+                        continue
+                return False
+            case ast.Call(func=ast.Name(id=name), keywords=[]) if name in called:
+                pass
+            case ast.Call(func=ast.Attribute(attr=name), keywords=[]) if name in _ORDERLESS_METHODS:
+                pass
+            case ast.Call() | ast.Starred() | ast.JoinedStr() | ast.YieldFrom():
+                return False
+            case ast.Assign(targets=targets):
+                if not all(isinstance(target, ast.Name) for target in targets):
+                    return False
+            case ast.AugAssign(value=value) | ast.BinOp(op=ast.Mod(), right=value):
+                if not isinstance(value, ast.Constant):
+                    return False  # a list could take in a set, a text could show one
+    return True

@@ -13,9 +13,9 @@ import math
 import types
 from collections.abc import Mapping
 from dataclasses import replace
-from math import inf
+from math import gcd, inf
 
-from cascade.execute.bounds import OPERATORS, GiveUp, Int, Listed, Value, exact, lift
+from cascade.execute.bounds import OPERATORS, GiveUp, Int, Listed, Value, exact, gridded, lift
 from cascade.execute.steps import Flow, Steps
 from cascade.execute.terms import State, merged
 
@@ -62,10 +62,14 @@ def outlasts(
 def _holds(loop: ast.While | ast.For, frame: types.FrameType, tree: ast.Module, n_rounds: int) -> bool | None:
     start = _known(frame.f_locals)
     steps: dict[str, Step] = {}
+    every: dict[str, int] = {}
     run = Steps(tree, frame.f_globals)
     counter = _counter(loop, run, frame, start, n_rounds) if isinstance(loop, ast.For) else None
     for _ in range(MAX_GUESSES):
-        head = {name: _moving(value, steps.get(name, STILL), n_rounds) for name, value in start.items()}
+        head = {
+            name: _moving(value, steps.get(name, STILL), every.get(name, 0), n_rounds)
+            for name, value in start.items()
+        }
         run.grows = False
         after = _round(run, loop, frame.f_code, head, counter)
         if after is None:
@@ -77,8 +81,10 @@ def _holds(loop: ast.While | ast.For, frame: types.FrameType, tree: ast.Module, 
                 start[name], confirmed = replace(first, items=None), False
                 continue
             step = _step(value, later, steps.get(name))
-            if step != steps.get(name, STILL):
+            common = _common(first, later, every.get(name, 0))
+            if step != steps.get(name, STILL) or common != every.get(name, 0):
                 confirmed = False
+            every[name] = common
             if step is None:
                 del start[name]  # nothing is known of it; a round that reads it gives up
             else:
@@ -99,17 +105,24 @@ def _known(variables: Mapping[str, object]) -> State:
     }
 
 
-def _moving(value: Value, step: Step, n_rounds: int) -> Value:
-    """What a variable is in all rounds, if it begins with a value and moves by a step each round."""
+def _moving(value: Value, step: Step, every: int, n_rounds: int) -> Value:
+    """What a variable is in all rounds, if it begins with a value and moves by a step each round.
+
+    Args:
+        value: what it begins with.
+        step: how far its bounds move.
+        every: what its distances from there are multiples of.
+        n_rounds: the last round.
+    """
     match value:
         case Int():
-            ends = [
+            low, high = (
                 (line[0], line[0] + by * n_rounds)
                 for line, by in zip((value.low, value.high), step, strict=True)
-            ]
-            return Int(*ends)
+            )
+            return gridded(low, high, (every, value.steps[1]))
         case Listed():
-            length = _moving(value.length, step, n_rounds)
+            length = _moving(value.length, step, 1, n_rounds)
             assert isinstance(length, Int)
             return replace(value, length=length)
     return value
@@ -128,6 +141,14 @@ def _step(before: Value, after: Value | None, step: Step | None) -> Step | None:
             low, high = min(down), max(up)
             return None if inf in (-low, high) else (int(low), int(high))
     return STILL if before == after else None
+
+
+def _common(first: Value, later: Value | None, every: int) -> int:
+    """What the distances of an int from its first value are multiples of, with those of one more round."""
+    if not isinstance(first, Int) or not isinstance(later, Int):
+        return 1
+    (own, rest), (other, at) = first.steps, later.steps
+    return gcd(every, own, other, at - rest)
 
 
 def _counter(

@@ -87,6 +87,9 @@ def claims_and_end(program: str, call: str) -> tuple[bool, bool]:
         "for k in range(2, 10 ** 9 + 7):\n        if n % k == 7:\n            l.append(k)",
         "for k in range(10 ** 10, 0, -1):\n        m = k\n        while n % m == 0:\n            n //= k",
         "while n > 0:\n        n += 1\n        for k in range(n):\n            if k:\n                break",
+        "while n != 0:\n        n -= 2",
+        "while n > 0:\n        l.append(n)\n        n += 2 if n % 2 else -1",
+        "while 3 * n + 1 != 0 and n & 3 == 1:\n        n -= 4",
     ],
 )
 def test_proven(body: str) -> None:
@@ -100,6 +103,8 @@ def test_proven(body: str) -> None:
     [
         "while n < 10 ** 6:\n        n += 1",  # ends after a while
         "while n > 0:\n        n -= 1",
+        "while n != 1:\n        n -= 2",
+        "while n % 6 != 2:\n        n += 3",
         "while n > 0:\n        n += 1\n        l[n]",  # an index error
         "while n > 0:\n        n += 1\n        1 // (n - 300)",
         "k = n\n    while n > 0:\n        n += 1\n        if n == 400:\n            del k\n        k += 1",
