@@ -333,12 +333,14 @@ def _command(isolation: Isolation, scratch: str) -> tuple[list[str], dict[str, s
             arguments = json.dumps([isolation.layers, scratch])
             return [sys.executable, *python, arguments], environment | path
         case "bubblewrap":
-            inside = json.dumps([isolation.layers, "/tmp"])
+            inside = json.dumps([isolation.layers, "/tmp/.scratch"])
             wrapper = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/"]
-            wrapper += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+            wrapper += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--dir", "/tmp/.scratch"]
+            for own in (sys.prefix, sys.base_prefix, PACKAGE_ROOT):  # they may lie in /tmp
+                wrapper += ["--ro-bind", own, own]
             return [*wrapper, sys.executable, *python, inside], environment | path
-    inside = json.dumps([isolation.layers, "/tmp"])
+    inside = json.dumps([isolation.layers, "/scratch"])
     wrapper = [isolation.container, "run", "--rm", "--interactive", "--network=none", "--read-only", "--init"]
-    wrapper += ["--cap-drop=all", "--tmpfs=/tmp", f"--volume={PACKAGE_ROOT}/cascade:/cascade/cascade:ro"]
+    wrapper += ["--cap-drop=all", "--tmpfs=/scratch", f"--volume={PACKAGE_ROOT}/cascade:/cascade/cascade:ro"]
     wrapper += [f"--env={name}={value}" for name, value in (environment | {"PYTHONPATH": "/cascade"}).items()]
     return [*wrapper, isolation.image, "python", *python, inside], path

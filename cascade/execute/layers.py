@@ -111,14 +111,17 @@ def confine_server(asked: list[str], scratch: str) -> Confinement:
     if "namespaces" in asked and _works(lambda: _namespaces(readable, scratch)):
         _namespaces(readable, scratch)
         result.layers.append("namespaces")
-        result.scratch, result.is_init = "/tmp", True
+        result.scratch, result.is_init = linux.SCRATCH, True
         result.max_tasks = MAX_TASKS
+    uid = FIRST_UID + outer_pid % 65536
     if (
         root
         and "uid" in asked
         and (result.is_init or all(map(_reachable, (sys.base_prefix, PACKAGE_ROOT, scratch))))
+        # In a namespace of users, as of a container, there may be no other.
+        and _works(lambda: os.setresuid(uid, uid, uid))
     ):
-        result.uid = FIRST_UID + outer_pid % 65536
+        result.uid = uid
         result.max_tasks = MAX_TASKS
         result.layers.append("uid")
     if result.max_tasks is None and not root:

@@ -23,7 +23,8 @@ PIVOT_ROOT, CAPSET = (155, 126) if X86 else (41, 91)
 CAPABILITY_VERSION = 0x20080522
 # Who the code runs as inside a user namespace; nobody, by custom.
 INSIDE_UID = 65534
-SCRATCH_BYTES = 64 << 20
+# Where it may write inside a new root, and how much.
+SCRATCH, SCRATCH_BYTES = "/scratch", 64 << 20
 ENOSYS = 38
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
@@ -141,7 +142,7 @@ def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> N
 
 
 def new_root(readable: Iterable[str], scratch: str) -> None:
-    """Leave the file system behind for a bare one: the readable folders, a few devices, a small /tmp.
+    """Leave the file system behind for a bare one: the readable folders, a few devices, a small scratch.
 
     Args:
         readable: folders and files that stay visible, for reading, at their own places.
@@ -176,10 +177,11 @@ def new_root(readable: Iterable[str], scratch: str) -> None:
                 ctypes.c_char_p(read_only),
                 ctypes.c_size_t(len(read_only)),
             )
-    os.mkdir(f"{scratch}/tmp")  # noqa: PTH102
+    # Not /tmp: readable folders may lie there.
+    os.mkdir(f"{scratch}{SCRATCH}")  # noqa: PTH102
     _mount(
         "cascade",
-        f"{scratch}/tmp",
+        f"{scratch}{SCRATCH}",
         "tmpfs",
         MS_NOSUID | MS_NODEV,
         f"size={SCRATCH_BYTES},nr_inodes=4k,mode=755",

@@ -12,22 +12,20 @@ exception or a crash, T the CPU or wall time ran out. Nothing that a child write
 the verdict of its own program.
 """
 
-import contextlib
 import gc
 import json
 import os
-import select
 import signal
 import struct
 import sys
-import time
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
 from cascade.execute.analysis import Text, analyse
-from cascade.execute.child import READY, RECORD, SECRET_BYTES, enter, hide, run_guarded, run_plain
-from cascade.execute.layers import Confinement, confine_server
+from cascade.execute.child import READY, RECORD, SECRET_BYTES, hide, run_guarded, run_plain
+from cascade.execute.children import Children, Reply
+from cascade.execute.layers import confine_server
 from cascade.execute.loops import Loop
 
 # Warm the modules that programs import most, so that children find them loaded.
@@ -35,12 +33,6 @@ WARM = (
     "array bisect collections copy datetime decimal fractions functools hashlib heapq inspect io "
     "itertools math numbers operator queue re statistics string textwrap typing unicodedata"
 )
-WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wall time only ends sleepers
-LEAST_WALL_S = 3.0
-# A child that switched its timers off is ended by the server, which looks this often.
-LOOK_S = 0.25
-# CPU time passes as wall time does, unless others want the processor too.
-LOADED = 2.0
 
 
 @dataclass
@@ -67,91 +59,11 @@ class Tally:
 
 
 @dataclass
-class Reply:
-    """What a child wrote before it ended, and how it ended."""
-
-    data: bytes
-    status: int
-    cpu_seconds: float
-    wall_seconds: float
-    out_of_cpu: bool
-    out_of_wall: bool
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether it was ended for the time it took."""
-        ended = os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else 0
-        return self.out_of_cpu or self.out_of_wall or ended in (signal.SIGPROF, signal.SIGXCPU)
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether it might have had the time on a quiet machine."""
-        return self.out_of_wall or self.wall_seconds > LOADED * self.cpu_seconds + LOOK_S
-
-    def verdict(self) -> Verdict:
-        """Of the test that was running when the child ended without a record of it."""
-        if self.out_of_time:
-            return Verdict("T", self.cpu_seconds, self.doubtful)
-        return Verdict("E", self.cpu_seconds)
-
-
-@dataclass
 class Server:
-    """Forks, watches and ends children, one at a time."""
+    """Finds verdicts, with one child at a time."""
 
-    confinement: Confinement
-    memory_mb: int = 0
+    children: Children
     prelude: CodeType = field(default_factory=lambda: compile("", "<prelude>", "exec"))
-
-    def child(self, run: Any, seconds: list[float], expect: int, keep: tuple[int, ...] = ()) -> Reply:
-        """Fork a child that calls `run(result descriptor)`.
-
-        Args:
-            run: what the child does.
-            seconds: CPU limits of its tests, one after another.
-            expect: bytes that it may write.
-            keep: other descriptors that it needs.
-        """
-        self._fresh_scratch()
-        reader, result = os.pipe()
-        most = max(seconds)
-        pid = os.fork()
-        if pid == 0:
-            with contextlib.suppress(BaseException):
-                # All the time that its tests may take together, for one that stops its timers.
-                enter(self.confinement, self.memory_mb, sum(seconds) + most, (result, *keep))
-                run(result)
-            os._exit(0)
-        os.close(result)
-        began = time.monotonic()
-        try:
-            data, out_of_cpu, out_of_wall = _receive(pid, reader, most, expect)
-        finally:
-            os.close(reader)
-            status, cpu = self._end(pid)
-        return Reply(data, status, cpu, time.monotonic() - began, out_of_cpu, out_of_wall)
-
-    def _end(self, pid: int) -> tuple[int, float]:
-        """Kill a child and whatever it left; its wait status and CPU seconds."""
-        for kill, target in ((os.killpg, pid), (os.kill, pid)):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill(target, signal.SIGKILL)
-        _, status, usage = os.wait4(pid, 0)
-        if "seccomp" not in self.confinement.layers:
-            _kill_orphans(self.confinement.is_init)
-        return status, usage.ru_utime + usage.ru_stime
-
-    def _fresh_scratch(self) -> None:
-        """An empty folder for the next child."""
-        scratch = f"{self.confinement.scratch}/run"
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                os.rmdir(scratch)  # noqa: PTH106
-            except OSError:
-                _remove(scratch)
-        os.mkdir(scratch, 0o700)  # noqa: PTH102
-        if self.confinement.uid is not None:
-            os.chown(scratch, self.confinement.uid, self.confinement.uid)
 
     def guarded(self, program: Text, test: Text, seconds: float) -> Verdict:
         """The verdict of one pair, from a process of its own."""
@@ -160,7 +72,7 @@ class Server:
         os.write(sink, secret)
         os.close(sink)
         try:
-            reply = self.child(
+            reply = self.children.run(
                 lambda result: run_guarded(
                     self.prelude, program.load(), test.load(), seconds, result, source
                 ),
@@ -173,7 +85,7 @@ class Server:
         if reply.data == READY + secret:
             return Verdict("P", reply.cpu_seconds)
         if reply.out_of_time:
-            return reply.verdict()
+            return _of_last(reply)
         return Verdict("F" if reply.data == READY + b"F" else "E", reply.cpu_seconds)
 
     def plain(self, program: Text, tests: list[tuple[Text, float]], tally: Tally) -> list[Verdict]:
@@ -184,7 +96,7 @@ class Server:
         code, watched = program.load(), {line: Loop(*loop) for line, loop in program.loops}
         while left:
             group = [(tests[i][0].load(), tests[i][1]) for i in left]
-            reply = self.child(
+            reply = self.children.run(
                 lambda result, group=group: run_plain(
                     self.prelude, code, group, watched, program.source, result
                 ),
@@ -193,7 +105,7 @@ class Server:
             )
             if not reply.data.startswith(READY):
                 # The program itself failed, and would before each of its tests.
-                verdict = reply.verdict()
+                verdict = _of_last(reply)
                 return [verdict] * len(tests)
             whole = (len(reply.data) - len(READY)) // RECORD.size * RECORD.size
             records = list(RECORD.iter_unpack(reply.data[len(READY) : len(READY) + whole]))
@@ -205,7 +117,7 @@ class Server:
                 found[ended[-1]].letter = "T"
             elif len(records) < len(left):
                 ended.append(left[len(records)])
-                found[ended[-1]] = reply.verdict()
+                found[ended[-1]] = _of_last(reply)
                 if found[ended[-1]].letter == "E":
                     # It took the child with it; perhaps with the memory that others had left.
                     found[ended[-1]].letter = "M"
@@ -224,11 +136,11 @@ class Server:
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request."""
-        self.memory_mb = request["memory_mb"]
+        self.children.memory_mb = request["memory_mb"]
         self.prelude = compile(request["prelude"], "<prelude>", "exec")
         programs = request["programs"]
-        tests = analyse([source for source, _ in request["tests"]], "<test>", self.confinement)
-        texts = analyse([source for source, _ in programs], "<program>", self.confinement)
+        tests = analyse([source for source, _ in request["tests"]], "<test>", self.children.confinement)
+        texts = analyse([source for source, _ in programs], "<program>", self.children.confinement)
         limits = [seconds for _, seconds in request["tests"]]
         twins: dict[str, list[int]] = {}
         for i, text in enumerate(texts):
@@ -271,91 +183,11 @@ class Server:
         return [row[i] for i in range(len(tests))]
 
 
-def _receive(pid: int, reader: int, seconds: float, expect: int) -> tuple[bytes, bool, bool]:
-    """What a child writes until it ends, and whether it had to be stopped for its CPU or wall time."""
-    data = b""
-    wall = max(LEAST_WALL_S, WALL_PER_CPU_SECOND * seconds)
-    poll = select.poll()
-    poll.register(reader, select.POLLIN)
-    since, cpu_since = time.monotonic(), 0.0
-    while True:
-        if poll.poll(1000 * LOOK_S):
-            piece = os.read(reader, 65536)
-            if not piece:
-                return data, False, False
-            data += piece
-            if len(data) > expect:
-                return data, False, False
-            since, cpu_since = time.monotonic(), _cpu_seconds(pid)
-        elif os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            return data, False, False  # it ended, and something that it left holds the pipe
-        elif _cpu_seconds(pid) - cpu_since > seconds + 2 * LOOK_S:
-            return data, True, False
-        elif time.monotonic() - since > wall:
-            return data, False, True
-
-
-def _cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far; 0 where the system does not tell."""
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0
-
-
-def _kill_orphans(is_init: bool) -> None:
-    """End the processes that a child left, which are this process's children now."""
-    if is_init:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
-    elif sys.platform == "linux":
-        own = os.getpid()
-        while orphans := [pid for pid in _processes() if _parent(pid) == own]:
-            for pid in orphans:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, 0 if is_init else os.WNOHANG)[0]:
-            pass
-
-
-def _processes() -> list[int]:
-    try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
-    except OSError:
-        return []
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except OSError:
-        return 0
-
-
-def _remove(folder: str) -> None:
-    """Remove a folder however it was filled: forbidden, deep or with odd names."""
-    number = 0
-    todo = [folder]
-    while todo:
-        at = todo.pop()
-        with contextlib.suppress(OSError):
-            os.chmod(at, 0o700)  # noqa: PTH101
-        entries = list(os.scandir(at))
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                # Up to the top, so that no path grows too long.
-                number += 1
-                with contextlib.suppress(OSError):
-                    os.chmod(entry.path, 0o700)  # noqa: PTH101
-                os.rename(entry.path, f"{folder}/..r{number}")  # noqa: PTH104
-                todo.append(f"{folder}/..r{number}")
-            else:
-                os.unlink(entry.path)  # noqa: PTH108
-        if at != folder:
-            os.rmdir(at)  # noqa: PTH106
-    os.rmdir(folder)  # noqa: PTH106
+def _of_last(reply: Reply) -> Verdict:
+    """The verdict of the test that was running when a child ended without a record of it."""
+    if reply.out_of_time:
+        return Verdict("T", reply.cpu_seconds, reply.doubtful)
+    return Verdict("E", reply.cpu_seconds)
 
 
 def read_exactly(stream: int, size: int) -> bytes:
@@ -397,7 +229,7 @@ def main() -> None:
     os.dup2(null, 0)
     os.dup2(null, 1)
     send(replies, confinement.layers)
-    server = Server(confinement)
+    server = Server(Children(confinement))
     hide()
     gc.collect()
     gc.freeze()

@@ -90,7 +90,7 @@ FORGERIES = {
     "the runner's module looked for": "import sys\nm = [n for n in sys.modules if 'cascade' in n or n == 'ctypes']\n"
     "assert m, 'none'",
     "exception hook": "import sys\nsys.excepthook = sys.unraisablehook = lambda *a: None",
-    "thread that never ends": "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()",
+    "thread that never ends": "import threading, time\nthreading.Thread(target=time.sleep, args=({SLEEP},)).start()",
     "thread that writes": "import threading, os\ndef w():\n    while True:\n        for d in range(3, 12):\n"
     "            try: os.write(d, b'RPPPPPPPPPPPPPPPP')\n            except OSError: pass\nthreading.Thread(target=w).start()",
     "finalizer": "import os\nclass D:\n    def __del__(self): os._exit(0)\nd = D()\ndel d",
@@ -106,15 +106,15 @@ SLOW = frozenset(("thread that writes", "recursion limit", "signal handlers"))
 
 PROCESSES = {
     "fork bomb": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-    "fork": "import os\nif os.fork() == 0:\n    import time; time.sleep(99)",
-    "program started": "import subprocess\nsubprocess.Popen(['sleep', '99'])",
-    "shell": "import os\nos.system('sleep 99 &')",
+    "fork": "import os\nif os.fork() == 0:\n    import time; time.sleep({SLEEP})",
+    "program started": "import subprocess\nsubprocess.Popen(['sleep', '{SLEEP}'])",
+    "shell": "import os\nos.system('sleep {SLEEP} &')",
     "program in place": "import os\nos.execv('/bin/true', ['true'])",
     "fork beneath Python's own": "import _posixsubprocess as p, os\nr, w = os.pipe()\n"
-    "p.fork_exec([b'/bin/sleep', b'99'], [b'/bin/sleep'], True, (w,), None, None, -1, -1, -1, -1, -1, -1, r, w,"
+    "p.fork_exec([b'/bin/sleep', b'{SLEEP}'], [b'/bin/sleep'], True, (w,), None, None, -1, -1, -1, -1, -1, -1, r, w,"
     " False, False, -1, None, None, None, -1, None)",
-    "spawn": "import os\nos.posix_spawn('/bin/sleep', ['sleep', '99'], {})",
-    "multiprocessing": "import multiprocessing as m, time\nm.get_context('fork').Process(target=time.sleep, args=(99,)).start()",
+    "spawn": "import os\nos.posix_spawn('/bin/sleep', ['sleep', '{SLEEP}'], {})",
+    "multiprocessing": "import multiprocessing as m, time\nm.get_context('fork').Process(target=time.sleep, args=({SLEEP},)).start()",
     "kill everything": "import os, signal\nos.kill(-1, signal.SIGKILL)",
     "kill the parent": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)",
     "kill another": "import os, signal\nos.kill({VICTIM}, signal.SIGKILL)",
@@ -155,7 +155,7 @@ CASES: list[Case] = [
     Case("regular expression", "import re\ndef f(x): return re.match('(a+)+$', 'a' * 40 + 'b')", "T"),
     Case("big integer", "def f(x): return len(str(7 ** 10**8 % 10**9)) + (3 ** (10**8) and 0)", "T"),
     Case("big exponent folded", "def f(x): return 9**9**9", "TE"),
-    Case("sleeper", "import time\ndef f(x): time.sleep(99)", "T"),
+    Case("sleeper", "import time\ndef f(x): time.sleep({SLEEP})", "T"),
     Case("busy threads", "import threading\ndef g():\n    while True: pass\nfor i in range(4): threading.Thread(target=g).start()\n"
          "def f(x):\n    while True: pass", "T"),
     # Memory, output, recursion, crashes.
@@ -167,7 +167,7 @@ CASES: list[Case] = [
     Case("print until the end", "def f(x):\n    while True: print('x' * 1000)", "T"),
     Case("huge file", "def f(x): open('big', 'w').write('x' * 10**8); return 2", "E"),
     Case("many files", "def f(x):\n    for i in range(3000):\n        try: open(f'f{i}', 'w').close()\n        except OSError: return 2\n    return 2", "PT"),
-    Case("deep folders", "import os\ndef f(x):\n    for i in range(1500):\n        os.mkdir('d'); os.chdir('d')\n    return 2", "P"),
+    Case("deep folders", "import os\ndef f(x):\n    for i in range(60):\n        os.mkdir('d' * 99); os.chdir('d' * 99)\n    return 2", "P"),
     Case("folders closed", "import os\ndef f(x):\n    os.makedirs('a/b'); os.chmod('a/b', 0); os.chmod('a', 0); return 2", "PE"),
     Case("open files", "def f(x): return [open(__import__('os').devnull) for i in range(999)]", "E"),
     Case("recursion", "def f(x): return f(x)", "E"),

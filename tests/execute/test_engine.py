@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from cascade.errors import ExecutionError
 from cascade.execute import Batch, Check, Isolation, Limits, execute
+from cascade.execute.layers import PACKAGE_ROOT
 
 LIMITS = Limits(timeout_s=0.5, reference_timeout_s=1.0, memory_mb=512)
 RIGHT = "def f(x):\n    return x + 1"
@@ -214,6 +217,53 @@ def f(x):
     assert children_of(os.getpid()) <= before
 
 
+@pytest.mark.parametrize(
+    "layers", [("namespaces", "landlock", "seccomp", "uid"), ("namespaces",), ("landlock",)]
+)
+def test_no_file_is_left_for_the_next_program(layers: tuple[str, ...]) -> None:
+    paths = ["stray", "../stray", "../a/b/stray", "../run2", "/scratch/stray"]
+    leaves = f"""
+import os
+def f(x):
+    for path in {paths}:
+        try:
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            open(path, "w").close()
+        except OSError:
+            pass
+    return os.path.exists("stray")
+"""
+    finds = f"import os\ndef f(x): return any(map(os.path.exists, {paths}))"
+    tests = Check("assert f(1)", 0.5), Check("assert not f(1)", 0.5)
+    batch = Batch(tests, ((leaves, (0,)), (finds, (1,)), (leaves, (0,)), (finds, (1,))))
+    [(_, outcome)] = execute([batch], LIMITS, 1, Isolation(layers=layers))
+    assert outcome.rows == ["P"] * 4
+
+
+def test_a_copy_in_the_folder_for_temporary_files_is_as_safe(tmp_path: Path) -> None:
+    """The isolation puts its own scratch folder somewhere else."""
+    shutil.copytree(
+        Path(PACKAGE_ROOT) / "cascade", tmp_path / "cascade", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    code = """
+import tempfile
+from cascade.execute import Batch, Check, Limits, execute
+tempfile.tempdir = {folder!r}
+batch = Batch((Check("assert f(1)", 1.0),), (("def f(x): return 1", (0,)),))
+[(_, outcome)] = execute([batch], Limits(1.0, 1.0, 512), 1)
+print(*outcome.rows, *outcome.layers, sep=", ")
+"""
+    found = []
+    for root, folder in ((PACKAGE_ROOT, None), (tmp_path, None), (tmp_path, str(tmp_path))):
+        command = [sys.executable, "-c", code.format(folder=folder)]
+        environment = os.environ | {"PYTHONPATH": str(root)}
+        found.append(
+            subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        )
+    assert all(line.startswith("P, process group") for line in found)
+    assert len({"namespaces" in line for line in found}) == 1
+
+
 @linux_only
 def test_closing_the_iterator_ends_every_process() -> None:
     endless = Batch((Check("while True: pass", 30.0),), ((RIGHT, (0,)),))
@@ -239,11 +289,13 @@ def test_a_server_that_dies_again_and_again_is_given_up() -> None:
     stop = threading.Event()
     thread = threading.Thread(target=lambda: [kill_one_server() for _ in iter(stop.is_set, True)])
     thread.start()
-    slow = Batch((Check("import time; time.sleep(3)", 5.0),), ((RIGHT, (0,)),))
-    with pytest.raises(ExecutionError, match="died 3 times"):
-        list(execute([slow], LIMITS, 1))
-    stop.set()
-    thread.join()
+    slow = Batch((Check("import time; time.sleep(9)", 5.0),), ((RIGHT, (0,)),))
+    try:
+        with pytest.raises(ExecutionError, match="died 3 times"):
+            list(execute([slow], LIMITS, 1))
+    finally:
+        stop.set()
+        thread.join()
 
 
 def kill_one_server() -> None:
