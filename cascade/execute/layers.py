@@ -105,6 +105,7 @@ def confine_server(asked: list[str], scratch: str) -> Confinement:
         return result
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)  # without which only root may filter calls
     root = os.geteuid() == 0
     outer_pid = os.getpid()
     readable = _readable()

@@ -73,7 +73,7 @@ def landlock_abi() -> int:
 
 
 def landlock(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """Hide every file but some folders, of which some may be written; no TCP."""
+    """Hide every file but some folders, of which some may be written; no TCP. Needs no-new-privileges."""
     abi = landlock_abi()
     if not abi:
         raise RefusedError(ENOSYS, "landlock: not in this kernel")
@@ -98,7 +98,6 @@ def landlock(readable: Iterable[str], writable: Iterable[str]) -> None:
                     syscall("landlock", LANDLOCK_ADD, ruleset, 1, ctypes.c_char_p(rule), ctypes.c_uint32(0))
                 finally:
                     os.close(folder)
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
         syscall("landlock", LANDLOCK_RESTRICT, ruleset, ctypes.c_uint32(0))
     finally:
         os.close(ruleset)
@@ -195,6 +194,5 @@ def new_root(readable: Iterable[str], scratch: str) -> None:
 
 def drop_capabilities() -> None:
     """Give up every capability, for good."""
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
     header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
     syscall("capset", CAPSET, ctypes.c_char_p(header), ctypes.c_char_p(bytes(24)))

@@ -1,6 +1,7 @@
 """The hostile battery on every layer that this machine has: verdicts, neighbours, what is left behind."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cascade.execute import Batch, Check, Isolation, Limits, Outcome, execute
+from cascade.execute import CONTAINERS, Batch, Check, Isolation, Limits, Outcome, execute
 from tests.execute.battery import CASES, RIGHT, TEST, Case
 
 LIMITS = Limits(timeout_s=0.3, reference_timeout_s=1.0, memory_mb=512)
@@ -20,13 +21,14 @@ LAYERS = {
     "without namespaces": ("landlock", "seccomp"),
     "namespaces alone": ("namespaces",),
     "bare": (),
+    "bubblewrap": ("namespaces", "landlock", "seccomp", "uid"),
 }
 # Known from what other tests start at the same time.
 SLEEP = str(100_000 + os.getpid())
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
 
-def run(cases: list[Case], layers: tuple[str, ...], fill: dict[str, str]) -> Outcome:
+def run(cases: list[Case], layers: str, fill: dict[str, str]) -> Outcome:
     """Every case followed by a neighbour that is right, in one server."""
     tests = [Check(case.test, LIMITS.timeout_s) for case in cases] + [Check(TEST, LIMITS.timeout_s)]
     programs: list[tuple[str, tuple[int, ...]]] = []
@@ -36,7 +38,8 @@ def run(cases: list[Case], layers: tuple[str, ...], fill: dict[str, str]) -> Out
         for key, value in fill.items():
             source = source.replace(f"{{{key}}}", value)
         programs += [(source, (i,)), (f"{RIGHT}n = {i}", (len(cases),))]
-    [(_, outcome)] = execute([Batch(tuple(tests), tuple(programs))], LIMITS, 1, Isolation(layers=layers))
+    isolation = Isolation(layers=LAYERS[layers], container=layers if layers in CONTAINERS else None)
+    [(_, outcome)] = execute([Batch(tuple(tests), tuple(programs))], LIMITS, 1, isolation)
     return outcome
 
 
@@ -49,6 +52,8 @@ def processes() -> set[int]:
 )
 def test_battery(layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(CASES) >= 100
+    if layers == "bubblewrap" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
     bare = layers == "bare"
     cases = [case for case in CASES if case.holds_bare or not bare]
     monkeypatch.setenv("SECRET_KEY", "not for them")
@@ -63,7 +68,7 @@ def test_battery(layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         threading.Thread(target=lambda: accept(server, reached), daemon=True).start()
         before = processes()
         fill = {"OUTSIDE": str(outside), "PORT": str(server.getsockname()[1]), "VICTIM": str(victim.pid)}
-        outcome = run(cases, LAYERS[layers], fill)
+        outcome = run(cases, layers, fill)
     if layers != "bare" and not set(LAYERS[layers]) & set(outcome.layers):
         pytest.skip(f"this machine allows only {outcome.layers}")
     wrong = [
@@ -117,7 +122,7 @@ def test_what_the_bare_layer_cannot_hold(tmp_path: Path) -> None:
         folder.mkdir(exist_ok=True)
         (folder / "file").write_text("kept")
         (folder / "file").chmod(0o600)
-        run([case], (), {"OUTSIDE": str(folder / "file")})
+        run([case], "bare", {"OUTSIDE": str(folder / "file")})
         intact = (folder / "file").exists() and (folder / "file").read_text() == "kept"
         if not intact or (folder / "file").stat().st_mode & 0o777 != 0o600:
             changed.append(case.name)

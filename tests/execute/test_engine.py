@@ -311,3 +311,18 @@ def kill_one_server() -> None:
                 continue
             return
         time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="becomes somebody else")
+def test_a_user_without_rights_has_the_filter_too() -> None:
+    """It needs no namespaces, which some machines do not allow."""
+    code = """
+import os, sysconfig
+from cascade.execute import layers
+sysconfig.get_paths()  # while this Python's files can be read
+os.setresgid(12345, 12345, 12345), os.setresuid(12345, 12345, 12345)
+print(*layers.confine_server(["landlock", "seccomp"], "/tmp").layers)
+"""
+    environment = os.environ | {"PYTHONPATH": PACKAGE_ROOT}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert "seccomp" in done.stdout, done.stderr
