@@ -18,7 +18,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from cascade.execute import endless
 from cascade.execute.layers import Confinement
@@ -27,7 +27,7 @@ from cascade.execute.loops import Loop
 # One for each test: a letter and the CPU microseconds. M: out of memory; U: proven to outlast the limit; a
 # small letter: the test was watched for a while, which a program near its recursion limit could have noticed.
 RECORD = struct.Struct("<cI")
-READY = b"R"
+READY, FAILED, PROVEN = b"R", b"E", b"U"
 SECRET_BYTES = 16
 
 # Text literals that stand where a call or a value is wanted are replaced by the objects (see `bind`).
@@ -137,34 +137,49 @@ def _module() -> types.ModuleType:
     return module
 
 
-def run_plain(
-    prelude: types.CodeType,
-    program: types.CodeType,
-    tests: list[tuple[types.CodeType, float]],
-    watched: dict[int, Loop],
-    source: str,
-    result: int,
-) -> None:
-    """A plain program once, then its tests in turn; a record for each."""
+class Job(NamedTuple):
+    """A plain program, and plain tests to run after it.
+
+    Attributes:
+        program: its code.
+        tests: their code, each with its CPU seconds.
+        watched: see `loops`.
+        source: the program's text.
+    """
+
+    program: types.CodeType
+    tests: list[tuple[types.CodeType, float]]
+    watched: dict[int, Loop]
+    source: str
+
+
+def run_plain(prelude: types.CodeType, jobs: list[Job], result: int) -> None:
+    """Plain programs, each once and its tests in turn after it: FAILED, or READY and records for them."""
+    for job in jobs:
+        _run_job(prelude, job, result)
+
+
+def _run_job(prelude: types.CodeType, job: Job, result: int) -> None:
     space = _module().__dict__
     clock, timer = time.process_time, signal.setitimer
-    watch = endless.Watch(watched, source)
+    watch = endless.Watch(job.watched, job.source)
 
     def unending() -> None:
-        os.write(result, RECORD.pack(b"U", int(1e6 * (clock() - started))))
+        os.write(result, RECORD.pack(PROVEN, int(1e6 * (clock() - started))))
         os._exit(0)
 
-    started = clock()
-    timer(signal.ITIMER_PROF, tests[0][1])
+    timer(signal.ITIMER_PROF, job.tests[0][1])
     try:
         exec(prelude, space)
-        exec(program, space)
+        exec(job.program, space)
+    except MemoryError:
+        os._exit(0)  # perhaps for what others have left
     except BaseException:
-        os.write(result, b"E")
+        os.write(result, FAILED)
         return
     os.write(result, READY)
     watch.start(unending)
-    for test, seconds in tests:
+    for test, seconds in job.tests:
         names = dict(space)
         started = clock()
         watch.begin(seconds)
@@ -182,6 +197,8 @@ def run_plain(
         os.write(result, RECORD.pack(letter, int(1e6 * (clock() - started))))
         space.clear()
         space.update(names)
+    watch.end()
+    space.clear()
 
 
 def run_guarded(

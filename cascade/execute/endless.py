@@ -118,19 +118,20 @@ class _Growth:
     """The memory of a loop that never ends but grows, from now on."""
 
     def __init__(self) -> None:
-        self._began, self._bytes = time.process_time(), _bytes()
+        self._began, self._touched = time.process_time(), _touched()
 
     def outlasts(self, seconds: float) -> bool:
         """Whether at this rate, and with some to spare, the memory lasts for some CPU seconds more."""
-        rate = (_bytes() - self._bytes) / (time.process_time() - self._began)
+        rate = (_touched() - self._touched) / (time.process_time() - self._began)
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-        return limit == resource.RLIM_INFINITY or _bytes() + SPARE * rate * seconds < limit
+        unit = 1 if sys.platform == "darwin" else 1024
+        most = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return limit == resource.RLIM_INFINITY or most + SPARE * rate * seconds < limit
 
 
-def _bytes() -> int:
-    """The most memory that this process has had."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _touched() -> int:
+    """Bytes of memory that were new to this process; unlike its size, it also grows below an earlier peak."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt * resource.getpagesize()
 
 
 class Watch:
@@ -161,6 +162,12 @@ class Watch:
         self.used, self._growing, self._limit_s, self._tries_s = False, None, seconds, 0.0
         signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.setitimer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
+
+    def end(self) -> None:
+        """The last test is over."""
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, signal.SIG_IGN)
+        sys.settrace(None)
 
     def _look(self, _signal: int, frame: types.FrameType | None) -> None:
         self.used = True

@@ -13,17 +13,28 @@ the verdict of its own program.
 """
 
 import gc
+import io
 import json
 import os
 import signal
 import struct
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
 from cascade.execute.analysis import Text, analyse
-from cascade.execute.child import READY, RECORD, SECRET_BYTES, hide, run_guarded, run_plain
+from cascade.execute.child import (
+    FAILED,
+    PROVEN,
+    READY,
+    RECORD,
+    SECRET_BYTES,
+    Job,
+    hide,
+    run_guarded,
+    run_plain,
+)
 from cascade.execute.children import Children, Reply
 from cascade.execute.layers import confine_server
 from cascade.execute.loops import Loop
@@ -34,13 +45,16 @@ WARM = (
     "itertools math numbers operator queue re statistics string textwrap typing unicodedata"
 )
 
+# Programs that share a child at most.
+MAX_TOGETHER = 64
+
 
 @dataclass
 class Verdict:
     """What is known of a pair.
 
     Attributes:
-        letter: see the module.
+        letter: see the module; any other while it has to be found out alone.
         seconds: CPU time of the test.
         doubtful: whether it ran out of time while the machine was busy.
     """
@@ -50,12 +64,92 @@ class Verdict:
     doubtful: bool = False
 
 
-@dataclass
-class Tally:
-    """What a request took, besides its verdicts."""
+LETTERS = frozenset("PFET")
 
-    alone: int = 0
-    proven: int = 0
+
+@dataclass
+class Row:
+    """A program and its tests.
+
+    Attributes:
+        program: the program.
+        tests: each with its CPU seconds.
+        found: verdicts so far, by index of the test.
+        n_alone: pairs that got a process of their own.
+        n_proven: pairs that were proven to outlast their limit.
+    """
+
+    program: Text
+    tests: list[tuple[Text, float]]
+    found: dict[int, Verdict] = field(default_factory=dict)
+    n_alone: int = 0
+    n_proven: int = 0
+
+    def __post_init__(self) -> None:
+        for i, (test, _) in enumerate(self.tests):
+            if self.program.broken or test.broken:
+                self.found[i] = Verdict("E", 0.0)
+
+    def endless(self) -> set[str]:
+        """Calls that are known to take too long."""
+        late = {self.tests[i][0].first_call for i, verdict in self.found.items() if verdict.letter == "T"}
+        return {call for call in late if call is not None}
+
+    def left(self) -> list[int]:
+        """Plain tests of a plain program that are to be run."""
+        if not self.program.plain:
+            return []
+        endless = self.endless()
+        left = [i for i, (test, _) in enumerate(self.tests) if i not in self.found and test.plain]
+        for i in left:
+            if self.tests[i][0].first_call in endless:
+                self.found[i] = Verdict("T", 0.0)
+        return [i for i in left if i not in self.found]
+
+    def job(self, left: list[int]) -> Job:
+        """Some tests, for a child."""
+        watched = {line: Loop(*loop) for line, loop in self.program.loops}
+        tests = [(self.tests[i][0].load(), self.tests[i][1]) for i in left]
+        return Job(self.program.load(), tests, watched, self.program.source)
+
+
+class Told:
+    """Reads what a child has written of the programs that it ran."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply, self._data = reply, io.BytesIO(reply.data)
+        self._seconds = 0.0
+        self._first = True
+
+    def take(self, row: Row, left: list[int]) -> bool:
+        """Fill in what is told of a program and the tests that were left; whether more may follow."""
+        began, first, self._first = self._data.read(len(READY)), self._first, False
+        if began == FAILED:  # as it would before each of its tests
+            row.found |= dict.fromkeys(left, Verdict("E", 0.0))
+            return True
+        if not began and first:
+            row.found |= dict.fromkeys(left, self._last())
+        if not began:
+            return False  # perhaps for what others had left: it is run again, as the first
+        for i in left:
+            record = self._data.read(RECORD.size)
+            if len(record) < RECORD.size:
+                # It took the child with it; if not for its time, perhaps for the memory that others had left.
+                verdict = self._last()
+                row.found[i] = verdict if verdict.letter == "T" else replace(verdict, letter="M")
+                return False
+            letter, microseconds = RECORD.unpack(record)
+            self._seconds += microseconds / 1e6
+            row.found[i] = Verdict("T" if letter == PROVEN else letter.decode(), microseconds / 1e6)
+            if letter == PROVEN:
+                row.n_proven += 1
+                return False
+        return True
+
+    def _last(self) -> Verdict:
+        """The verdict of the test that was running when the child ended."""
+        verdict = _of_last(self._reply)
+        return replace(verdict, seconds=max(0.0, verdict.seconds - self._seconds))
 
 
 @dataclass
@@ -88,51 +182,37 @@ class Server:
             return _of_last(reply)
         return Verdict("F" if reply.data == READY + b"F" else "E", reply.cpu_seconds)
 
-    def plain(self, program: Text, tests: list[tuple[Text, float]], tally: Tally) -> list[Verdict]:
-        """Verdicts of a plain program's plain tests."""
-        found: dict[int, Verdict] = {}
-        endless: set[str] = set()
-        left = list(range(len(tests)))
-        code, watched = program.load(), {line: Loop(*loop) for line, loop in program.loops}
-        while left:
-            group = [(tests[i][0].load(), tests[i][1]) for i in left]
+    def plain(self, rows: list[Row]) -> None:
+        """Find the verdicts of plain programs' plain tests: many of them in one child, until it ends."""
+        todo = [row for row in rows if row.left()]
+        while todo:
+            group = todo[:MAX_TOGETHER]
+            left = [row.left() for row in group]
+            jobs = [row.job(tests) for row, tests in zip(group, left, strict=True)]
             reply = self.children.run(
-                lambda result, group=group: run_plain(
-                    self.prelude, code, group, watched, program.source, result
-                ),
-                [seconds for _, seconds in group],
-                len(READY) + RECORD.size * len(group),
+                lambda result, jobs=jobs: run_plain(self.prelude, jobs, result),
+                [seconds for job in jobs for _, seconds in job.tests],
+                sum(len(READY) + RECORD.size * len(tests) for tests in left),
             )
-            if not reply.data.startswith(READY):
-                # The program itself failed, and would before each of its tests.
-                verdict = _of_last(reply)
-                return [verdict] * len(tests)
-            whole = (len(reply.data) - len(READY)) // RECORD.size * RECORD.size
-            records = list(RECORD.iter_unpack(reply.data[len(READY) : len(READY) + whole]))
-            for i, (letter, microseconds) in zip(left, records, strict=False):
-                found[i] = Verdict(letter.decode(), microseconds / 1e6)
-            ended = left[: len(records)]
-            if ended and found[ended[-1]].letter == "U":
-                tally.proven += 1
-                found[ended[-1]].letter = "T"
-            elif len(records) < len(left):
-                ended.append(left[len(records)])
-                found[ended[-1]] = _of_last(reply)
-                if found[ended[-1]].letter == "E":
-                    # It took the child with it; perhaps with the memory that others had left.
-                    found[ended[-1]].letter = "M"
-            if found[ended[-1]].letter == "T" and (call := tests[ended[-1]][0].first_call) is not None:
-                endless.add(call)
-            left = left[len(ended) :]
-            for i in left:
-                if tests[i][0].first_call in endless:
-                    found[i] = Verdict("T", 0.0)
-            left = [i for i in left if i not in found]
-        for i, verdict in found.items():
-            if verdict.letter not in "PFET":
-                tally.alone += 1
-                found[i] = self.guarded(program, *tests[i])
-        return [found[i] for i in range(len(tests))]
+            told = Told(reply)
+            for row, tests in zip(group, left, strict=True):
+                if not told.take(row, tests):
+                    break
+            todo = [row for row in todo if row.left()]
+
+    def alone(self, row: Row) -> None:
+        """Find the verdicts that are left, each in a process of its own."""
+        endless = row.endless()
+        for i, (test, seconds) in enumerate(row.tests):
+            if i in row.found and row.found[i].letter in LETTERS:
+                continue
+            if i not in row.found and test.first_call in endless:
+                row.found[i] = Verdict("T", 0.0)
+                continue
+            row.n_alone += 1
+            row.found[i] = self.guarded(row.program, test, seconds)
+            if row.found[i].letter == "T" and test.first_call is not None:
+                endless.add(test.first_call)
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request."""
@@ -145,42 +225,24 @@ class Server:
         twins: dict[str, list[int]] = {}
         for i, text in enumerate(texts):
             twins.setdefault(text.key, []).append(i)
-        tally = Tally()
-        verdicts: list[list[Verdict]] = [[] for _ in programs]
+        rows, wanted = [], []
         for alike in twins.values():
-            wanted = sorted({t for i in alike for t in programs[i][1]})
-            row = self.row(texts[alike[0]], [(tests[t], limits[t]) for t in wanted], tally)
-            by_test = dict(zip(wanted, row, strict=True))
+            wanted.append(sorted({t for i in alike for t in programs[i][1]}))
+            rows.append(Row(texts[alike[0]], [(tests[t], limits[t]) for t in wanted[-1]]))
+        self.plain(rows)
+        verdicts: list[list[Verdict]] = [[] for _ in programs]
+        for alike, own, row in zip(twins.values(), wanted, rows, strict=True):
+            self.alone(row)
+            by_test = {t: row.found[i] for i, t in enumerate(own)}
             for i in alike:
                 verdicts[i] = [by_test[t] for t in programs[i][1]]
         return {
             "rows": ["".join(v.letter for v in row) for row in verdicts],
             "seconds": [[round(v.seconds, 6) for v in row] for row in verdicts],
-            "alone": tally.alone,
-            "proven": tally.proven,
+            "alone": sum(row.n_alone for row in rows),
+            "proven": sum(row.n_proven for row in rows),
             "doubtful": [[i, j] for i, row in enumerate(verdicts) for j, v in enumerate(row) if v.doubtful],
         }
-
-    def row(self, program: Text, tests: list[tuple[Text, float]], tally: Tally) -> list[Verdict]:
-        """The verdicts of one program; equal tests run once."""
-        if program.broken:
-            return [Verdict("E", 0.0)] * len(tests)
-        row: dict[int, Verdict] = {i: Verdict("E", 0.0) for i, (test, _) in enumerate(tests) if test.broken}
-        together = [i for i, (test, _) in enumerate(tests) if i not in row and program.plain and test.plain]
-        if together:
-            row |= zip(together, self.plain(program, [tests[i] for i in together], tally), strict=True)
-        endless = {tests[i][0].first_call for i in together if row[i].letter == "T"} - {None}
-        for i, (test, seconds) in enumerate(tests):
-            if i in row:
-                continue
-            if test.first_call in endless:
-                row[i] = Verdict("T", 0.0)
-                continue
-            tally.alone += 1
-            row[i] = self.guarded(program, test, seconds)
-            if row[i].letter == "T" and test.first_call is not None:
-                endless.add(test.first_call)
-        return [row[i] for i in range(len(tests))]
 
 
 def _of_last(reply: Reply) -> Verdict:
