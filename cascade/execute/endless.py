@@ -25,7 +25,7 @@ from cascade.execute.loops import ORDERLESS_CALLS, Loop
 PROGRAM = "<program>"
 MAX_STATE = 20_000
 # After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
-WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.4, 0.03
+WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.5, 0.03
 # No look takes longer, but for one long step of the program.
 LONGEST_LOOK_S = 0.3
 # How often a proof by bounds is tried on a loop in one look; how long proofs are tried in one test, and in
