@@ -244,7 +244,9 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
 def report_of(config: ReportConfig, run_id: str | None) -> ReportSettings:
     """What task=report is about."""
     if run_id is not None and (config.runs or config.of is not ReportOf.study):
-        raise ConfigError(f"run_id={run_id}: names one study, and report.* names several; leave one of them out")
+        raise ConfigError(
+            f"run_id={run_id}: names one study, and report.* names several; leave one of them out"
+        )
     return ReportSettings(config.of, tuple(config.runs))
 
 

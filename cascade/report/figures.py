@@ -107,7 +107,9 @@ def saving_curve_figure(path: Path, title: str, curve: SavingCurve) -> None:
     figure, axes = _axes(title)
     at = 100 * curve.accuracy
     axes.plot(curve.cascade, at, "-", color=CASCADE, linewidth=1.8, label="cascade: the chosen plans")
-    axes.plot(curve.one_model, at, "--", color=ONE_MODEL, linewidth=1.8, label="one model: mean of all its plans")
+    axes.plot(
+        curve.one_model, at, "--", color=ONE_MODEL, linewidth=1.8, label="one model: mean of all its plans"
+    )
     axes.fill_betweenx(at, curve.cascade, curve.one_model, color="#888888", alpha=0.15, linewidth=0)
     axes.legend(loc="lower right")
     figure.savefig(path)

@@ -47,7 +47,9 @@ def solved_by(models: Sequence[str], pattern: Sequence[bool]) -> str:
     names = [model for model, solves in zip(models, pattern, strict=True) if solves]
     if not names:
         return "none"
-    return "all" if len(names) == len(models) > 1 else " and ".join(names) + (" only" if len(names) == 1 else "")
+    return (
+        "all" if len(names) == len(models) > 1 else " and ".join(names) + (" only" if len(names) == 1 else "")
+    )
 
 
 def solved_figure(path: Path, title: str, models: Sequence[str], counts: Patterns) -> None:
@@ -74,7 +76,9 @@ def _venn(axes: Axes, models: Sequence[str], counts: Patterns) -> None:
     for i, ((x, y), model) in enumerate(zip(CENTRES, models, strict=True)):
         axes.add_patch(Circle((x, y), RADIUS, facecolor=COLOURS[i], alpha=0.16, linewidth=0))
         style = ("-", "--", "-.")[i]
-        axes.add_patch(Circle((x, y), RADIUS, fill=False, edgecolor=COLOURS[i], linestyle=style, linewidth=1.6))
+        axes.add_patch(
+            Circle((x, y), RADIUS, fill=False, edgecolor=COLOURS[i], linestyle=style, linewidth=1.6)
+        )
         total = sum(n for pattern, n in counts.items() if pattern[i])
         at_x, at_y, side = LABELS[i]
         text = axes.text(at_x, at_y, f"{model}: {total}", ha=side, va="center", fontsize=11, color=COLOURS[i])

@@ -70,7 +70,9 @@ def diagnose(
             tracker,
             run_id,
             output / "diagnostics_calibration.png",
-            lambda path: calibration_figure(path, f"{run_name(study)}, rule={study.rule}", executed.models, own),
+            lambda path: calibration_figure(
+                path, f"{run_name(study)}, rule={study.rule}", executed.models, own
+            ),
         )
     for name, table in tables.items():
         text = table.to_csv(index=False, float_format="%.6g")

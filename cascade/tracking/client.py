@@ -188,6 +188,10 @@ class Tracker:
         """A file as an artifact of a run, under its own name."""
         self.client.log_artifact(run_id, str(path))
 
+    def log_folder(self, run_id: str, path: Path, name: str) -> None:
+        """A folder's files as artifacts of a run, under a name."""
+        self.client.log_artifacts(run_id, str(path), name)
+
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
         """An artifact of a run as a local file below `folder`."""
         return Path(self.client.download_artifacts(run_id, name, str(folder)))

@@ -1,0 +1,84 @@
+"""task=report: one self-contained page of an evaluated study, or of several, as artifacts in MLflow."""
+
+import logging
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from cascade.config import Study
+from cascade.plan_file import PLANS, PlanFile
+from cascade.report.content import Evaluated, Made
+from cascade.report.page import FOLDER
+from cascade.report.study_page import write_study_page
+from cascade.tasks.common import COMMAND, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
+from cascade.tasks.searching import search_again
+from cascade.tasks.select import load_executed
+from cascade.tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+CONFIG = "config.yaml"
+SECONDS = "seconds."
+
+
+def main(study: Study, output: Path) -> None:
+    """Report on the newest evaluated run of this study or on `run_id`, or on several studies."""
+    tracker = open_tracker(study)
+    folder = output / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = study_tags(study) | {EVALUATED: "true"}
+    run_id = tracker.find(wanted, study.run_id, "an evaluated study (task=evaluate)")
+    path = report_study(load_evaluated(tracker, run_id), folder, tracker)
+    log.info("the report: %s", path)
+
+
+def report_study(study: Evaluated, folder: Path, tracker: Tracker) -> Path:
+    """Write the page of one study, and log it with the run that proved its plans."""
+    per_stage = study.plans.selection["theta"] == "stage"
+    plans = [one.plan for one in study.plans.front]
+    grids = {
+        side: search_again(study.side(side), plans, per_stage_theta=per_stage)
+        for side in ("validation", "test")
+    }
+    again = f"python run.py task=report run_id={study.made.run_id}"
+    path = write_study_page(folder, study, grids, again)
+    tracker.log_folder(study.made.run_id, folder, FOLDER)
+    return path
+
+
+def load_evaluated(tracker: Tracker, run_id: str) -> Evaluated:
+    """What a run and the one that it goes on from have logged."""
+    run = tracker.client.get_run(run_id)
+    source_id = run.data.tags.get(SOURCE, run_id)
+    source = tracker.client.get_run(source_id)
+    names = [a.path for a in tracker.client.list_artifacts(source_id) if a.path.startswith("diagnostics_")]
+    with tempfile.TemporaryDirectory() as home:
+        plans = PlanFile.load(tracker.fetch(run_id, PLANS, Path(home)))
+        yaml = tracker.fetch(run_id, CONFIG, Path(home)).read_text(encoding="utf-8")
+        tables = {
+            name.removeprefix("diagnostics_").removesuffix(".csv"): pd.read_csv(
+                tracker.fetch(source_id, name, Path(home))
+            )
+            for name in names
+            if name.endswith(".csv")
+        }
+    seconds = {
+        name.removeprefix(SECONDS): value
+        for metrics in (source.data.metrics, run.data.metrics)
+        for name, value in metrics.items()
+        if name.startswith(SECONDS)
+    }
+    made = Made(
+        run_id=run_id,
+        source_run_id=source_id,
+        started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        command=run.data.tags.get(COMMAND),
+        version=run.data.tags["cascade.version"],
+        isolation=source.data.tags.get(ISOLATION),
+        seconds=seconds,
+        yaml=yaml,
+    )
+    executed = load_executed(tracker, source_id)
+    return Evaluated(str(run.info.run_name), executed, plans, tables, run.data.tags["cascade.rule"], made)
