@@ -1,4 +1,4 @@
-"""The interactive twins of the figures: traces and layouts as plotly.js takes them, without Python's plotly."""
+"""The figures' interactive twins: traces and layouts as plotly.js takes them, without Python's plotly."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -76,7 +76,8 @@ def _front(
         "x": _short([e.usd_per_1k_queries for _, e in known]),
         "y": _percents([e.accuracy for _, e in known]),
         "text": [
-            f"{plan.describe(models)}<br>${usd(e.usd_per_1k_queries)}{usd_ends(e.usd_interval)} per 1,000 queries"
+            f"{plan.describe(models)}<br>${usd(e.usd_per_1k_queries)}{usd_ends(e.usd_interval)} per 1,000 "
+            "queries"
             f"<br>{100 * e.accuracy:.1f} % right{ends(e.accuracy_interval)}"
             for plan, e in known
         ],
@@ -88,39 +89,47 @@ def _front(
 
 def curve_chart(curve: SavingCurve) -> Chart:
     """What equal accuracy costs with a cascade and with one model (paper Figure 1)."""
-    y = _percents(curve.accuracy)
-    lines = (
-        ("cascade: the chosen plans", curve.cascade, CASCADE, "solid"),
-        ("one model: mean of all its plans", curve.one_model, ONE_MODEL, "dash"),
-    )
-    traces = [
-        {
+    traces: list[Chart] = []
+    for name, cost, dots, color, dash, symbol in (
+        ("cascade: the chosen plans", curve.cascade, curve.cascade_plans, CASCADE, "solid", "circle"),
+        ("one model: the mean of its plans", curve.one_model, curve.one_model_plans, ONE_MODEL, "dash", "x"),
+    ):
+        same = {"legendgroup": name, "hovertemplate": f"{PLACE}<extra></extra>"}
+        line = {"width": 2.5, "color": color, "dash": dash}
+        lines = {
             "name": name,
             "mode": "lines",
             "x": _short(cost),
-            "y": y,
-            "line": {"width": 2.5, "color": color, "dash": dash},
-            "hovertemplate": f"{PLACE}<extra></extra>",
+            "y": _percents(curve.accuracy),
+            "line": line,
         }
-        for name, cost, color, dash in lines
-    ]
+        marker = {"size": 6, "color": color, "symbol": symbol}
+        at = {"x": _short(dots[0]), "y": _percents(dots[1]), "marker": marker}
+        traces += [same | lines, same | at | {"mode": "markers", "showlegend": False}]
     return {"data": traces, "layout": _layout(USD, "accuracy (%)", log=True)}
 
 
 def theta_chart(sweep: ThetaSweep) -> Chart:
-    """One plan's accuracy over its cost, a dot for each θ (paper Figure 6)."""
-    trace = {
-        "name": sweep.name,
-        "mode": "lines+markers+text",
-        "x": _short(sweep.cost),
-        "y": _percents(sweep.accuracy),
-        "text": [f"θ={theta:g}" for theta in sweep.thetas],
-        "textposition": "top center",
-        "marker": {"size": 8, "color": CASCADE},
-        "line": {"width": 1.5, "color": CASCADE},
-        "hovertemplate": f"%{{text}}<br>{PLACE}<extra></extra>",
+    """One plan's accuracy and cost at every θ (paper Figure 6)."""
+    traces = []
+    for axis, values, color, dash, symbol in (
+        ("", _percents(sweep.accuracy), CASCADE, "solid", "circle"),
+        ("2", _short(sweep.cost), ONE_MODEL, "dash", "square"),
+    ):
+        own = {
+            "marker": {"size": 7, "color": color, "symbol": symbol},
+            "line": {"color": color, "dash": dash},
+        }
+        axes = {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": False, "mode": "lines+markers"}
+        hover = {"hovertemplate": "θ=%{x}<br>%{y:.4~g}<extra></extra>"}
+        traces.append(own | axes | hover | {"x": list(sweep.thetas), "y": values})
+    layout = _layout("θ", "accuracy (%)", log=False)
+    layout |= {
+        "xaxis": layout["xaxis"] | {"domain": [0, 0.42]},
+        "xaxis2": layout["xaxis"] | {"domain": [0.58, 1], "anchor": "y2"},
+        "yaxis2": layout["yaxis"] | {"title": {"text": USD}, "anchor": "x2"},
     }
-    return {"data": [trace], "layout": _layout(USD, "accuracy (%)", log=False)}
+    return {"data": traces, "layout": layout}
 
 
 def overlay_chart(fronts: Mapping[str, Sequence[Estimate]]) -> Chart:
@@ -141,7 +150,13 @@ def overlay_chart(fronts: Mapping[str, Sequence[Estimate]]) -> Chart:
 
 
 def _layout(x: str, y: str, *, log: bool) -> Chart:
-    axis = {"gridcolor": "#e3e3e3", "linecolor": "#555555", "zeroline": False, "automargin": True}
+    axis = {
+        "gridcolor": "#e3e3e3",
+        "linecolor": "#555555",
+        "zeroline": False,
+        "automargin": True,
+        "exponentformat": "none",
+    }
     return {
         "height": 430,
         "margin": {"l": 55, "r": 15, "t": 15, "b": 50},

@@ -1,4 +1,4 @@
-"""What a report of one study says, as numbers: from an evaluated study's tables and plans to frozen objects."""
+"""What a report of one study says, as numbers, from an evaluated study's tables and plans."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from cascade.report.curves import SavingCurve, saving_curve, theta_sweep
 from cascade.report.published import Published
 from cascade.search.grid import Combinations, GridResult
 from cascade.search.outcomes import StageShare, plan_outcomes, stage_shares
+from cascade.selection import SAVING_WINDOW
 from cascade.stats import front_certainty, problem_weights
 from cascade.tables import StageTable
 
@@ -113,11 +114,12 @@ def recommended(plans: PlanFile) -> ChosenPlan:
 
     Returns:
         The plan that select.budget_usd_per_1k and select.min_accuracy asked for, if they did;
-        otherwise the cheapest chosen plan that is as accurate as the most accurate one-stage plan.
+        otherwise the cheapest chosen plan within one point of the most accurate one-stage plan, which
+        is what the paper calls equal (section 5.1).
     """
     if plans.intended is not None:
         return plans.intended
-    least = plans.singular[-1].validation.accuracy
+    least = plans.singular[-1].validation.accuracy - SAVING_WINDOW
     # The front's last plan is as accurate as any: there is always one.
     return next(c for c in plans.front if c.validation.accuracy >= least - 1e-9)
 

@@ -24,12 +24,15 @@ class SavingCurve:
         accuracy: float array (200,): the accuracies that both curves have, evenly apart.
         cascade, one_model: float arrays (200,): US dollars per 1,000 queries.
         saving: mean share of cost between the curves.
+        cascade_plans, one_model_plans: float arrays (2, plans): cost and accuracy that the curves go through.
     """
 
     accuracy: Floats
     cascade: Floats
     one_model: Floats
     saving: float
+    cascade_plans: Floats
+    one_model_plans: Floats
 
 
 def saving_curve(
@@ -56,7 +59,14 @@ def saving_curve(
         return None
     at = np.linspace(low, high, N_POINTS)
     cascade, one_model = np.exp(ours(at)), np.exp(others(at))
-    return SavingCurve(at, cascade, one_model, float(np.mean(1 - cascade / one_model)))
+    return SavingCurve(
+        at,
+        cascade,
+        one_model,
+        float(np.mean(1 - cascade / one_model)),
+        np.stack([np.exp(ours(ours.x)), ours.x]),
+        np.stack([np.exp(others(others.x)), others.x]),
+    )
 
 
 def _through(accuracy: Floats, cost: Floats) -> PchipInterpolator | None:

@@ -1,4 +1,4 @@
-"""Cost-accuracy figures: a study's plans (paper Figures 5 and 7), curves (1 and 6), fronts of several studies."""
+"""Cost and accuracy: a study's plans (paper Figures 5 and 7), curves (1 and 6), fronts of several studies."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -106,10 +106,12 @@ def saving_curve_figure(path: Path, title: str, curve: SavingCurve) -> None:
     """Draw what equal accuracy costs with a cascade and with one model (paper Figure 1)."""
     figure, axes = _axes(title)
     at = 100 * curve.accuracy
-    axes.plot(curve.cascade, at, "-", color=CASCADE, linewidth=1.8, label="cascade: the chosen plans")
-    axes.plot(
-        curve.one_model, at, "--", color=ONE_MODEL, linewidth=1.8, label="one model: mean of all its plans"
-    )
+    for cost, plans, line, marker, color, label in (
+        (curve.cascade, curve.cascade_plans, "-", "o", CASCADE, "cascade: the chosen plans"),
+        (curve.one_model, curve.one_model_plans, "--", "x", ONE_MODEL, "one model: the mean of its plans"),
+    ):
+        axes.plot(cost, at, line, color=color, linewidth=1.8, label=label)
+        axes.plot(plans[0], 100 * plans[1], marker, color=color, markersize=5, linestyle="")
     axes.fill_betweenx(at, curve.cascade, curve.one_model, color="#888888", alpha=0.15, linewidth=0)
     axes.legend(loc="lower right")
     figure.savefig(path)

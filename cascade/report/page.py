@@ -85,6 +85,25 @@ class Section:
     tables: Sequence[Table] = ()
 
 
+@dataclass(frozen=True)
+class HowMade:
+    """How to have everything again.
+
+    Attributes:
+        version: of this program, at the study.
+        command: of the study; None where it was not kept, or where there are several.
+        again: the command that makes the page.
+        tables: hashes, versions, seconds.
+        yaml: the configuration; empty where there are several.
+    """
+
+    version: str
+    command: str | None
+    again: str
+    tables: Sequence[Table]
+    yaml: str
+
+
 def write_page(folder: Path, template: str, tables: Sequence[Table], **content: Any) -> Path:
     """Render a template into `folder`, with a CSV file for every table.
 
@@ -116,6 +135,7 @@ def write_page(folder: Path, template: str, tables: Sequence[Table], **content: 
     return path
 
 
-def versions() -> dict[str, str]:
+def versions() -> str:
     """What wrote the page."""
-    return {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    own = {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    return ", ".join(f"{name} {number}" for name, number in own.items())

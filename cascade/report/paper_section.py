@@ -56,8 +56,8 @@ def _beside(paper: Published) -> str:
     if paper.accuracy:
         return "The paper printed numbers for this family and data set: they stand beside ours."
     return (
-        "The tables and figures are those of the paper; it has no numbers for this family, data set and hardware "
-        "to stand beside ours."
+        "The tables and figures are those of the paper; it has no numbers for this family, data set and "
+        "hardware to stand beside ours."
     )
 
 
@@ -155,18 +155,15 @@ def _curve(folder: Path, found: SavingCurve, paper: Published) -> Picture:
     path = folder / "figure_1.svg"
     saving_curve_figure(path, "The cost of equal accuracy, test", found)
     low, high = 100 * found.accuracy[0], 100 * found.accuracy[-1]
-    said = (
-        f"From {low:.1f} to {high:.1f} % accuracy the cascade costs {100 * found.saving:.1f} % less in the mean"
-        if found.saving >= 0
-        else f"From {low:.1f} to {high:.1f} % accuracy the cascade costs {-100 * found.saving:.1f} % more in the mean"
-    )
+    how = f"{100 * abs(found.saving):.1f} % {'less' if found.saving >= 0 else 'more'}"
+    said = f"From {low:.1f} to {high:.1f} % accuracy the cascade costs {how} in the mean"
     its = "" if paper.curve_saving is None else f" The paper: {100 * paper.curve_saving:.0f} %."
     return Picture(
         "figure-1",
         "Cascade against one model (the paper's Figure 1)",
         f"Two rising curves of accuracy over cost. {said}.",
-        f"{said}: PCHIP curves through the chosen plans and through all plans of one model, each of these at the "
-        f"mean cost of those within ±1 point.{its}",
+        f"{said}: PCHIP curves through the chosen plans and through all plans of one model, each of these at "
+        f"the mean cost of those within ±1 point.{its}",
         path,
         curve_chart(found),
     )

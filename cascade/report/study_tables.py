@@ -1,4 +1,4 @@
-"""Parts of a study's report for researchers: how far the validation side was believed too much, and diagnostics."""
+"""Parts of a study's report for researchers: what the validation side promised too much, and diagnostics."""
 
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,12 @@ def proof_section(study: Evaluated) -> Section:
             )
         )
     text = (
-        f"Accuracy lost from validation to test, in the mean over the chosen plans: {points(proof.drop)}. The "
-        f"bootstrap on the validation side alone foretold {100 * plans.optimism:.1f} points.",
-        f"Regret: the chosen plans miss {100 * proof.regret:.1f} % of the hypervolume of the front that the test side "
-        "itself would have chosen.",
-        "A plan that is on the front in few of the bootstrap's replicates was chosen with luck; its neighbours "
-        "are as good.",
+        f"Accuracy lost from validation to test, in the mean over the chosen plans: {points(proof.drop)}. "
+        f"The bootstrap on the validation side alone foretold {100 * plans.optimism:.1f} points.",
+        f"Regret: the chosen plans miss {100 * proof.regret:.1f} % of the hypervolume of the front that the "
+        "test side itself would have chosen.",
+        "A plan that is on the front in few of the bootstrap's replicates was chosen with luck; its "
+        "neighbours are as good.",
     )
     return Section("proof", "From validation to test", text, (), tables)
 
@@ -113,8 +113,8 @@ def diagnostics_section(folder: Path, study: Evaluated) -> list[Section]:
             f"Every option of every model, in % of all {n} problems (rule: {rule})",
             head,
             rows,
-            "AUC: how often a right answer scores above a wrong one (0.5: the score says nothing). Calibration "
-            "error: mean distance between score and share of right answers.",
+            "AUC: how often a right answer scores above a wrong one (0.5: the score says nothing). "
+            "Calibration error: mean distance between score and share of right answers.",
         ),
         _rules(tables["rules"]),
     ]
@@ -124,10 +124,10 @@ def diagnostics_section(folder: Path, study: Evaluated) -> list[Section]:
     picture = Picture(
         "calibration",
         "How far scores can be trusted",
-        f"One panel for each of {', '.join(models)}: the share of right answers over the score, for every option. "
-        "On the diagonal a score is the probability of being right.",
-        "A mark's area is the share of the answers that it stands for; above the grey line answers are better than "
-        "their score.",
+        f"One panel for each of {', '.join(models)}: the share of right answers over the score, for every "
+        "option. On the diagonal a score is the probability of being right.",
+        "A mark's area is the share of the answers that it stands for; above the grey line answers are "
+        "better than their score.",
         path,
     )
     return [Section("models", "The models one by one", text, (picture,), found)]

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from cascade.plan_file import PlanFile
 from cascade.plans import Option, Plan
 from cascade.stats import Interval, Measured
 
+SMALL_USD = 1e-4  # below it Python would write an exponent
+
 
 def usd(amount: float) -> str:
     """US dollars with four digits of any amount: a small model on a processor costs thousandths of a cent."""
+    if 0 < abs(amount) < SMALL_USD:
+        return np.format_float_positional(float(f"{amount:.4g}"), trim="-")
     return f"{amount:#.4g}"
 
 
