@@ -1,12 +1,14 @@
 """The head of a report: which plan to use, what it saves, and how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from cascade.plan_file import PlanFile, Proof
 from cascade.report.content import Evaluated, recommended
 from cascade.report.wording import ends, usd
-from cascade.stats import Measured
+from cascade.stats import Measured, mean_of_studies
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class Answer:
     text: Sequence[str]
 
 
-def card(name: str, measured: Measured, unit: str, detail: str) -> Card:
+def card(name: str, measured: Measured, unit: str, detail: str, *, signed: bool = False) -> Card:
     """A card of a share with its interval, in percent or points."""
-    interval = ends(measured.interval).strip()
-    return Card(name, f"{100 * measured.value:.1f} {unit}", f"{interval} {detail}")
+    value = format(100 * measured.value, "+.1f" if signed else ".1f")
+    return Card(name, f"{value} {unit}", f"{ends(measured.interval).strip()} {detail}")
 
 
 def study_answer(study: Evaluated) -> Answer:
@@ -53,7 +55,7 @@ def study_answer(study: Evaluated) -> Answer:
         name = other.plan.describe(plans.models)
         cards += [
             card("cost saved (test)", other.saving, "%", f"in place of {name}"),
-            card("accuracy gained (test)", other.accuracy, "points", f"against {name}"),
+            card("accuracy (test)", other.accuracy, "points", f"against {name}", signed=True),
         ]
         text.append(f"{_cheaper(other.saving, name)} {_better(other.accuracy)}")
     elif plans.intended is None:
@@ -100,10 +102,11 @@ def _all_cascades(proof: Proof) -> str:
         return "No cascade was chosen: one model alone is best at every cost."
     if proof.mean_saving is None:
         return "No chosen cascade has a plan of one model within ±1 point of its accuracy to compare with."
+    n_compared = proof.n_cascades - proof.n_empty_windows
     return (
-        f"Mean saving: over the {proof.n_cascades - proof.n_empty_windows} of {proof.n_cascades} chosen "
-        "cascades that have plans of one model within ±1 point of their accuracy on the test problems, against "
-        "the mean cost of those plans (the paper's measure)."
+        f"Mean saving: over the {n_compared} of {proof.n_cascades} chosen cascades that have plans of one "
+        "model within ±1 point of their accuracy on the test problems, against the mean cost of those plans "
+        "(the paper's measure)."
     )
 
 
@@ -114,3 +117,29 @@ def _why(plans: PlanFile) -> str:
         "The plan is the cheapest that came within one point of the most accurate plan of one model on the "
         "validation problems; the test problems had no say in it."
     )
+
+
+def sweep_answer(groups: Mapping[str, Sequence[Evaluated]]) -> Answer:
+    """What several studies say together: the mean over each group, whose studies differ in their split."""
+    cards, text = [], []
+    for name, own in groups.items():
+        proofs = [study.plans.proof for study in own]
+        savings = np.array(
+            [p.mean_saving.value for p in proofs if p is not None and p.mean_saving is not None]
+        )
+        if len(savings) == 0:
+            text.append(f"{name}: no chosen cascade could be compared with plans of one model.")
+            continue
+        mean = mean_of_studies(savings, own[0].plans.selection["interval"])
+        n = f"{len(savings)} studies" if len(savings) > 1 else "one study"
+        if len(savings) == 1:
+            cards.append(Card(name, f"{100 * mean.value:.1f} %", f"mean saving, {n}"))
+            continue
+        spread = f"sd {100 * savings.std(ddof=1):.1f}, {100 * savings.min():.1f} to {100 * savings.max():.1f}"
+        cards.append(card(name, mean, "%", f"mean saving over {n}; {spread}"))
+    text.append(
+        "Each study's mean saving is over its chosen cascades, on its test problems, against plans of one "
+        "model within ±1 point of their accuracy. In brackets: Student's intervals over the studies, which tell how "
+        "far the mean hangs on the split; all studies of a group share their samples."
+    )
+    return Answer("", "", cards, text)

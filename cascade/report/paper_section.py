@@ -84,29 +84,29 @@ def table_1(study: Evaluated, paper: Published) -> Table:
 
 def table_2(study: Evaluated, paper: Published) -> Table:
     """Where the price of a token comes from."""
+    names = ("GPUs", "hours", "batch", "$")
     rows = []
     for model in study.plans.models:
         own = study.origin["throughput"][model]
-        row = [
-            model,
+        ours = (
             str(own["gpus"]),
             _or_empty(own["hours_per_1m_tokens"], ".3g"),
             _or_empty(own["batch"], "d"),
             usd(study.origin["usd_per_1m_tokens"][model]),
-        ]
-        if paper.speed:
-            its = paper.speed.get(model)
-            row += (
-                ["", "", "", ""]
-                if its is None
-                else [str(its.gpus), f"{its.hours:.2f}", str(its.batch), f"{its.usd:.2f}"]
-            )
-        rows.append(row)
-    names = ("GPUs", "hours", "batch", "$")
-    head = ["model", *names] + ([f"{name}, {PAPER}" for name in names] if paper.speed else [])
-    note = "" if paper.speed else "On a processor the machine counts as one."
+        )
+        its = paper.speed.get(model)
+        theirs = (
+            ("",) * 4
+            if its is None
+            else (str(its.gpus), f"{its.hours:.2f}", str(its.batch), f"{its.usd:.2f}")
+        )
+        pairs = zip(ours, theirs, strict=True)
+        rows.append([model, *((cell for pair in pairs for cell in pair) if paper.speed else ours)])
+    head = ["model", *(n for name in names for n in ((name, f"{name}, {PAPER}") if paper.speed else (name,)))]
     caption = "The paper's Table 2: time and cost of a million generated tokens"
-    return Table("table_2", caption, head, rows, note)
+    return Table(
+        "table_2", caption, head, rows, "" if paper.speed else "A machine without GPUs counts as one."
+    )
 
 
 def _or_empty(value: float | None, spec: str) -> str:

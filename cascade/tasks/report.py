@@ -8,14 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from cascade.config import Study
+from cascade.errors import CascadeError
 from cascade.plan_file import PLANS, PlanFile
 from cascade.report.content import Evaluated, Made
 from cascade.report.page import FOLDER
 from cascade.report.study_page import write_study_page
+from cascade.report.sweep_page import write_sweep_page
+from cascade.schemas import ReportOf
 from cascade.tasks.common import COMMAND, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
 from cascade.tasks.searching import search_again
 from cascade.tasks.select import load_executed
 from cascade.tracking import Tracker
+from cascade.tracking.views import KIND
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +32,46 @@ def main(study: Study, output: Path) -> None:
     tracker = open_tracker(study)
     folder = output / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = study_tags(study) | {EVALUATED: "true"}
-    run_id = tracker.find(wanted, study.run_id, "an evaluated study (task=evaluate)")
-    path = report_study(load_evaluated(tracker, run_id), folder, tracker)
+    several = study.report.of is not ReportOf.study or len(study.report.runs) > 1
+    if several:
+        path = _report_several(study, folder, tracker)
+    else:
+        wanted = study_tags(study) | {EVALUATED: "true"}
+        named = next(iter(study.report.runs), study.run_id)
+        run_id = tracker.find(wanted, named, "an evaluated study (task=evaluate)")
+        path = report_study(load_evaluated(tracker, run_id), folder, tracker)
     log.info("the report: %s", path)
+
+
+def _report_several(study: Study, folder: Path, tracker: Tracker) -> Path:
+    """Write the page of several studies, and log it as a run of its own."""
+    settings = study.report
+    everywhere = settings.of is ReportOf.store
+    wanted = {EVALUATED: "true"}
+    if settings.runs:
+        found = [
+            tracker.find(wanted, run_id, "an evaluated study (task=evaluate)") for run_id in settings.runs
+        ]
+        again = f"python run.py task=report report.runs=[{','.join(settings.runs)}]"
+    else:
+        found = _newest(tracker, wanted, everywhere=everywhere)
+        again = f"python run.py task=report report.of={settings.of.value}"
+    studies = [load_evaluated(tracker, run_id) for run_id in found]
+    tags = {KIND: "report", "cascade.task": "report", COMMAND: study.command}
+    with tracker.run(f"report of {len(studies)} studies", tags, {"studies": " ".join(found)}) as run_id:
+        path = write_sweep_page(folder, studies, again)
+        tracker.log_folder(run_id, folder, FOLDER)
+    return path
+
+
+def _newest(tracker: Tracker, tags: dict[str, str], *, everywhere: bool) -> list[str]:
+    """Of each study the newest run that has the tags: equal settings are the same study."""
+    newest: dict[str, str] = {}
+    for run in tracker.find_all(tags, everywhere=everywhere):
+        newest.setdefault(run.data.tags["cascade.signature"], run.info.run_id)
+    if not newest:
+        raise CascadeError(f"no evaluated study in {tracker.uri}; run task=study or task=evaluate first")
+    return list(newest.values())
 
 
 def report_study(study: Evaluated, folder: Path, tracker: Tracker) -> Path:

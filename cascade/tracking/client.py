@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock, FileLock
-from mlflow.entities import DatasetInput, Metric, Param, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
@@ -153,6 +153,22 @@ class Tracker:
             wanted = ", ".join(f"{key.removeprefix('cascade.')}={value}" for key, value in tags.items())
             raise CascadeError(f"no run of {what} in {self.uri} with {wanted}; run that task first")
         return str(runs[0].info.run_id)
+
+    def find_all(self, tags: Mapping[str, str], *, everywhere: bool) -> list[Run]:
+        """All runs with some tags, the newest first: of this experiment, or of the whole store."""
+        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        experiments = [self.experiment_id]
+        if everywhere:
+            experiments = [str(e.experiment_id) for e in self.client.search_experiments()]
+        found: list[Run] = []
+        token: str | None = ""
+        while token is not None:
+            page = self.client.search_runs(
+                experiments, query, order_by=["attributes.start_time DESC"], page_token=token or None
+            )
+            found += page
+            token = page.token or None
+        return found
 
     def log(
         self,

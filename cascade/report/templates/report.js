@@ -33,6 +33,13 @@
     return made;
   };
 
+  // An interval stands below its number.
+  const fill = (field, text) => {
+    const [value, interval] = field.className === "number" ? text.split(" (") : [text];
+    field.textContent = value;
+    if (interval) field.append(" ", cell("span", `(${interval}`, "ends"));
+  };
+
   const show = (n) => {
     const plan = plans[n];
     byId("budget-value").textContent = dollars(spend());
@@ -41,7 +48,7 @@
     least.setAttribute("aria-valuetext", byId("least-value").textContent);
     const said = byId("choice");
     if (said.textContent !== plan.summary) said.textContent = plan.summary;
-    for (const field of document.querySelectorAll("[data-field]")) field.textContent = plan[field.dataset.field];
+    for (const field of document.querySelectorAll("[data-field]")) fill(field, plan[field.dataset.field]);
     byId("stages").replaceChildren(...plan.stages.map((stage) => {
       const line = document.createElement("tr");
       line.append(cell("th", stage.model), cell("td", stage.asked, "number"),
