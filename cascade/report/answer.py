@@ -139,7 +139,7 @@ def sweep_answer(groups: Mapping[str, Sequence[Evaluated]]) -> Answer:
         cards.append(card(name, mean, "%", f"mean saving over {n}; {spread}"))
     text.append(
         "Each study's mean saving is over its chosen cascades, on its test problems, against plans of one "
-        "model within ±1 point of their accuracy. In brackets: Student's intervals over the studies, which tell how "
-        "far the mean hangs on the split; all studies of a group share their samples."
+        "model within ±1 point of their accuracy. In brackets: Student's intervals over the studies, which "
+        "tell how far the mean hangs on the split; all studies of a group share their samples."
     )
     return Answer("", "", cards, text)

@@ -142,8 +142,8 @@ def _studies_table(labels: Mapping[str, Evaluated]) -> Table:
         "saves (%)",
     )
     note = (
-        "The plan to use is the cheapest that came within one point of the most accurate plan of one model on "
-        "the study's validation problems; it saves that much against the plan of one model that it replaces."
+        "The plan to use is the cheapest that came within one point of the most accurate plan of one model "
+        "on the study's validation problems; it saves that much against the plan of one model in its place."
     )
     return Table("studies", "One row a study", head, rows, note, words=(0, 6))
 

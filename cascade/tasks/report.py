@@ -30,20 +30,18 @@ SECONDS = "seconds."
 def main(study: Study, output: Path) -> None:
     """Report on the newest evaluated run of this study or on `run_id`, or on several studies."""
     tracker = open_tracker(study)
-    folder = output / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     several = study.report.of is not ReportOf.study or len(study.report.runs) > 1
     if several:
-        path = _report_several(study, folder, tracker)
+        path = _report_several(study, output, tracker)
     else:
         wanted = study_tags(study) | {EVALUATED: "true"}
         named = next(iter(study.report.runs), study.run_id)
         run_id = tracker.find(wanted, named, "an evaluated study (task=evaluate)")
-        path = report_study(load_evaluated(tracker, run_id), folder, tracker)
+        path = report_run(tracker, run_id, output)
     log.info("the report: %s", path)
 
 
-def _report_several(study: Study, folder: Path, tracker: Tracker) -> Path:
+def _report_several(study: Study, output: Path, tracker: Tracker) -> Path:
     """Write the page of several studies, and log it as a run of its own."""
     settings = study.report
     everywhere = settings.of is ReportOf.store
@@ -59,6 +57,7 @@ def _report_several(study: Study, folder: Path, tracker: Tracker) -> Path:
     studies = [load_evaluated(tracker, run_id) for run_id in found]
     tags = {KIND: "report", "cascade.task": "report", COMMAND: study.command}
     with tracker.run(f"report of {len(studies)} studies", tags, {"studies": " ".join(found)}) as run_id:
+        folder = _folder(output)
         path = write_sweep_page(folder, studies, again)
         tracker.log_folder(run_id, folder, FOLDER)
     return path
@@ -74,18 +73,25 @@ def _newest(tracker: Tracker, tags: dict[str, str], *, everywhere: bool) -> list
     return list(newest.values())
 
 
-def report_study(study: Evaluated, folder: Path, tracker: Tracker) -> Path:
-    """Write the page of one study, and log it with the run that proved its plans."""
+def report_run(tracker: Tracker, run_id: str, output: Path) -> Path:
+    """Write the page of one evaluated study into the output folder, and log it with its run."""
+    study = load_evaluated(tracker, run_id)
     per_stage = study.plans.selection["theta"] == "stage"
     plans = [one.plan for one in study.plans.front]
     grids = {
         side: search_again(study.side(side), plans, per_stage_theta=per_stage)
         for side in ("validation", "test")
     }
-    again = f"python run.py task=report run_id={study.made.run_id}"
-    path = write_study_page(folder, study, grids, again)
-    tracker.log_folder(study.made.run_id, folder, FOLDER)
+    folder = _folder(output)
+    path = write_study_page(folder, study, grids, f"python run.py task=report run_id={run_id}")
+    tracker.log_folder(run_id, folder, FOLDER)
     return path
+
+
+def _folder(output: Path) -> Path:
+    folder = output / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def load_evaluated(tracker: Tracker, run_id: str) -> Evaluated:
