@@ -74,7 +74,7 @@ def study_answer(study: Evaluated) -> Answer:
         cards.append(card("mean saving of all chosen cascades", proof.mean_saving, "%", "at equal accuracy"))
     text += [
         _all_cascades(proof),
-        f"In brackets: {plans.selection['interval']:.0%} intervals, from the bootstrap over "
+        f"In brackets: {100 * plans.selection['interval']:g} % intervals, from the bootstrap over "
         f"{len(plans.test_ids)} test problems. {_why(plans)}",
     ]
     label = "Use" if len(chosen.plan.stages) > 1 else "Use one model:"

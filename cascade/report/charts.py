@@ -120,14 +120,15 @@ def theta_chart(sweep: ThetaSweep) -> Chart:
             "marker": {"size": 7, "color": color, "symbol": symbol},
             "line": {"color": color, "dash": dash},
         }
-        axes = {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": False, "mode": "lines+markers"}
+        axes = {"xaxis": "x", "yaxis": f"y{axis}", "showlegend": False, "mode": "lines+markers"}
         hover = {"hovertemplate": "θ=%{x}<br>%{y:.4~g}<extra></extra>"}
         traces.append(own | axes | hover | {"x": list(sweep.thetas), "y": values})
     layout = _layout("θ", "accuracy (%)", log=False)
+    # One above the other: side by side they have no room on a telephone.
     layout |= {
-        "xaxis": layout["xaxis"] | {"domain": [0, 0.42]},
-        "xaxis2": layout["xaxis"] | {"domain": [0.58, 1], "anchor": "y2"},
-        "yaxis2": layout["yaxis"] | {"title": {"text": USD}, "anchor": "x2"},
+        "xaxis": layout["xaxis"] | {"anchor": "y2"},
+        "yaxis": layout["yaxis"] | {"domain": [0.55, 1]},
+        "yaxis2": layout["yaxis"] | {"domain": [0, 0.45], "title": {"text": "$ per 1,000 queries"}},
     }
     return {"data": traces, "layout": layout}
 
@@ -164,11 +165,12 @@ def _layout(x: str, y: str, *, log: bool) -> Chart:
         "paper_bgcolor": "#ffffff",
         "plot_bgcolor": "#ffffff",
         "hovermode": "closest",
-        # Below the plot it takes nothing of its width on a telephone.
-        "legend": {"orientation": "h", "y": -0.2, "yanchor": "top"},
+        # Above the plot it takes nothing of its width on a telephone, and meets no title of an axis.
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "xaxis": axis
         | {"title": {"text": x}, "type": "log" if log else "linear"}
-        | ({"dtick": "D2"} if log else {}),
+        # Ticks at 1, 2 and 5 of every decade, written in full.
+        | ({"dtick": "D2", "tickformat": "~g"} if log else {}),
         "yaxis": axis | {"title": {"text": y}},
     }
 

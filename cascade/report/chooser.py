@@ -64,7 +64,7 @@ def _replaces(study: Evaluated, chosen: ChosenPlan) -> str:
     other = chosen.replaces
     said = (
         f"{other.plan.describe(study.plans.models)}. On the test problems it saves {percent(other.saving)} "
-        f"of that plan's cost, and gains {points(other.accuracy)} of accuracy."
+        f"of that plan's cost; its accuracy differs by {points(other.accuracy)}."
     )
     if chosen.saving is not None and chosen.saving_interval is not None:
         mean = Measured(chosen.saving, chosen.saving_interval)

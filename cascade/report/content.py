@@ -20,7 +20,7 @@ from cascade.selection import SAVING_WINDOW
 from cascade.stats import front_certainty, problem_weights
 from cascade.tables import StageTable
 
-MAX_CLOUD = 3_000  # plans behind a front on the page; more only make it larger
+MAX_CLOUD = 2_000  # plans behind a front on the page; more only make it larger
 BAND_POINTS = 100
 
 

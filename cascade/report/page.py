@@ -45,11 +45,12 @@ class Picture:
     """A figure of a page: an SVG that is printed and stands where no script runs, and its interactive twin.
 
     Attributes:
-        name: of the SVG file.
+        name: its anchor.
         title: what it shows, for who reads.
         alt: what is to be seen in it, for who cannot see it.
         caption: lines below it.
         svg: the file.
+        data: what it shows; a CSV file beside the SVG.
         chart: traces and layout of plotly.js; None where there is no twin.
     """
 
@@ -58,6 +59,7 @@ class Picture:
     alt: str
     caption: str
     svg: Path
+    data: pd.DataFrame
     chart: Mapping[str, Any] | None = None
 
     @property
@@ -104,18 +106,23 @@ class HowMade:
     yaml: str
 
 
-def write_page(folder: Path, template: str, tables: Sequence[Table], **content: Any) -> Path:
-    """Render a template into `folder`, with a CSV file for every table.
+def write_page(
+    folder: Path, template: str, sections: Sequence[Section], tables: Sequence[Table], **content: Any
+) -> Path:
+    """Render a template into `folder`, with a CSV file for every table and every figure.
 
     Args:
         folder: where the figures already are.
         template: the name of a template of this package.
-        tables: all tables of the page.
-        content: what the template takes.
+        sections: parts of the page.
+        tables: those that stand outside of its sections.
+        content: what else the template takes.
     """
-    for table in tables:
+    for table in [*tables, *(table for section in sections for table in section.tables)]:
         frame = pd.DataFrame([list(row) for row in table.rows], columns=list(table.head))
         frame.to_csv(folder / f"{table.name}.csv", index=False)
+    for picture in (picture for section in sections for picture in section.pictures):
+        picture.data.to_csv(picture.svg.with_suffix(".csv"), index=False, float_format="%.6g")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -128,6 +135,7 @@ def write_page(folder: Path, template: str, tables: Sequence[Table], **content: 
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         plotly=Markup(plotly.offline.get_plotlyjs()),
+        sections=sections,
         **content,
     )
     path = folder / PAGE

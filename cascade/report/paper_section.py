@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from cascade.report.charts import curve_chart, theta_chart
 from cascade.report.content import Evaluated, ThetaSweep, curve, greedy_right, sweep_of
 from cascade.report.curves import SavingCurve
@@ -30,8 +32,8 @@ def paper_sections(folder: Path, study: Evaluated, test: GridResult, paper: Publ
         "family",
         "The models: what they cost, and what they solve",
         (_beside(paper),),
-        (_solved(folder, study.plans.models, counts, paper),),
-        [table_1(study, paper), table_2(study, paper)],
+        (_solved(folder, study.plans.models, counts),),
+        [*figure_2(study.plans.models, counts, paper), table_1(study, paper), table_2(study, paper)],
     )
     pictures = []
     if (found := curve(study, test)) is not None:
@@ -133,21 +135,36 @@ def table_3(rows: Sequence[Sequence[str]], savings: Sequence[float | None]) -> T
     return Table("table_3", "The paper's Table 3: mean cost saving", head, whole, note, words=(0, 1))
 
 
-def _solved(folder: Path, models: Sequence[str], counts: Patterns, paper: Published) -> Picture:
+def figure_2(models: Sequence[str], counts: Patterns, paper: Published) -> list[Table]:
+    """Who solves what beside the paper's caption; nothing where it has none."""
+    if not paper.solved:
+        return []
+    its = {tuple(model in own for model in models): n for own, n in paper.solved.items()}
+    rows = [
+        (solved_by(models, pattern), str(counts.get(pattern, 0)), str(its.get(pattern, "")))
+        for pattern in dict.fromkeys([*counts, *its])
+    ]
+    head = ("solved by", "problems", f"problems, {PAPER}")
+    note = "The paper's caption does not name every set."
+    return [
+        Table("figure_2", "The paper's Figure 2: problems solved by exactly these models", head, rows, note)
+    ]
+
+
+def _solved(folder: Path, models: Sequence[str], counts: Patterns) -> Picture:
     path = folder / "solved.svg"
     n = sum(counts.values())
     title = f"Who solves what: {n} problems, greedy"
     solved_figure(path, title, models, counts)
-    said = "; ".join(f"{solved_by(models, pattern)}: {own}" for pattern, own in counts.items())
-    caption = f"Problems solved by exactly these models: {said}."
-    if paper.solved:
-        its = "; ".join(
-            f"{solved_by(models, [m in own for m in models])}: {n_problems}"
-            for own, n_problems in paper.solved.items()
-        )
-        caption += f" The paper's caption names: {its}."
+    each = "; ".join(f"{solved_by(models, pattern)}: {own}" for pattern, own in counts.items())
+    said = f"Problems solved by exactly these models: {each}."
     return Picture(
-        "solved", "Which problems each model solves (the paper's Figure 2)", caption, caption, path
+        "solved",
+        "Which problems each model solves (the paper's Figure 2)",
+        said,
+        said,
+        path,
+        pd.DataFrame([(*pattern, own) for pattern, own in counts.items()], columns=[*models, "n_problems"]),
     )
 
 
@@ -165,6 +182,13 @@ def _curve(folder: Path, found: SavingCurve, paper: Published) -> Picture:
         f"{said}: PCHIP curves through the chosen plans and through all plans of one model, each of these at "
         f"the mean cost of those within ±1 point.{its}",
         path,
+        pd.DataFrame(
+            {
+                "accuracy": found.accuracy,
+                "cascade_usd_per_1k_queries": found.cascade,
+                "one_model_usd_per_1k_queries": found.one_model,
+            }
+        ),
         curve_chart(found),
     )
 
@@ -183,5 +207,11 @@ def _theta(folder: Path, sweep: ThetaSweep, peak: ThetaPeak | None, n_problems: 
             f"${peak.usd_per_1k_queries:.2f}."
         )
     return Picture(
-        "figure-6", "One plan at every θ (the paper's Figure 6)", said, said, path, theta_chart(sweep)
+        "figure-6",
+        "One plan at every θ (the paper's Figure 6)",
+        said,
+        said,
+        path,
+        pd.DataFrame({"theta": sweep.thetas, "accuracy": sweep.accuracy, "usd_per_1k_queries": sweep.cost}),
+        theta_chart(sweep),
     )

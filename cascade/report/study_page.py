@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from cascade.plan_file import Estimate
 from cascade.report.answer import study_answer
 from cascade.report.charts import front_chart
@@ -40,7 +42,8 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
         (
             "Every plan is a dot: what it costs, and how often it is right. The chosen plans (circles) were "
             "found on the validation problems alone; on the test problems they are seen for the first time. "
-            f"The shaded band is the {confidence:.0%} interval of the best accuracy for at most that cost.",
+            f"The shaded band is the {100 * confidence:g} % interval of the best accuracy for at most "
+            "that cost.",
         ),
         fronts,
     )
@@ -55,7 +58,8 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
     return write_page(
         folder,
         "study.html.j2",
-        [own, singular, *made.tables, *(table for section in sections for table in section.tables)],
+        sections,
+        [own, singular, *made.tables],
         title=f"{origin['family']} on {origin['dataset']}: which plan to use, and what it saves",
         kind="Report of one study",
         facts=_facts(study),
@@ -66,11 +70,10 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
             ("made", "How it was made"),
         ],
         answer=study_answer(study),
-        interval=f"{confidence:.0%}",
+        interval=f"{100 * confidence:g} %",
         chooser=chooser(study),
         plans_table=own,
         singular_table=singular,
-        sections=sections,
         made=made,
     )
 
@@ -106,8 +109,27 @@ def _front_picture(
         + ("" if plans.theta is None else f" at the chosen θ={plans.theta:g}")
         + "; cost on a logarithmic axis.",
         path,
+        _front_data(side, study, behind, band),
         front_chart(side, behind, plans.front, plans.singular, plans.models, band),
     )
+
+
+def _front_data(
+    side: str, study: Evaluated, behind: Cloud, band: Sequence[tuple[float, float, float]]
+) -> pd.DataFrame:
+    """Everything that a front's figure shows, a row each."""
+    plans = study.plans
+    rows: list[tuple[object, ...]] = [
+        (kind, one.plan.describe(plans.models), own.usd_per_1k_queries, own.accuracy, None, None)
+        for kind, chosen in (("cascade front", plans.front), ("one-model front", plans.singular))
+        for one in chosen
+        if (own := getattr(one, side)) is not None
+    ]
+    dots = zip(behind.names, behind.cost, behind.accuracy, strict=True)
+    rows += [("plan", name, cost, accuracy, None, None) for name, cost, accuracy in dots]
+    rows += [("band", "", cost, None, low, high) for cost, low, high in band]
+    columns = ["kind", "plan", "usd_per_1k_queries", "accuracy", "accuracy_low", "accuracy_high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _place(estimate: Estimate) -> str:

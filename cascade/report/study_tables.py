@@ -129,6 +129,7 @@ def diagnostics_section(folder: Path, study: Evaluated) -> list[Section]:
         "A mark's area is the share of the answers that it stands for; above the grey line answers are "
         "better than their score.",
         path,
+        calibration[calibration["rule"] == rule],
     )
     return [Section("models", "The models one by one", text, (picture,), found)]
 

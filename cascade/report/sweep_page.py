@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cascade.plan_file import Estimate
 from cascade.report.answer import sweep_answer
@@ -94,7 +95,8 @@ def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> 
     return write_page(
         folder,
         "sweep.html.j2",
-        [*(table for section in sections for table in section.tables), *made.tables],
+        sections,
+        made.tables,
         title=f"{len(studies)} studies: what cascading saves",
         kind="Report of several studies",
         facts=f"{'; '.join(groups)} · {' or '.join(map(str, sorted(n_problems)))} problems",
@@ -104,7 +106,6 @@ def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> 
             ("made", "How it was made"),
         ],
         answer=sweep_answer(groups),
-        sections=sections,
         made=made,
     )
 
@@ -203,6 +204,15 @@ def _overlay(folder: Path, labels: Mapping[str, Evaluated]) -> Picture:
         f"Accuracy over cost, a line for each of {len(fronts)} studies; the table of studies has numbers.",
         "Every mark is a chosen plan on its study's test problems; cost on a logarithmic axis.",
         path,
+        pd.DataFrame(
+            [
+                (label, chosen.plan.describe(study.plans.models), test.usd_per_1k_queries, test.accuracy)
+                for label, study in labels.items()
+                for chosen in study.plans.front
+                if (test := chosen.test) is not None
+            ],
+            columns=["study", "plan", "usd_per_1k_queries", "accuracy"],
+        ),
         overlay_chart(fronts),
     )
 

@@ -1,6 +1,7 @@
 """task=report: one self-contained page of an evaluated study, or of several, as artifacts in MLflow."""
 
 import logging
+import shlex
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CONFIG = "config.yaml"
 SECONDS = "seconds."
+WHAT = "an evaluated study (task=study or task=evaluate)"
 
 
 def main(study: Study, output: Path) -> None:
@@ -34,10 +36,10 @@ def main(study: Study, output: Path) -> None:
     if several:
         path = _report_several(study, output, tracker)
     else:
-        wanted = study_tags(study) | {EVALUATED: "true"}
         named = next(iter(study.report.runs), study.run_id)
-        run_id = tracker.find(wanted, named, "an evaluated study (task=evaluate)")
-        path = report_run(tracker, run_id, output)
+        # A run that is named may be of any study.
+        wanted = {EVALUATED: "true"} | (study_tags(study) if named is None else {})
+        path = report_run(study, tracker, tracker.find(wanted, named, WHAT), output)
     log.info("the report: %s", path)
 
 
@@ -47,18 +49,14 @@ def _report_several(study: Study, output: Path, tracker: Tracker) -> Path:
     everywhere = settings.of is ReportOf.store
     wanted = {EVALUATED: "true"}
     if settings.runs:
-        found = [
-            tracker.find(wanted, run_id, "an evaluated study (task=evaluate)") for run_id in settings.runs
-        ]
-        again = f"python run.py task=report report.runs=[{','.join(settings.runs)}]"
+        found = [tracker.find(wanted, run_id, WHAT) for run_id in dict.fromkeys(settings.runs)]
     else:
         found = _newest(tracker, wanted, everywhere=everywhere)
-        again = f"python run.py task=report report.of={settings.of.value}"
     studies = [load_evaluated(tracker, run_id) for run_id in found]
     tags = {KIND: "report", "cascade.task": "report", COMMAND: study.command}
     with tracker.run(f"report of {len(studies)} studies", tags, {"studies": " ".join(found)}) as run_id:
         folder = _folder(output)
-        path = write_sweep_page(folder, studies, again)
+        path = write_sweep_page(folder, studies, study.command)
         tracker.log_folder(run_id, folder, FOLDER)
     return path
 
@@ -73,17 +71,26 @@ def _newest(tracker: Tracker, tags: dict[str, str], *, everywhere: bool) -> list
     return list(newest.values())
 
 
-def report_run(tracker: Tracker, run_id: str, output: Path) -> Path:
-    """Write the page of one evaluated study into the output folder, and log it with its run."""
-    study = load_evaluated(tracker, run_id)
-    per_stage = study.plans.selection["theta"] == "stage"
-    plans = [one.plan for one in study.plans.front]
+def report_run(study: Study, tracker: Tracker, run_id: str, output: Path) -> Path:
+    """Write the page of one evaluated study into the output folder, and log it with its run.
+
+    Args:
+        study: the settings of this command, which say where the store is.
+        tracker: that store.
+        run_id: the run that proved the plans; its settings may be others.
+        output: the output folder.
+    """
+    evaluated = load_evaluated(tracker, run_id)
+    per_stage = evaluated.plans.selection["theta"] == "stage"
+    plans = [one.plan for one in evaluated.plans.front]
     grids = {
-        side: search_again(study.side(side), plans, per_stage_theta=per_stage)
+        side: search_again(evaluated.side(side), plans, per_stage_theta=per_stage)
         for side in ("validation", "test")
     }
     folder = _folder(output)
-    path = write_study_page(folder, study, grids, f"python run.py task=report run_id={run_id}")
+    store = [word for word in shlex.split(study.command) if word.startswith(("paths.mlruns=", "tracking"))]
+    again = shlex.join(["python", "run.py", "task=report", f"run_id={run_id}", *store])
+    path = write_study_page(folder, evaluated, grids, again)
     tracker.log_folder(run_id, folder, FOLDER)
     return path
 
