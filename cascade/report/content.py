@@ -129,7 +129,9 @@ def shares(study: Evaluated, chosen: ChosenPlan, side: str) -> list[StageShare]:
     return stage_shares(study.side(side), chosen.plan)
 
 
-def test_band(study: Evaluated, replicates: int, confidence: float) -> tuple[tuple[float, float, float], ...]:
+def band_on_test(
+    study: Evaluated, replicates: int, confidence: float
+) -> tuple[tuple[float, float, float], ...]:
     """The band of the chosen plans on the test side: rows of cost, low and high end of the best accuracy."""
     tables = study.side("test")
     outcomes = plan_outcomes(tables, [one.plan for one in study.plans.front])

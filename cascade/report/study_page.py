@@ -9,7 +9,7 @@ from cascade.plan_file import Estimate
 from cascade.report.answer import study_answer
 from cascade.report.charts import front_chart
 from cascade.report.chooser import chooser, plans_table, singular_table
-from cascade.report.content import Cloud, Evaluated, Made, cloud, test_band
+from cascade.report.content import Cloud, Evaluated, Made, band_on_test, cloud
 from cascade.report.figures import cost_accuracy_figure
 from cascade.report.page import HowMade, Picture, Section, Table, versions, write_page
 from cascade.report.paper_section import paper_sections
@@ -33,7 +33,7 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
     plans, origin = study.plans, study.origin
     paper = published(origin["family"], origin["dataset"], origin["hardware"])
     confidence = plans.selection["interval"]
-    bands = {"validation": plans.band, "test": test_band(study, plans.selection["replicates"], confidence)}
+    bands = {"validation": plans.band, "test": band_on_test(study, plans.selection["replicates"], confidence)}
     clouds = {side: cloud(grid, plans) for side, grid in grids.items()}
     fronts = [_front_picture(folder, study, side, clouds[side], bands[side]) for side in SIDES]
     front = Section(

@@ -89,9 +89,7 @@ def _plans(executed: Executed) -> PlanFile:
         )
     ]
     alone = estimates(combination_outcomes(tables, grid, chosen.singular), weights, CONFIDENCE)
-    singular = [
-        ChosenPlan(plan, own) for plan, own in zip(grid.plans(chosen.singular), alone, strict=True)
-    ]
+    singular = [ChosenPlan(plan, own) for plan, own in zip(grid.plans(chosen.singular), alone, strict=True)]
     plans = PlanFile(
         models=executed.models,
         theta=chosen.theta,

@@ -40,14 +40,16 @@
     if (interval) field.append(" ", cell("span", `(${interval}`, "ends"));
   };
 
+  let shown = -1;
   const show = (n) => {
     const plan = plans[n];
     byId("budget-value").textContent = dollars(spend());
     byId("least-value").textContent = `${Number(least.value).toFixed(1)} % of the time`;
     budget.setAttribute("aria-valuetext", byId("budget-value").textContent);
     least.setAttribute("aria-valuetext", byId("least-value").textContent);
-    const said = byId("choice");
-    if (said.textContent !== plan.summary) said.textContent = plan.summary;
+    if (n === shown) return;
+    shown = n;
+    byId("choice").textContent = plan.summary;
     for (const field of document.querySelectorAll("[data-field]")) fill(field, plan[field.dataset.field]);
     byId("stages").replaceChildren(...plan.stages.map((stage) => {
       const line = document.createElement("tr");
