@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CONFIG = "config.yaml"
 SECONDS = "seconds."
+STORE = ("paths.mlruns=", "tracking=", "tracking.uri=")  # settings that say where the MLflow store is
 WHAT = "an evaluated study (task=study or task=evaluate)"
 
 
@@ -88,7 +89,7 @@ def report_run(study: Study, tracker: Tracker, run_id: str, output: Path) -> Pat
         for side in ("validation", "test")
     }
     folder = _folder(output)
-    store = [word for word in shlex.split(study.command) if word.startswith(("paths.mlruns=", "tracking"))]
+    store = [word for word in shlex.split(study.command) if word.startswith(STORE)]
     again = shlex.join(["python", "run.py", "task=report", f"run_id={run_id}", *store])
     path = write_study_page(folder, evaluated, grids, again)
     tracker.log_folder(run_id, folder, FOLDER)

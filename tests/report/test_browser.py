@@ -94,43 +94,46 @@ def focus(tab: Any, name: str) -> None:
     raise AssertionError(f"#{name} cannot be reached with Tab")
 
 
-def test_the_budget_moves_by_keyboard(sheet: Sheet, page: Path, study: Evaluated) -> None:
+def test_the_sliders_move_by_keyboard(sheet: Sheet, page: Path, study: Evaluated) -> None:
     tab = sheet.open(page)
     known = chooser(study)
     plans = known["plans"]
     assert tab.locator("#choice").inner_text() == plans[known["start"]]["summary"]
-    focus(tab, "budget")
-    assert press(tab, "Home") == plans[0]["summary"]
-    cheapest, dearest = plans[0]["cost"], plans[-1]["cost"]
-    seen = set()
-    for step in range(101):
-        spend = cheapest * (dearest / cheapest) ** (step / 100)
-        affordable = [own for own in plans if own["cost"] <= spend * (1 + 1e-9)]
-        best = max(affordable, key=lambda own: own["accuracy"])
-        said = tab.locator("#choice").inner_text() if step == 0 else press(tab, "ArrowRight")
-        assert said == best["summary"], step
-        seen.add(said)
-    assert said == plans[-1]["summary"] and len(seen) > 3
-    assert press(tab, "Home") == plans[0]["summary"]
+    for name in ("budget", "least"):
+        focus(tab, name)
+        assert press(tab, "Home") == plans[0]["summary"]
+        seen = [press(tab, key) for key in ["ArrowRight"] * 3 + ["PageUp"] * 6]
+        order = [next(i for i, own in enumerate(plans) if own["summary"] == said) for said in seen]
+        # More for more, and not all the same.
+        assert order == sorted(order) and len(set(order)) > 2
+        assert press(tab, "End") == plans[-1]["summary"]
 
 
-def test_the_accuracy_moves_by_keyboard(sheet: Sheet, page: Path, study: Evaluated) -> None:
+def test_every_position_gives_the_best_plan(sheet: Sheet, page: Path, study: Evaluated) -> None:
+    """Against what a look at every plan finds."""
     tab = sheet.open(page)
     plans = chooser(study)["plans"]
-    focus(tab, "least")
-    press(tab, "Home")
-    seen = set()
-    while True:
-        value = float(tab.locator("#least").input_value())
+    positions = """name => {
+      const slider = document.getElementById(name), said = [];
+      for (let v = Number(slider.min); v <= Number(slider.max) + 1e-9; v += Number(slider.step)) {
+        slider.value = v;
+        slider.dispatchEvent(new Event("input"));
+        said.push([Number(slider.value), document.getElementById("choice").textContent]);
+      }
+      return said;
+    }"""
+    cheapest, dearest = plans[0]["cost"], plans[-1]["cost"]
+    budgets = tab.evaluate(positions, "budget")
+    assert len(budgets) == 101
+    for step, said in budgets:
+        spend = cheapest * (dearest / cheapest) ** (step / 100)
+        affordable = [own for own in plans if own["cost"] <= spend * (1 + 1e-9)]
+        assert said == max(affordable, key=lambda own: own["accuracy"])["summary"], step
+    shares = tab.evaluate(positions, "least")
+    assert len(shares) > 10
+    for value, said in shares:
         good = [own for own in plans if 100 * own["accuracy"] >= value - 1e-6]
-        said = tab.locator("#choice").inner_text()
         assert said == min(good, key=lambda own: own["cost"])["summary"], value
-        # What is asked for can be paid with what the other slider says.
-        seen.add(said)
-        if value == float(tab.locator("#least").get_attribute("max")):
-            break
-        press(tab, "ArrowRight")
-    assert said == plans[-1]["summary"] and len(seen) > 3
 
 
 def test_everything_follows_the_slider(sheet: Sheet, page: Path, study: Evaluated) -> None:
