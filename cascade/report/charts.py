@@ -7,7 +7,7 @@ from cascade.plan_file import ChosenPlan, Estimate
 from cascade.plans import Plan
 from cascade.report.content import Cloud, ThetaSweep
 from cascade.report.curves import SavingCurve
-from cascade.report.figures import CASCADE, ONE_MODEL
+from cascade.report.figures import CASCADE, COLOURS, ONE_MODEL
 from cascade.report.wording import ends, usd, usd_ends
 
 Chart = dict[str, Any]
@@ -16,7 +16,6 @@ PLACE = "%{x:$.4~g} per 1,000 queries<br>%{y:.1f} % right"
 USD = "US dollars per 1,000 queries"
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "star", "cross")
 DASHES = ("solid", "dash", "dashdot", "dot")
-COLOURS = ("#1b7837", "#6a3d9a", "#b35806", "#2166ac", "#b2182b", "#4d4d4d", "#01665e", "#8c510a")
 
 
 def front_chart(

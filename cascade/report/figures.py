@@ -14,6 +14,7 @@ from cascade.report.curves import SavingCurve
 
 MAX_POINTS = 20_000  # more dots only make the file larger
 CASCADE, ONE_MODEL = "#1b7837", "#6a3d9a"
+COLOURS = ("#1b7837", "#6a3d9a", "#b35806", "#2166ac", "#b2182b", "#4d4d4d", "#01665e", "#8c510a")
 MARKERS, LINES = "os^Dv*P", ("-", "--", "-.", ":")
 
 
@@ -91,7 +92,7 @@ def overlay_figure(path: Path, title: str, fronts: Mapping[str, Sequence[Estimat
         axes.plot(
             [plan.usd_per_1k_queries for plan in by_cost],
             [100 * plan.accuracy for plan in by_cost],
-            color=f"C{i % 10}",
+            color=COLOURS[i % len(COLOURS)],
             marker=MARKERS[i % len(MARKERS)],
             linestyle=LINES[i % len(LINES)],
             markersize=5,

@@ -78,7 +78,7 @@ def table_1(study: Evaluated, paper: Published) -> Table:
             row.append(f"{100 * paper.accuracy[model]:.1f}" if model in paper.accuracy else "")
         rows.append(row)
     head = ["model", "$ per 1M tokens, here"]
-    head += [f"$ per 1M tokens, {PAPER} mean of three data sets"] if paper.usd_per_1m_tokens else []
+    head += [f"$ per 1M tokens, {PAPER} (mean of 3 data sets)"] if paper.usd_per_1m_tokens else []
     head += ["greedy answers right", "greedy accuracy (%)"]
     head += [f"greedy accuracy (%), {PAPER}"] if paper.accuracy else []
     return Table("table_1", "The paper's Table 1: cost and greedy accuracy", head, rows)

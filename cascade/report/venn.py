@@ -9,6 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
+from cascade.report.figures import COLOURS
+
 CENTRES = ((-0.55, 0.45), (0.55, 0.45), (0.0, -0.5))
 RADIUS = 0.95
 LABELS = ((-1.5, 1.35, "right"), (1.5, 1.35, "left"), (0.0, -1.72, "center"))
@@ -23,7 +25,6 @@ REGIONS = {
     (True, True, True): (0.0, 0.13),
 }
 DOTS = ("#d0d0d0", "#222222")  # of an UpSet's matrix: not solved, solved
-COLOURS = ("#1b7837", "#6a3d9a", "#d95f02")
 
 Patterns = dict[tuple[bool, ...], int]
 
