@@ -283,6 +283,7 @@ class ReportOf(Enum):
 class ReportConfig:
     of: ReportOf = ReportOf.study
     runs: list[str] = field(default_factory=list)
+    page: bool = True
 
 
 @dataclass

@@ -76,10 +76,17 @@ class ProfileSettings:
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """What task=report is about: the MLflow runs with these ids, or else all that `of` says."""
+    """What task=report is about, and whether a study makes its page on its own.
+
+    Attributes:
+        of: what task=report is about.
+        runs: ids of MLflow runs that it is about instead.
+        page: whether task=study ends with its page.
+    """
 
     of: ReportOf
     runs: tuple[str, ...]
+    page: bool
 
 
 @dataclass(frozen=True)
@@ -247,7 +254,7 @@ def report_of(config: ReportConfig, run_id: str | None) -> ReportSettings:
         raise ConfigError(
             f"run_id={run_id}: names one study, and report.* names several; leave one of them out"
         )
-    return ReportSettings(config.of, tuple(config.runs))
+    return ReportSettings(config.of, tuple(config.runs), config.page)
 
 
 def _signature(cfg: DictConfig) -> str:

@@ -32,7 +32,7 @@ def main(study: Study, output: Path) -> None:
             log_plans(tracker, run_id, plans)
             explain_plan(study, plans, load_examples(output / EXAMPLES), tracker, run_id)
         where = places(study, tracker, run_id, output)
-        if plans.proof is not None:
+        if study.report.page and plans.proof is not None:
             with timed(tracker, run_id, "report"):
                 where |= {"report": str(report_run(study, tracker, run_id, output))}
     log.info(last_screen(run_name(study), plans, where))
