@@ -8,7 +8,6 @@ import numpy as np
 from cascade.artifacts import Executed
 from cascade.evidence import difference, drop, estimates, replaced, savings
 from cascade.plan_file import ChosenPlan, PlanFile, Proof, Replacement
-from cascade.plans import Option
 from cascade.report.content import Evaluated, Made
 from cascade.report.diagnostics import solved_table
 from cascade.search.grid import GridResult, grid_search
@@ -16,7 +15,7 @@ from cascade.search.outcomes import combination_outcomes, plan_outcomes
 from cascade.selection import select
 from cascade.split import Split
 from cascade.stats import Interval, Measured, front_certainty, problem_weights
-from tests.made_up import OPTIONS, made_up_tables
+from tests.made_up import made_up_tables
 
 CONFIDENCE, REPLICATES, N_PROBLEMS = 0.9, 50, 40
 NAMES = ("tiny", "small", "medium", "large", "huge")
@@ -24,11 +23,15 @@ HASHES = {"config": "c0", "prices": "c1", "problems": "c2", "samples": "c3"}
 YAML = "task:\n  _target_: <study> & co\n"
 
 
-def evaluated(
-    n_models: int = 3, seed: int = 0, options: tuple[Option, ...] = OPTIONS, **origin: str
-) -> Evaluated:
-    """A study whose plans were chosen on one side and proved on the other, as the tasks do it."""
-    tables = made_up_tables(n_models, N_PROBLEMS, options)
+def evaluated(n_models: int = 3, seed: int = 0, *, theta: str = "best", **origin: str) -> Evaluated:
+    """A study whose plans were chosen on one side and proved on the other, as the tasks do it.
+
+    Args:
+        n_models, seed: how many models, and the split's seed.
+        theta: best, pooled or stage.
+        origin: what else than made up it comes from.
+    """
+    tables = made_up_tables(n_models, N_PROBLEMS)
     order = np.random.default_rng(seed).permutation(N_PROBLEMS)
     split = Split(np.sort(order[:15]), np.sort(order[15:]))
     models = NAMES[:n_models]
@@ -48,7 +51,7 @@ def evaluated(
     study = Evaluated(
         f"made up, seed={seed}",
         executed,
-        _plans(executed),
+        _plans(executed, theta),
         {"who_solves_what": solved_table(models, solved, ids)},
         "paper",
         Made(
@@ -67,14 +70,15 @@ def evaluated(
 
 def grids(study: Evaluated) -> dict[str, GridResult]:
     """All plans on either side."""
-    return {side: grid_search(study.side(side)) for side in ("validation", "test")}
+    per_stage = study.plans.selection["theta"] == "stage"
+    return {side: grid_search(study.side(side), per_stage_theta=per_stage) for side in ("validation", "test")}
 
 
-def _plans(executed: Executed) -> PlanFile:
+def _plans(executed: Executed, theta: str) -> PlanFile:
     split = executed.split
     tables = [table.at(split.validation) for table in executed.tables]
-    grid = grid_search(tables)
-    chosen = select(grid, pooled=False)
+    grid = grid_search(tables, per_stage_theta=theta == "stage")
+    chosen = select(grid, pooled=theta == "pooled")
     outcomes = combination_outcomes(tables, grid, chosen.front)
     weights = problem_weights(len(split.validation), REPLICATES, 0)
     costs = np.geomspace(outcomes[1].mean(axis=1).min(), outcomes[1].mean(axis=1).max(), 20)
@@ -101,7 +105,7 @@ def _plans(executed: Executed) -> PlanFile:
         validation_ids=tuple(executed.task_ids[i] for i in split.validation),
         test_ids=tuple(executed.task_ids[i] for i in split.test),
         selection={
-            "theta": "best",
+            "theta": theta,
             "plans": "all",
             "budget_usd_per_1k": None,
             "min_accuracy": None,

@@ -39,6 +39,16 @@ def test_a_page_is_whole(tmp_path: Path, n_models: int) -> None:
     assert "&lt;study&gt; &amp; co" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("theta", "said"), [("pooled", "all θ"), ("stage", "one θ a stage")])
+def test_a_front_over_several_thetas(tmp_path: Path, theta: str, said: str) -> None:
+    study = evaluated(3, theta=theta)
+    page = check(write(tmp_path, study))
+    assert "at the chosen θ" not in page.one("section", id="front").text
+    # A θ for each stage has no hypervolume by θ.
+    tables = list(page.all("table", id="table-theta"))
+    assert [f"(chosen: {said})" in table.text for table in tables] == ([True] if theta == "pooled" else [])
+
+
 def test_its_numbers_are_the_plans(tmp_path: Path) -> None:
     study = evaluated(4)
     page = check(write(tmp_path, study))
