@@ -11,18 +11,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t
 
 from cascade.plan_file import PLANS, PlanFile
+from cascade.stats import mean_of_studies
 
 CONFIDENCE = 0.95
 
 
 def mean_and_interval(values: np.ndarray) -> str:
     """Mean and interval of some shares, in percent."""
-    n, mean = len(values), values.mean()
-    half = t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
-    return f"{100 * mean:.1f} ({100 * (mean - half):.1f} to {100 * (mean + half):.1f})"
+    mean = mean_of_studies(values, CONFIDENCE)
+    return f"{100 * mean.value:.1f} ({100 * mean.interval.low:.1f} to {100 * mean.interval.high:.1f})"
 
 
 def row(folder: Path) -> str:

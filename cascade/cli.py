@@ -34,7 +34,7 @@ def run_task(cfg: DictConfig) -> None:
     hydra = HydraConfig.get()
     output = Path(hydra.runtime.output_dir)
     try:
-        study = build_study(cfg)
+        study = build_study(cfg, hydra.overrides.task)
         # Imported last: what a task needs is heavy, and a mistake should be told at once.
         task: Callable[..., None] = get_method(cfg.task._target_)
         task(study, output)

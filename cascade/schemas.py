@@ -271,6 +271,21 @@ class ProfileConfig:
     path: str | None = None
 
 
+class ReportOf(Enum):
+    """What task=report is about: one study, or all of an experiment or of the MLflow store."""
+
+    study = "study"
+    experiment = "experiment"
+    store = "store"
+
+
+@dataclass
+class ReportConfig:
+    of: ReportOf = ReportOf.study
+    runs: list[str] = field(default_factory=list)
+    page: bool = True
+
+
 @dataclass
 class TrackingConfig:
     uri: str | None = None
@@ -298,6 +313,7 @@ class Config:
     select: SelectConfig = field(default_factory=SelectConfig)
     profile: ProfileConfig = field(default_factory=ProfileConfig)
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = 0

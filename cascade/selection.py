@@ -125,6 +125,22 @@ def _positive(cost: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(cost, positive.min() if positive.size else 1.0)
 
 
+def equal_cost(
+    accuracy: NDArray[np.float64],
+    one_stage_cost: NDArray[np.float64],
+    one_stage_accuracy: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """C_0: the mean cost of the one-stage plans within ±1 point of some accuracies (paper section 5.1).
+
+    Returns:
+        Float array like `accuracy`; NaN where no one-stage plan lies in the window.
+    """
+    window = np.abs(one_stage_accuracy[None, :] - accuracy[:, None]) <= SAVING_WINDOW + _ROUNDING
+    members = window.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(members > 0, (window * one_stage_cost).sum(axis=1) / members, np.nan)
+
+
 def cost_savings(
     cost: NDArray[np.float64],
     accuracy: NDArray[np.float64],
@@ -143,8 +159,6 @@ def cost_savings(
     Returns:
         Float array (plans,); NaN where no one-stage plan lies in the window.
     """
-    window = np.abs(one_stage_accuracy[None, :] - accuracy[:, None]) <= SAVING_WINDOW + _ROUNDING
-    members = window.sum(axis=1)
+    c_0 = equal_cost(accuracy, one_stage_cost, one_stage_accuracy)
     with np.errstate(invalid="ignore", divide="ignore"):
-        c_0 = np.where(members > 0, (window * one_stage_cost).sum(axis=1) / members, np.nan)
         return np.asarray((c_0 - cost) / c_0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from cascade.pareto import on_front
 
@@ -90,6 +90,20 @@ def replicates(outcomes: Floats, weights: Floats) -> Iterator[Floats]:
 def replicate_means(outcomes: Floats, weights: Floats) -> Floats:
     """The same for few plans, in one array (2, B, N)."""
     return np.stack([weights @ own.T for own in outcomes])
+
+
+def mean_of_studies(values: Floats, confidence: float) -> Measured:
+    """The mean over studies with Student's interval, which tells how far it hangs on the split.
+
+    Args:
+        values: float array (studies,); the interval of a single one is NaN.
+        confidence: of the interval.
+    """
+    n, mean = len(values), float(values.mean())
+    half = np.nan
+    if n > 1:
+        half = float(stdtrit(n - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(n))
+    return Measured(mean, Interval(mean - half, mean + half))
 
 
 def least_share(shares: Floats, n_problems: int, confidence: float) -> Floats:

@@ -49,7 +49,10 @@ def fails(run: Run, *arguments: str) -> str:
             ["family=unknown"],
             "family=unknown: no such option; available: codegen, deepseek_coder, gpt_4_1, mini",
         ),
-        (["task=unknown"], "task=unknown: no such option; available: evaluate, profile, run, select, study"),
+        (
+            ["task=unknown"],
+            "task=unknown: no such option; available: evaluate, profile, report, run, select, study",
+        ),
         (["seed=x"], "seed: Value 'x' of type 'str' could not be converted to Integer"),
         ([], "generator.path: no value; name the recording: generator.path=FILE-OR-FOLDER"),
         (

@@ -137,6 +137,8 @@ def test_the_signature_is_of_results_only() -> None:
         ("search=optuna search.trials=0", r"search\.trials=0: must be at least 1"),
         ("search=optuna search.population=1", r"search\.population=1: must be at least 2"),
         ("seed=-1", r"seed=-1: must be at least 0"),
+        ("run_id=abc report.of=store", r"run_id=abc: names one study, and report\.\* names several"),
+        ("run_id=abc report.runs=[d]", r"run_id=abc: names one study, and report\.\* names several"),
         ("dataset.hub_id=null", r"dataset\.path: the data set 'humaneval' has neither"),
     ],
 )

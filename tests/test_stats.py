@@ -11,6 +11,7 @@ from cascade.stats import (
     interval,
     intervals,
     least_share,
+    mean_of_studies,
     problem_weights,
     replicate_means,
     replicates,
@@ -51,6 +52,16 @@ def test_the_lower_bound_is_scipy_s(right: int, n: int) -> None:
     # Its two-sided 80 % interval begins where the one-sided 90 % bound lies.
     theirs = binomtest(right, n).proportion_ci(0.8, method="wilson").low
     assert least_share(np.array([right / n]), n, 0.9)[0] == pytest.approx(theirs, abs=1e-12)
+
+
+def test_the_mean_of_studies_by_hand() -> None:
+    found = mean_of_studies(np.array([0.1, 0.2, 0.3]), 0.95)
+    # Student's t with two degrees of freedom: 4.3027 standard errors of 0.1/√3.
+    assert found.value == pytest.approx(0.2)
+    assert found.interval.high - found.value == pytest.approx(4.302653 * 0.1 / 3**0.5)
+    assert found.value - found.interval.low == pytest.approx(found.interval.high - found.value)
+    alone = mean_of_studies(np.array([0.1]), 0.95)
+    assert alone.value == 0.1 and np.isnan([alone.interval.low, alone.interval.high]).all()
 
 
 def test_replicates_in_parts_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ and wrong types; `build_study` checks the values and hands on frozen objects. No
 
 import json
 import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,8 @@ from cascade.schemas import (
     Container,
     NoTests,
     OptunaConfig,
+    ReportConfig,
+    ReportOf,
     Require,
     SandboxConfig,
     SearchConfig,
@@ -71,6 +75,21 @@ class ProfileSettings:
 
 
 @dataclass(frozen=True)
+class ReportSettings:
+    """What task=report is about, and whether a study makes its page on its own.
+
+    Attributes:
+        of: what task=report is about.
+        runs: ids of MLflow runs that it is about instead.
+        page: whether task=study ends with its page.
+    """
+
+    of: ReportOf
+    runs: tuple[str, ...]
+    page: bool
+
+
+@dataclass(frozen=True)
 class Study:
     """One study, checked: family x dataset x hardware x seed and how to run it.
 
@@ -92,10 +111,12 @@ class Study:
         allowed: which plans may be chosen.
         intent: what the user wants of one plan.
         replicates, confidence: of the bootstrap over problems, and its intervals.
+        report: what task=report is about.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
         combinations_as_runs: whether every combination becomes an MLflow run (and not a table alone).
-        run_id: the MLflow run that `select` and `evaluate` go on from; None to look for it.
+        run_id: the MLflow run that `select`, `evaluate` and `report` go on from; None to look for it.
         yaml: the resolved configuration.
+        command: the command line that the configuration came from.
         signature: hash of all settings that the results depend on.
     """
 
@@ -122,6 +143,7 @@ class Study:
     intent: Intent
     replicates: int
     confidence: float
+    report: ReportSettings
     tracking_uri: str | None
     combinations_as_runs: bool
     store: Path
@@ -131,11 +153,16 @@ class Study:
     seed: int
     run_id: str | None
     yaml: str
+    command: str
     signature: str
 
 
-def build_study(cfg: DictConfig) -> Study:
+def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
     """Check a composed configuration and freeze it.
+
+    Args:
+        cfg: the composed configuration.
+        overrides: what the command line said.
 
     Raises:
         ConfigError: names the key, its value and what is allowed.
@@ -208,6 +235,7 @@ def build_study(cfg: DictConfig) -> Study:
         intent=intent_of(config.select),
         replicates=int(checks.at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
         confidence=checks.between(config.bootstrap.confidence, "bootstrap.confidence"),
+        report=report_of(config.report, config.run_id),
         tracking_uri=config.tracking.uri,
         combinations_as_runs=config.tracking.combinations is Combinations.runs,
         store=Path(config.paths.store).absolute(),
@@ -215,13 +243,23 @@ def build_study(cfg: DictConfig) -> Study:
         seed=int(checks.at_least(config.seed, 0, "seed")),
         run_id=config.run_id,
         yaml=yaml,
+        command=shlex.join(["python", "run.py", *overrides]),
         signature=signature,
     )
 
 
+def report_of(config: ReportConfig, run_id: str | None) -> ReportSettings:
+    """What task=report is about."""
+    if run_id is not None and (config.runs or config.of is not ReportOf.study):
+        raise ConfigError(
+            f"run_id={run_id}: names one study, and report.* names several; leave one of them out"
+        )
+    return ReportSettings(config.of, tuple(config.runs), config.page)
+
+
 def _signature(cfg: DictConfig) -> str:
     settings: Any = OmegaConf.to_container(cfg, enum_to_str=True)
-    for where_and_how in ("task", "run_id", "paths", "tracking", "profile", "shard", "n_shards"):
+    for where_and_how in ("task", "run_id", "paths", "tracking", "profile", "report", "shard", "n_shards"):
         del settings[where_and_how]
     for how in ("workers", "require", "container", "image"):
         del settings["sandbox"][how]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cascade.diagnostics import StageRuns, acceptance, quality, reliability, who_solves_what
 from cascade.plans import Option
+from cascade.report.figures import LINES, MARKERS
 
 # By rule, model and option.
 Runs = Mapping[tuple[str, str, Option], StageRuns]
@@ -60,30 +61,33 @@ def solved_table(models: Sequence[str], solved: NDArray[np.bool_], task_ids: Seq
     )
 
 
-def calibration_figure(path: Path, title: str, runs: Mapping[str, Mapping[Option, StageRuns]]) -> None:
+def calibration_figure(path: Path, title: str, models: Sequence[str], table: pd.DataFrame) -> None:
     """Reliability diagrams, one a model: the score of an answer against how often it is right.
 
     Args:
-        path: the PNG to write.
+        path: the PNG or SVG to write.
         title: one line above the plots.
-        runs: by model from small to large, by testing option.
+        models: names from small to large.
+        table: of one rule, see `calibration_table`.
     """
-    figure = Figure(figsize=(3.6 * len(runs) + 1, 4), dpi=150, layout="constrained")
+    figure = Figure(figsize=(3.6 * len(models) + 1, 4), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
-    all_axes = figure.subplots(1, len(runs), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, (model, own) in zip(all_axes, runs.items(), strict=True):
+    all_axes = figure.subplots(1, len(models), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, model in zip(all_axes, models, strict=True):
         axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1)
-        for option, runs_of_option in own.items():
-            bins = reliability(runs_of_option)
-            score, right = [100 * b.confidence for b in bins], [100 * b.right for b in bins]
-            [line] = axes.plot(score, right, linewidth=0.7, label=str(option))
+        options = table[table["model"] == model].groupby(["k", "l"])
+        for i, ((k, lines), bins) in enumerate(options):
+            score, right = 100 * bins["confidence"], 100 * bins["right"]
+            style = LINES[i % len(LINES)]
+            [line] = axes.plot(score, right, linewidth=0.7, linestyle=style, label=f"{k}:{lines}")
             # A dot's area is the share of the runs that it stands for.
-            axes.scatter(score, right, s=[200 * b.share for b in bins], color=line.get_color())
+            marker = MARKERS[i % len(MARKERS)]
+            axes.scatter(score, right, s=200 * bins["share"], color=line.get_color(), marker=marker)
         axes.set_title(model)
         axes.set_xlabel("score, % of the most")
         axes.grid(alpha=0.3)
-        if own:
+        if len(options):
             axes.legend(title="k:l", fontsize="small", loc="lower right")
     all_axes[0].set_ylabel("right answers (%)")
     figure.savefig(path)

@@ -1,4 +1,4 @@
-"""Cost-accuracy figures: one study with all its plans (paper Figures 5 and 7), and the fronts of several."""
+"""Cost and accuracy: a study's plans (paper Figures 5 and 7), curves (1 and 6), fronts of several studies."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cascade.plan_file import Estimate
+from cascade.report.curves import SavingCurve
 
 MAX_POINTS = 20_000  # more dots only make the file larger
+CASCADE, ONE_MODEL = "#1b7837", "#6a3d9a"
+COLOURS = ("#1b7837", "#6a3d9a", "#b35806", "#2166ac", "#b2182b", "#4d4d4d", "#01665e", "#8c510a")
 MARKERS, LINES = "os^Dv*P", ("-", "--", "-.", ":")
 
 
@@ -24,7 +27,7 @@ def cost_accuracy_figure(
     singular: Sequence[Estimate],
     band: Sequence[tuple[float, float, float]] = (),
 ) -> None:
-    """Draw a PNG.
+    """Draw a PNG or an SVG.
 
     Args:
         path: the file to write.
@@ -52,15 +55,15 @@ def cost_accuracy_figure(
             100 * low,
             100 * high,
             step="post",
-            color="#1b7837",
+            color=CASCADE,
             alpha=0.12,
             linewidth=0,
             label="the front's band",
         )
     for plans, style, color, label in (
-        (front, "o-", "#1b7837", "cascade front"),
+        (front, "o-", CASCADE, "cascade front"),
         # Last, so that its crosses lie over the circles of the plans that both fronts have.
-        (singular, "x:", "#6a3d9a", "one-model front"),
+        (singular, "x:", ONE_MODEL, "one-model front"),
     ):
         axes.plot(
             [plan.usd_per_1k_queries for plan in plans],
@@ -76,7 +79,7 @@ def cost_accuracy_figure(
 
 
 def overlay_figure(path: Path, title: str, fronts: Mapping[str, Sequence[Estimate]]) -> None:
-    """Draw the fronts of several studies over each other, as a PNG.
+    """Draw the fronts of several studies over each other, as a PNG or an SVG.
 
     Args:
         path: the file to write.
@@ -89,7 +92,7 @@ def overlay_figure(path: Path, title: str, fronts: Mapping[str, Sequence[Estimat
         axes.plot(
             [plan.usd_per_1k_queries for plan in by_cost],
             [100 * plan.accuracy for plan in by_cost],
-            color=f"C{i % 10}",
+            color=COLOURS[i % len(COLOURS)],
             marker=MARKERS[i % len(MARKERS)],
             linestyle=LINES[i % len(LINES)],
             markersize=5,
@@ -97,6 +100,51 @@ def overlay_figure(path: Path, title: str, fronts: Mapping[str, Sequence[Estimat
             label=name,
         )
     axes.legend(loc="lower right", fontsize="small")
+    figure.savefig(path)
+
+
+def saving_curve_figure(path: Path, title: str, curve: SavingCurve) -> None:
+    """Draw what equal accuracy costs with a cascade and with one model (paper Figure 1)."""
+    figure, axes = _axes(title)
+    at = 100 * curve.accuracy
+    for cost, plans, line, marker, color, label in (
+        (curve.cascade, curve.cascade_plans, "-", "o", CASCADE, "cascade: the chosen plans"),
+        (curve.one_model, curve.one_model_plans, "--", "x", ONE_MODEL, "one model: the mean of its plans"),
+    ):
+        axes.plot(cost, at, line, color=color, linewidth=1.8, label=label)
+        axes.plot(plans[0], 100 * plans[1], marker, color=color, markersize=5, linestyle="")
+    axes.fill_betweenx(at, curve.cascade, curve.one_model, color="#888888", alpha=0.15, linewidth=0)
+    axes.legend(loc="lower right")
+    figure.savefig(path)
+
+
+def theta_figure(
+    path: Path,
+    title: str,
+    thetas: Sequence[float],
+    cost: NDArray[np.float64],
+    accuracy: NDArray[np.float64],
+) -> None:
+    """Draw one plan's cost and accuracy at every θ (paper Figure 6).
+
+    Args:
+        path: the file to write.
+        title: one line above the plot.
+        thetas: the grid.
+        cost, accuracy: float arrays (thetas,): US dollars per 1,000 queries, and 0..1.
+    """
+    figure = Figure(figsize=(7.5, 5), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    left, right = figure.subplots(1, 2)
+    for axes, values, style, color, label in (
+        (left, 100 * accuracy, "o-", CASCADE, "accuracy (%)"),
+        (right, cost, "s--", ONE_MODEL, "US dollars per 1,000 queries"),
+    ):
+        axes.plot(thetas, values, style, color=color, markersize=5, linewidth=1.2)
+        axes.set_xlabel("θ")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
     figure.savefig(path)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cascade.plan_file import ChosenPlan, Estimate, PlanFile
-from cascade.stats import Interval, Measured
+from cascade.report.wording import percent, points, theta_of, usd
 
 MAX_REASON_CHARS = 70  # of a failure in a table; the whole line was told when it happened
 HEAD = ("plan", "validation $/1k", "accuracy", "test $/1k", "accuracy", "one model $/1k", "saving")
@@ -28,7 +28,7 @@ def last_screen(title: str, plans: PlanFile, places: Mapping[str, str]) -> str:
     return "\n".join(
         [
             "",
-            f"{title}: {_theta(plans)}, {sides}",
+            f"{title}: {theta_of(plans)}, {sides}",
             "",
             "\n\n".join(table(head, rows) for head, rows in _tables(plans)),
             "",
@@ -57,7 +57,7 @@ def verdict(plans: PlanFile) -> list[str]:
         ]
     return [
         _saved(plans),
-        f"Accuracy lost from validation to test, in the mean over the front: {_points(proof.drop)}.",
+        f"Accuracy lost from validation to test, in the mean over the front: {points(proof.drop)}.",
         f"Regret: {100 * proof.regret:.1f} % of the hypervolume of the front that the test side itself "
         "would have chosen.",
     ]
@@ -76,7 +76,7 @@ def _saved(plans: PlanFile) -> str:
     compared = f"{n} of {proof.n_cascades}" if proof.n_empty_windows else f"{n}"
     return (
         "Mean cost saving on the test side, against plans of one model that are right as often: "
-        f"{_percent(proof.mean_saving)} ({compared} cascade plans; accuracy within ±1 point)."
+        f"{percent(proof.mean_saving)} ({compared} cascade plans; accuracy within ±1 point)."
     )
 
 
@@ -96,9 +96,9 @@ def _job_cells(plans: PlanFile | str) -> tuple[str, ...]:
     best = plans.front[-1]
     saving = plans.proof.mean_saving if plans.proof else None
     return (
-        _theta(plans).removeprefix("θ="),
+        theta_of(plans).removeprefix("θ="),
         str(sum(len(chosen.plan.stages) > 1 for chosen in plans.front)),
-        "" if saving is None else _percent(saving),
+        "" if saving is None else percent(saving),
         *_cells(best.test),
         best.plan.describe(plans.models),
     )
@@ -121,8 +121,8 @@ def _tables(plans: PlanFile) -> list[Table]:
         (
             chosen.plan.describe(plans.models),
             other.plan.describe(plans.models),
-            _percent(other.saving),
-            _points(other.accuracy),
+            percent(other.saving),
+            points(other.accuracy),
         )
         for chosen in plans.front
         if (other := chosen.replaces) is not None
@@ -135,7 +135,7 @@ def _row(chosen: ChosenPlan, models: Sequence[str]) -> tuple[str, ...]:
     if chosen.saving is not None:
         saving = f"{100 * chosen.saving:.1f} %"
     if chosen.saving is not None and chosen.test is not None and chosen.saving < 1:
-        instead = _usd(chosen.test.usd_per_1k_queries / (1 - chosen.saving))
+        instead = usd(chosen.test.usd_per_1k_queries / (1 - chosen.saving))
     return (
         chosen.plan.describe(models),
         *_cells(chosen.validation),
@@ -148,30 +148,7 @@ def _row(chosen: ChosenPlan, models: Sequence[str]) -> tuple[str, ...]:
 def _cells(estimate: Estimate | None) -> tuple[str, str]:
     if estimate is None:
         return "", ""
-    return _usd(estimate.usd_per_1k_queries), f"{100 * estimate.accuracy:.1f} %"
-
-
-def _usd(amount: float) -> str:
-    # Four digits of any amount: a small model on a processor costs thousandths of a cent.
-    return f"{amount:#.4g}"
-
-
-def _percent(measured: Measured) -> str:
-    return f"{100 * measured.value:.1f} %{_ends(measured.interval)}"
-
-
-def _points(measured: Measured) -> str:
-    return f"{100 * measured.value:.1f} points{_ends(measured.interval)}"
-
-
-def _ends(interval: Interval) -> str:
-    return f" ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
-
-
-def _theta(plans: PlanFile) -> str:
-    if plans.theta is not None:
-        return f"θ={plans.theta:g}"
-    return "one θ a stage" if plans.selection["theta"] == "stage" else "all θ"
+    return usd(estimate.usd_per_1k_queries), f"{100 * estimate.accuracy:.1f} %"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

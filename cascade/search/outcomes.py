@@ -1,6 +1,7 @@
 """What single plans do on single problems: the rows that every statistic over problems starts from."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,3 +101,38 @@ def outcomes_at(tables: Sequence[StageTable], options: Indices, thetas: Indices)
         reach[way] *= 1.0 - table.accept[at]
     result[1] *= 1000
     return result
+
+
+class StageShare(NamedTuple):
+    """What a stage of a plan does, as shares of all problems.
+
+    Attributes:
+        model: index in the family.
+        asked: how many reach it.
+        answered: how many end with its answer.
+        right: how many end with its answer and are right.
+    """
+
+    model: int
+    asked: float
+    answered: float
+    right: float
+
+
+def stage_shares(tables: Sequence[StageTable], plan: Plan) -> list[StageShare]:
+    """How far problems go in a plan (paper section 3.1), stage by stage."""
+    shares = []
+    reach = np.ones(tables[0].correct.shape[1])
+    last = plan.stages[-1][0]
+    for i, option in plan.stages:
+        o = tables[i].options.index(option)
+        if i == last:
+            accept, right = np.ones_like(reach), tables[i].correct[o]
+        else:
+            t = tables[i].thetas.index(plan.theta_at(i))
+            accept, right = tables[i].accept[o, t], tables[i].accept_correct[o, t]
+        shares.append(
+            StageShare(i, float(reach.mean()), float((reach * accept).mean()), float((reach * right).mean()))
+        )
+        reach = reach * (1.0 - accept)
+    return shares

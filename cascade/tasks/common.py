@@ -13,6 +13,8 @@ from cascade.tracking.layout import prepare
 from cascade.tracking.views import COMBINATIONS_LINK, FRONTS, KIND, STUDIES, STUDY, page, run_page
 
 EXECUTED = "cascade.executed"
+EVALUATED = "cascade.evaluated"
+COMMAND = "cascade.command"
 SOURCE = "cascade.source_run"  # of a task that goes on from another's run: the run that was executed
 ISOLATION = "cascade.isolation"
 
@@ -64,6 +66,7 @@ def study_run(study: Study, tracker: Tracker, task: str, output: Path, source: s
         "cascade.dataset": study.dataset.name,
         "cascade.signature": study.signature,
         "cascade.version": __version__,
+        COMMAND: study.command,
     }
     if source is not None:
         tags[SOURCE] = source

@@ -64,15 +64,15 @@ def diagnose(
             "calibration": calibration_table(runs),
             "rules": _rules_table(study, executed, outcomes, options, accepted),
         }
-        own = {
-            model: {o: r for (rule, m, o), r in runs.items() if (rule, m) == (study.rule, model)}
-            for model in executed.models
-        }
+        calibration = tables["calibration"]
+        own = calibration[calibration["rule"] == study.rule]
         keep(
             tracker,
             run_id,
             output / "diagnostics_calibration.png",
-            lambda path: calibration_figure(path, f"{run_name(study)}, rule={study.rule}", own),
+            lambda path: calibration_figure(
+                path, f"{run_name(study)}, rule={study.rule}", executed.models, own
+            ),
         )
     for name, table in tables.items():
         text = table.to_csv(index=False, float_format="%.6g")

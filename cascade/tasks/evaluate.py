@@ -21,6 +21,7 @@ from cascade.selection import select
 from cascade.stats import Measured, problem_weights
 from cascade.tables import StageTable
 from cascade.tasks.common import (
+    EVALUATED,
     SOURCE,
     keep,
     open_tracker,
@@ -108,7 +109,7 @@ def evaluate_plans(
         **_metrics("drop", proof.drop),
         **({} if saving is None else _metrics("mean_saving", saving)),
     }
-    tracker.log(run_id, metrics=metrics)
+    tracker.log(run_id, metrics=metrics, tags={EVALUATED: "true"})
     return plans
 
 

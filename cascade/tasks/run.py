@@ -259,6 +259,10 @@ def _origin(
         "seed": study.seed,
         "estimator": str(study.estimator),
         "usd_per_1m_tokens": prices,
+        "throughput": {
+            m.name: {"gpus": p.gpus, "hours_per_1m_tokens": p.hours_per_1m_tokens, "batch": p.batch}
+            for m, p in zip(study.family.models, throughputs, strict=True)
+        },
         "hashes": {
             "config": study.signature,
             "prices": digest(json.dumps(prices)),

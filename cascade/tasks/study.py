@@ -9,6 +9,7 @@ from cascade.explain import EXAMPLES, load_examples
 from cascade.report.terminal import last_screen
 from cascade.tasks.common import open_tracker, places, run_name, study_run, timed
 from cascade.tasks.evaluate import evaluate_plans
+from cascade.tasks.report import report_run
 from cascade.tasks.run import execute_study
 from cascade.tasks.select import choose_plans, explain_plan
 from cascade.tracking.layout import log_plans
@@ -30,4 +31,8 @@ def main(study: Study, output: Path) -> None:
         with timed(tracker, run_id, "log"):
             log_plans(tracker, run_id, plans)
             explain_plan(study, plans, load_examples(output / EXAMPLES), tracker, run_id)
-    log.info(last_screen(run_name(study), plans, places(study, tracker, run_id, output)))
+        where = places(study, tracker, run_id, output)
+        if study.report.page and plans.proof is not None:
+            with timed(tracker, run_id, "report"):
+                where |= {"report": str(report_run(study, tracker, run_id, output))}
+    log.info(last_screen(run_name(study), plans, where))

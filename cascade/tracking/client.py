@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock, FileLock
-from mlflow.entities import DatasetInput, Metric, Param, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
@@ -154,6 +154,22 @@ class Tracker:
             raise CascadeError(f"no run of {what} in {self.uri} with {wanted}; run that task first")
         return str(runs[0].info.run_id)
 
+    def find_all(self, tags: Mapping[str, str], *, everywhere: bool) -> list[Run]:
+        """All runs with some tags, the newest first: of this experiment, or of the whole store."""
+        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        experiments = [self.experiment_id]
+        if everywhere:
+            experiments = [str(e.experiment_id) for e in self.client.search_experiments()]
+        found: list[Run] = []
+        token: str | None = ""
+        while token is not None:
+            page = self.client.search_runs(
+                experiments, query, order_by=["attributes.start_time DESC"], page_token=token or None
+            )
+            found += page
+            token = page.token or None
+        return found
+
     def log(
         self,
         run_id: str,
@@ -187,6 +203,10 @@ class Tracker:
     def log_file(self, run_id: str, path: Path) -> None:
         """A file as an artifact of a run, under its own name."""
         self.client.log_artifact(run_id, str(path))
+
+    def log_folder(self, run_id: str, path: Path, name: str) -> None:
+        """A folder's files as artifacts of a run, under a name."""
+        self.client.log_artifacts(run_id, str(path), name)
 
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
         """An artifact of a run as a local file below `folder`."""

@@ -39,12 +39,15 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def toy(tmp_path: Path, shared_store: Path, empty_database: Path) -> list[str]:
-    """Arguments of the toy study; its combinations become runs only where a test asks for it."""
+    """Arguments of the toy study; its combinations become runs only where a test asks for it.
+
+    Its page is made in test_report.py.
+    """
     write_toy(tmp_path / "store" / "toy")
     (tmp_path / "mlruns").mkdir()
     shutil.copy(empty_database, tmp_path / "mlruns")
     own = ["experiment=toy", "tracking.combinations=table", f"paths.store={shared_store}"]
-    return [f"hydra.searchpath=[{ROOT}/tests/conf]", *own]
+    return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *own]
 
 
 def runs(folder: Path) -> list[MlflowRun]:
@@ -78,6 +81,7 @@ def test_a_study_leaves_everything(run: Run, tmp_path: Path, toy: list[str]) -> 
     assert names == files | {"combinations.json"}
     assert names >= {"combinations.parquet", "plans.json", "config.yaml", "cost_accuracy_test.png"}
     assert logged.data.metrics["n_combinations"] == 9009
+    assert not (tmp_path / "out" / "report").exists()
     assert logged.data.params["models"] == "7B, 13B, 34B"
 
     plans = PlanFile.load(tmp_path / "out" / "plans.json")

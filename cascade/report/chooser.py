@@ -1,0 +1,138 @@
+"""The plan chooser: what its sliders choose from, and the same plans as tables."""
+
+import math
+from typing import Any
+
+from cascade.plan_file import ChosenPlan
+from cascade.report.content import Evaluated, recommended, shares
+from cascade.report.page import Table
+from cascade.report.wording import ends, percent, points, stage_sentences, usd, usd_ends
+from cascade.stats import Measured
+
+
+def chooser(study: Evaluated) -> dict[str, Any]:
+    """What the sliders choose from: the front, by rising cost and accuracy on the validation side."""
+    plans = study.plans
+    best = recommended(plans)
+    accuracy = [chosen.validation.accuracy for chosen in plans.front]
+    start = max(
+        (
+            i
+            for i, c in enumerate(plans.front)
+            if c.validation.usd_per_1k_queries <= best.validation.usd_per_1k_queries * (1 + 1e-9)
+        ),
+        default=0,
+    )
+    return {
+        "plans": [_choice(study, chosen) for chosen in plans.front],
+        "start": start,
+        "accuracies": [math.floor(1000 * own + 1e-6) / 10 for own in (accuracy[0], accuracy[-1])],
+    }
+
+
+def _choice(study: Evaluated, chosen: ChosenPlan) -> dict[str, Any]:
+    models = study.plans.models
+    name = chosen.plan.describe(models)
+    test, validation = chosen.test, chosen.validation
+    assert test is not None
+    said = stage_sentences(chosen.plan, models)
+    stages = [
+        {"model": model, "does": does, "asked": _share(own.asked), "answered": _share(own.answered)}
+        for (model, does), own in zip(said, shares(study, chosen, "test"), strict=True)
+    ]
+    return {
+        "cost": validation.usd_per_1k_queries,
+        "accuracy": validation.accuracy,
+        "summary": f"{name}: {100 * test.accuracy:.1f} % right for ${usd(test.usd_per_1k_queries)} "
+        f"per 1,000 queries (test)",
+        "test_usd": usd(test.usd_per_1k_queries) + usd_ends(test.usd_interval),
+        "test_accuracy": f"{100 * test.accuracy:.1f} %{ends(test.accuracy_interval)}",
+        "validation_usd": usd(validation.usd_per_1k_queries) + usd_ends(validation.usd_interval),
+        "validation_accuracy": f"{100 * validation.accuracy:.1f} %{ends(validation.accuracy_interval)}",
+        "replaces": _replaces(study, chosen),
+        "stages": stages,
+        "places": {
+            f"chart-front-{side}": [own.usd_per_1k_queries, 100 * own.accuracy]
+            for side, own in (("validation", validation), ("test", test))
+        },
+    }
+
+
+def _replaces(study: Evaluated, chosen: ChosenPlan) -> str:
+    if chosen.replaces is None:
+        return "Nothing: it is itself a plan of one model."
+    other = chosen.replaces
+    said = (
+        f"{other.plan.describe(study.plans.models)}. On the test problems it saves {percent(other.saving)} "
+        f"of that plan's cost; its accuracy differs by {points(other.accuracy)}."
+    )
+    if chosen.saving is not None and chosen.saving_interval is not None:
+        mean = Measured(chosen.saving, chosen.saving_interval)
+        said += (
+            f" Against the mean of all plans of one model within ±1 point of its accuracy: {percent(mean)}."
+        )
+    return said
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def plans_table(study: Evaluated) -> Table:
+    rows = []
+    for chosen in study.plans.front:
+        test, other = chosen.test, chosen.replaces
+        assert test is not None
+        reach = " → ".join(f"{100 * own.asked:.0f} %" for own in shares(study, chosen, "test"))
+        rows.append(
+            (
+                chosen.plan.describe(study.plans.models),
+                usd(test.usd_per_1k_queries) + usd_ends(test.usd_interval),
+                f"{100 * test.accuracy:.1f}{ends(test.accuracy_interval)}",
+                usd(chosen.validation.usd_per_1k_queries),
+                f"{100 * chosen.validation.accuracy:.1f}{ends(chosen.validation.accuracy_interval)}",
+                reach,
+                "" if other is None else other.plan.describe(study.plans.models),
+                "" if other is None else percent(other.saving).replace(" %", ""),
+                "" if other is None else points(other.accuracy).replace(" points", ""),
+            )
+        )
+    head = (
+        "plan",
+        "$ per 1,000 queries, test",
+        "right (%), test",
+        "$, validation",
+        "right (%), validation",
+        "reaches each model",
+        "instead of",
+        "saves (%)",
+        "gains (points)",
+    )
+    note = (
+        "A stage is written k:l: k solutions and k tests, of each of which up to l lines count; greedy is "
+        "one solution and no test. θ is the share of the highest possible score that an answer must reach."
+    )
+    return Table("plans", "All chosen plans, by rising cost", head, rows, note, words=(0, 6))
+
+
+def singular_table(study: Evaluated) -> Table:
+    rows = []
+    for chosen in study.plans.singular:
+        assert chosen.test is not None
+        rows.append(
+            (
+                chosen.plan.describe(study.plans.models),
+                usd(chosen.test.usd_per_1k_queries) + usd_ends(chosen.test.usd_interval),
+                f"{100 * chosen.test.accuracy:.1f}{ends(chosen.test.accuracy_interval)}",
+                usd(chosen.validation.usd_per_1k_queries),
+                f"{100 * chosen.validation.accuracy:.1f}{ends(chosen.validation.accuracy_interval)}",
+            )
+        )
+    head = (
+        "plan",
+        "$ per 1,000 queries, test",
+        "right (%), test",
+        "$, validation",
+        "right (%), validation",
+    )
+    return Table("singular", "The best plans of one model, to compare with", head, rows)

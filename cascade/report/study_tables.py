@@ -1,0 +1,169 @@
+"""Parts of a study's report for researchers: what the validation side promised too much, and diagnostics."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cascade.diagnostics import advice
+from cascade.report.content import Evaluated, greedy_right
+from cascade.report.diagnostics import calibration_figure
+from cascade.report.page import Picture, Section, Table
+from cascade.report.wording import points, theta_of
+
+
+def proof_section(study: Evaluated) -> Section:
+    """The drop from validation to test, the regret, and how often each chosen plan is on the front."""
+    plans = study.plans
+    proof = plans.proof
+    assert proof is not None
+    rows = []
+    for chosen in plans.front:
+        assert chosen.test is not None and chosen.on_front is not None
+        lost = chosen.validation.accuracy - chosen.test.accuracy
+        dearer = chosen.test.usd_per_1k_queries / chosen.validation.usd_per_1k_queries - 1
+        rows.append(
+            (
+                chosen.plan.describe(plans.models),
+                f"{100 * lost:.1f}",
+                f"{100 * dearer:+.1f}",
+                f"{100 * chosen.on_front:.0f}",
+            )
+        )
+    thetas = [(f"{theta:g}", f"{volume:.4f}") for theta, volume in plans.hypervolume.items()]
+    tables = [
+        Table(
+            "drop",
+            "From validation to test, plan by plan",
+            ("plan", "points of accuracy lost", "cost more by (%)", "on the front in (%) of the replicates"),
+            rows,
+        )
+    ]
+    if thetas:
+        tables.append(
+            Table(
+                "theta",
+                f"Hypervolume of the front by θ, validation (chosen: {theta_of(plans)})",
+                ("θ", "hypervolume in (ln cost, accuracy)"),
+                thetas,
+            )
+        )
+    text = (
+        f"Accuracy lost from validation to test, in the mean over the chosen plans: {points(proof.drop)}. "
+        f"The bootstrap on the validation side alone foretold {100 * plans.optimism:.1f} points.",
+        f"Regret: the chosen plans miss {100 * proof.regret:.1f} % of the hypervolume of the front that the "
+        "test side itself would have chosen.",
+        "A plan that is on the front in few of the bootstrap's replicates was chosen with luck; its "
+        "neighbours are as good.",
+    )
+    return Section("proof", "From validation to test", text, (), tables)
+
+
+def diagnostics_section(folder: Path, study: Evaluated) -> list[Section]:
+    """How good each model's options are, how far their scores can be trusted, and the rules side by side."""
+    tables = study.diagnostics
+    models = study.plans.models
+    n = len(study.executed.task_ids)
+    accuracy = [greedy_right(tables["who_solves_what"], model) / n for model in models]
+    text = [*advice(models, accuracy)] or [
+        "The family is as the paper advises: every model solves at least 10 % "
+        "of the problems, and larger ones more than smaller ones."
+    ]
+    if "options" not in tables:
+        return [
+            Section(
+                "models", "The models one by one", [*text, "No model has tests: there is no score to judge."]
+            )
+        ]
+    rule = study.rule
+    options = tables["options"]
+    options = options[options["rule"] == rule]
+    accepted = tables["acceptance"]
+    theta = study.plans.theta if study.plans.theta is not None else study.executed.tables[0].thetas[-1]
+    accepted = accepted[(accepted["rule"] == rule) & ((accepted["theta"] - theta).abs() < 1e-9)]
+    joined = options.merge(accepted, on=["rule", "model", "k", "l"])
+    rows = [
+        (
+            f"{own.model} {own.k}:{own.l}",
+            *(
+                _percent(getattr(own, name))
+                for name in ("accuracy", "pass_at_1", "oracle_pass_at_k", "without_tests")
+            ),
+            _number(own.auc),
+            _number(own.calibration_error),
+            *(_percent(getattr(own, name)) for name in ("accepted", "accepted_wrong", "escalated_right")),
+        )
+        for own in joined.itertuples()
+    ]
+    head = (
+        "model and k:l",
+        "right",
+        "one solution at random",
+        "one of k right",
+        "no test line",
+        "AUC",
+        "calibration error",
+        f"accepted at θ={theta:g}",
+        "accepted though wrong",
+        "escalated though right",
+    )
+    found = [
+        Table(
+            "options",
+            f"Every option of every model, in % of all {n} problems (rule: {rule})",
+            head,
+            rows,
+            "AUC: how often a right answer scores above a wrong one (0.5: the score says nothing). "
+            "Calibration error: mean distance between score and share of right answers.",
+        ),
+        _rules(tables["rules"]),
+    ]
+    calibration = tables["calibration"]
+    path = folder / "calibration.svg"
+    calibration_figure(path, "Score against truth", models, calibration[calibration["rule"] == rule])
+    picture = Picture(
+        "calibration",
+        "How far scores can be trusted",
+        f"One panel for each of {', '.join(models)}: the share of right answers over the score, for every "
+        "option. On the diagonal a score is the probability of being right.",
+        "A mark's area is the share of the answers that it stands for; above the grey line answers are "
+        "better than their score.",
+        path,
+        calibration[calibration["rule"] == rule],
+    )
+    return [Section("models", "The models one by one", text, (picture,), found)]
+
+
+def _rules(rules: pd.DataFrame) -> Table:
+    rows = [
+        (
+            str(own.rule),
+            f"{own.theta:g}",
+            f"{own.n_front}",
+            f"{own.hypervolume:.4f}",
+            f"{own.test_hypervolume:.4f}",
+            _percent(own.mean_saving),
+            _number(own.auc),
+            _number(own.calibration_error),
+        )
+        for own in rules.itertuples()
+    ]
+    head = (
+        "rule",
+        "θ",
+        "plans on the front",
+        "hypervolume, validation",
+        "hypervolume, test",
+        "mean saving (%)",
+        "AUC",
+        "calibration error",
+    )
+    return Table("rules", "Rules that could judge an answer, side by side", head, rows)
+
+
+def _percent(share: Any) -> str:
+    return "" if share != share else f"{100 * share:.1f}"
+
+
+def _number(value: Any) -> str:
+    return "" if value != value else f"{value:.2f}"

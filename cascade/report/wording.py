@@ -1,0 +1,68 @@
+"""Numbers and plans as people read them, the same in the terminal, in MLflow and on pages."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cascade.plan_file import PlanFile
+from cascade.plans import Option, Plan
+from cascade.stats import Interval, Measured
+
+SMALL_USD = 1e-4  # below it Python would write an exponent
+
+
+def usd(amount: float) -> str:
+    """US dollars with four digits of any amount: a small model on a processor costs thousandths of a cent."""
+    if 0 < abs(amount) < SMALL_USD:
+        return np.format_float_positional(float(f"{amount:.4g}"), trim="-")
+    return f"{amount:#.4g}"
+
+
+def percent(measured: Measured) -> str:
+    """A share with its interval."""
+    return f"{100 * measured.value:.1f} %{ends(measured.interval)}"
+
+
+def points(measured: Measured) -> str:
+    """A difference of shares with its interval."""
+    return f"{100 * measured.value:.1f} points{ends(measured.interval)}"
+
+
+def ends(interval: Interval | None) -> str:
+    """An interval of shares, in percent; nothing where there is none."""
+    return "" if interval is None else f" ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def usd_ends(interval: Interval | None) -> str:
+    """An interval of US dollars; nothing where there is none."""
+    return "" if interval is None else f" ({usd(interval.low)} to {usd(interval.high)})"
+
+
+def theta_of(plans: PlanFile) -> str:
+    """The front's θ."""
+    if plans.theta is not None:
+        return f"θ={plans.theta:g}"
+    return "one θ a stage" if plans.selection["theta"] == "stage" else "all θ"
+
+
+def stage_sentences(plan: Plan, models: Sequence[str]) -> list[tuple[str, str]]:
+    """What every stage of a plan does: the model, and a sentence about it."""
+    *before, (last, end) = plan.stages
+    said = [
+        (
+            models[i],
+            f"{_writes(option)}. Its best solution is the answer if it scores at least "
+            f"{100 * plan.theta_at(i):g} % of the most that is possible; otherwise the next model is asked.",
+        )
+        for i, option in before
+    ]
+    best = "Its best solution" if end.k > 1 else "Its solution"
+    return [*said, (models[last], f"{_writes(end)}. {best} is the answer.")]
+
+
+def _writes(option: Option) -> str:
+    if not option.tests:
+        return "Writes one greedy solution and no test"
+    if option.k == 1:
+        return f"Writes one greedy solution and one greedy test, of which up to {option.l} lines count"
+    return f"Writes {option.k} solutions and {option.k} tests, of each of which up to {option.l} lines count"

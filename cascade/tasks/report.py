@@ -1,0 +1,138 @@
+"""task=report: one self-contained page of an evaluated study, or of several, as artifacts in MLflow."""
+
+import logging
+import shlex
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from cascade.config import Study
+from cascade.errors import CascadeError
+from cascade.plan_file import PLANS, PlanFile
+from cascade.report.content import Evaluated, Made
+from cascade.report.page import FOLDER
+from cascade.report.study_page import write_study_page
+from cascade.report.sweep_page import write_sweep_page
+from cascade.schemas import ReportOf
+from cascade.tasks.common import COMMAND, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
+from cascade.tasks.searching import search_again
+from cascade.tasks.select import load_executed
+from cascade.tracking import Tracker
+from cascade.tracking.views import KIND
+
+log = logging.getLogger(__name__)
+
+CONFIG = "config.yaml"
+SECONDS = "seconds."
+STORE = ("paths.mlruns=", "tracking=", "tracking.uri=")  # settings that say where the MLflow store is
+WHAT = "an evaluated study (task=study or task=evaluate)"
+
+
+def main(study: Study, output: Path) -> None:
+    """Report on the newest evaluated run of this study or on `run_id`, or on several studies."""
+    tracker = open_tracker(study)
+    several = study.report.of is not ReportOf.study or len(study.report.runs) > 1
+    if several:
+        path = _report_several(study, output, tracker)
+    else:
+        named = next(iter(study.report.runs), study.run_id)
+        # A run that is named may be of any study.
+        wanted = {EVALUATED: "true"} | (study_tags(study) if named is None else {})
+        path = report_run(study, tracker, tracker.find(wanted, named, WHAT), output)
+    log.info("the report: %s", path)
+
+
+def _report_several(study: Study, output: Path, tracker: Tracker) -> Path:
+    """Write the page of several studies, and log it as a run of its own."""
+    settings = study.report
+    everywhere = settings.of is ReportOf.store
+    wanted = {EVALUATED: "true"}
+    if settings.runs:
+        found = [tracker.find(wanted, run_id, WHAT) for run_id in dict.fromkeys(settings.runs)]
+    else:
+        found = _newest(tracker, wanted, everywhere=everywhere)
+    studies = [load_evaluated(tracker, run_id) for run_id in found]
+    tags = {KIND: "report", "cascade.task": "report", COMMAND: study.command}
+    with tracker.run(f"report of {len(studies)} studies", tags, {"studies": " ".join(found)}) as run_id:
+        folder = _folder(output)
+        path = write_sweep_page(folder, studies, study.command)
+        tracker.log_folder(run_id, folder, FOLDER)
+    return path
+
+
+def _newest(tracker: Tracker, tags: dict[str, str], *, everywhere: bool) -> list[str]:
+    """Of each study the newest run that has the tags: equal settings are the same study."""
+    newest: dict[str, str] = {}
+    for run in tracker.find_all(tags, everywhere=everywhere):
+        newest.setdefault(run.data.tags["cascade.signature"], run.info.run_id)
+    if not newest:
+        raise CascadeError(f"no evaluated study in {tracker.uri}; run task=study or task=evaluate first")
+    return list(newest.values())
+
+
+def report_run(study: Study, tracker: Tracker, run_id: str, output: Path) -> Path:
+    """Write the page of one evaluated study into the output folder, and log it with its run.
+
+    Args:
+        study: the settings of this command, which say where the store is.
+        tracker: that store.
+        run_id: the run that proved the plans; its settings may be others.
+        output: the output folder.
+    """
+    evaluated = load_evaluated(tracker, run_id)
+    per_stage = evaluated.plans.selection["theta"] == "stage"
+    plans = [one.plan for one in evaluated.plans.front]
+    grids = {
+        side: search_again(evaluated.side(side), plans, per_stage_theta=per_stage)
+        for side in ("validation", "test")
+    }
+    folder = _folder(output)
+    store = [word for word in shlex.split(study.command) if word.startswith(STORE)]
+    again = shlex.join(["python", "run.py", "task=report", f"run_id={run_id}", *store])
+    path = write_study_page(folder, evaluated, grids, again)
+    tracker.log_folder(run_id, folder, FOLDER)
+    return path
+
+
+def _folder(output: Path) -> Path:
+    folder = output / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def load_evaluated(tracker: Tracker, run_id: str) -> Evaluated:
+    """What a run and the one that it goes on from have logged."""
+    run = tracker.client.get_run(run_id)
+    source_id = run.data.tags.get(SOURCE, run_id)
+    source = tracker.client.get_run(source_id)
+    names = [a.path for a in tracker.client.list_artifacts(source_id) if a.path.startswith("diagnostics_")]
+    with tempfile.TemporaryDirectory() as home:
+        plans = PlanFile.load(tracker.fetch(run_id, PLANS, Path(home)))
+        yaml = tracker.fetch(run_id, CONFIG, Path(home)).read_text(encoding="utf-8")
+        tables = {
+            name.removeprefix("diagnostics_").removesuffix(".csv"): pd.read_csv(
+                tracker.fetch(source_id, name, Path(home))
+            )
+            for name in names
+            if name.endswith(".csv")
+        }
+    seconds = {
+        name.removeprefix(SECONDS): value
+        for metrics in (source.data.metrics, run.data.metrics)
+        for name, value in metrics.items()
+        if name.startswith(SECONDS)
+    }
+    made = Made(
+        run_id=run_id,
+        source_run_id=source_id,
+        started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        command=run.data.tags.get(COMMAND),
+        version=run.data.tags["cascade.version"],
+        isolation=source.data.tags.get(ISOLATION),
+        seconds=seconds,
+        yaml=yaml,
+    )
+    executed = load_executed(tracker, source_id)
+    return Evaluated(str(run.info.run_name), executed, plans, tables, run.data.tags["cascade.rule"], made)
