@@ -261,6 +261,11 @@ class Terms:
                 if number.least >= 0:
                     return number
                 return negative(number) if number.most <= 0 else between(0, max(-number.least, number.most))
+            case [Int() as one, Int() as other] if callee in (max, min):
+                both = one.join(other)
+                if callee is max:
+                    return both.at_least(max(one.low, other.low, key=sum))
+                return both.at_most(min(one.high, other.high, key=sum))
         if isinstance(callee, types.FunctionType):
             return self.called(callee, arguments)
         raise GiveUp
