@@ -214,14 +214,20 @@ def test_a_small_model_writes_ahead_of_a_large_one(tmp_path: Path) -> None:
 
 
 def test_quantized_weights_are_another_model(tmp_path: Path) -> None:
+    """As YAML says it; eight bits change hardly any greedy answer."""
     pytest.importorskip("torchao", reason="the quantization's own package is not installed")
-    from torchao.quantization import Int8WeightOnlyConfig
-
-    folder = str(WEIGHTS / "small")
-    settings = {"quant_method": "torchao", "quant_type": Int8WeightOnlyConfig()}
-    family = Family("f", (Model("m", folder, folder, quantization=settings),), max_new_tokens=12)
-    made = GENERATOR.samples(Request(family, PROBLEMS[:2], 1, 0, "cpu", tmp_path))
-    assert len(made.samples["m"]) == 2
+    folder = str(WEIGHTS / "large")
+    int8 = {"default": {"_type": "Int8WeightOnlyConfig", "_version": 2, "_data": {}}}
+    eight = Model("8 bits", folder, folder, quantization={"quant_method": "torchao", "quant_type": int8})
+    style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
+    family = Family("f", (Model("32 bits", folder, folder), eight), style, 48)
+    made = GENERATOR.samples(Request(family, load_mini()[:10], 1, 0, "cpu", tmp_path))
+    answers = [
+        [own.greedy.solutions[0].text if own.greedy else "" for own in samples.values()]
+        for samples in made.samples.values()
+    ]
+    assert n_samples(tmp_path) == 2 * 10
+    assert sum(one == other for one, other in zip(*answers, strict=True)) >= 7
 
 
 def test_an_unknown_quantization(tmp_path: Path) -> None:
