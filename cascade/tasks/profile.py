@@ -26,6 +26,11 @@ def main(study: Study, output: Path) -> None:
     """Measure every model, write the profile, log it."""
     if not isinstance(study.generator, TransformersGenerator):
         raise ConfigError("task=profile measures this machine: choose generator=transformers")
+    if helped := [model.name for model in study.family.models if model.assistant is not None]:
+        raise ConfigError(
+            f"family.models: {', '.join(helped)}: has an assistant and writes one prompt at a time; "
+            "task=profile times full batches. Leave it out, or let a run price it (hardware=gpu, hardware=cpu)"
+        )
     tracker = open_tracker(study)
     weights = "random" if study.profile.random_weights else "trained"
     params = {

@@ -75,6 +75,12 @@ def test_random_weights_need_an_architecture(run: Run, tmp_path: Path) -> None:
     assert "error: x: family.models.x.architecture: " in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_model_with_an_assistant_has_no_full_batch(run: Run) -> None:
+    done = run("task=profile", "family=mini_variants", "hardware=cpu")
+    assert done.returncode == 1
+    assert "error: family.models: helped: has an assistant and writes one prompt at a time" in done.stderr
+
+
 @pytest.mark.slow
 def test_shards_fill_the_store_for_the_whole(run: Run, tmp_path: Path) -> None:
     write_toy(tmp_path / "toy", n_problems=10)
