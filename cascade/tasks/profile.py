@@ -29,7 +29,7 @@ def main(study: Study, output: Path) -> None:
     if helped := [model.name for model in study.family.models if model.assistant is not None]:
         raise ConfigError(
             f"family.models: {', '.join(helped)}: has an assistant and writes one prompt at a time; "
-            "task=profile times full batches. Leave it out, or let a run price it (hardware=gpu, hardware=cpu)"
+            "task=profile times full batches. Leave it out, or let a run price it (hardware=cpu or gpu)"
         )
     tracker = open_tracker(study)
     weights = "random" if study.profile.random_weights else "trained"
