@@ -25,12 +25,12 @@ from cascade.execute.loops import ORDERLESS_CALLS, Loop
 PROGRAM = "<program>"
 MAX_STATE = 20_000
 # After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
-WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.5, 0.03
+WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.5, 0.02
 # No look takes longer, but for one long step of the program.
 LONGEST_LOOK_S = 0.3
 # How often a proof by bounds is tried on a loop in one look; how long proofs are tried in one test, and in
 # programs of how many characters.
-MAX_TRIES, MAX_TRIES_S, MAX_SOURCE = 2, 0.1, 20_000
+MAX_TRIES, MAX_TRIES_S, MAX_SOURCE = 2, 0.05, 20_000
 # How long the growth of a loop is measured, and how much faster it may be in another run.
 MEASURE_S, SPARE = 0.05, 1.3
 _ATOMS = frozenset((int, str, bool, bytes, range, type(None)))
