@@ -6,6 +6,7 @@ it down, that text is left to the child that runs it.
 
 import ast
 import contextlib
+import functools
 import marshal
 import os
 import signal
@@ -52,6 +53,11 @@ class Text:
     def load(self) -> Any:
         """Its code object; its source where there is none."""
         return self.source if self.code is None else marshal.loads(self.code)
+
+    @functools.cached_property
+    def loaded(self) -> Any:
+        """The same, made once: for texts that many children run."""
+        return self.load()
 
 
 def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Text]:

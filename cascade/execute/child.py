@@ -153,14 +153,26 @@ class Job(NamedTuple):
     source: str
 
 
-def run_plain(prelude: types.CodeType, jobs: list[Job], result: int) -> None:
-    """Plain programs, each once and its tests in turn after it: FAILED, or READY and records for them."""
+def run_plain(prelude: types.CodeType, jobs: list[Job], result: int, imports_only: bool) -> None:
+    """Plain programs, each once and its tests in turn after it: FAILED, or READY and records for them.
+
+    Args:
+        prelude: what comes before each.
+        jobs: the programs.
+        result: the descriptor that is written to.
+        imports_only: whether the prelude only imports: then what it names is the same for all.
+    """
+    named: dict[str, object] = {}
+    if imports_only:
+        exec(prelude, named)
+        prelude = compile("", "<prelude>", "exec")
     for job in jobs:
-        _run_job(prelude, job, result)
+        _run_job(prelude, named, job, result)
 
 
-def _run_job(prelude: types.CodeType, job: Job, result: int) -> None:
+def _run_job(prelude: types.CodeType, named: dict[str, object], job: Job, result: int) -> None:
     space = _module().__dict__
+    space.update(named)
     clock, timer = time.process_time, signal.setitimer
     watch = endless.Watch(job.watched, job.source)
 

@@ -12,6 +12,7 @@ exception or a crash, T the CPU or wall time ran out. Nothing that a child write
 the verdict of its own program.
 """
 
+import ast
 import gc
 import io
 import json
@@ -109,7 +110,7 @@ class Row:
     def job(self, left: list[int]) -> Job:
         """Some tests, for a child."""
         watched = {line: Loop(*loop) for line, loop in self.program.loops}
-        tests = [(self.tests[i][0].load(), self.tests[i][1]) for i in left]
+        tests = [(self.tests[i][0].loaded, self.tests[i][1]) for i in left]
         return Job(self.program.load(), tests, watched, self.program.source)
 
 
@@ -158,6 +159,7 @@ class Server:
 
     children: Children
     prelude: CodeType = field(default_factory=lambda: compile("", "<prelude>", "exec"))
+    imports_only: bool = True
 
     def guarded(self, program: Text, test: Text, seconds: float) -> Verdict:
         """The verdict of one pair, from a process of its own."""
@@ -190,7 +192,7 @@ class Server:
             left = [row.left() for row in group]
             jobs = [row.job(tests) for row, tests in zip(group, left, strict=True)]
             reply = self.children.run(
-                lambda result, jobs=jobs: run_plain(self.prelude, jobs, result),
+                lambda result, jobs=jobs: run_plain(self.prelude, jobs, result, self.imports_only),
                 [seconds for job in jobs for _, seconds in job.tests],
                 sum(len(READY) + RECORD.size * len(tests) for tests in left),
             )
@@ -218,6 +220,10 @@ class Server:
         """The reply to a request."""
         self.children.memory_mb = request["memory_mb"]
         self.prelude = compile(request["prelude"], "<prelude>", "exec")
+        self.imports_only = all(
+            isinstance(statement, ast.Import | ast.ImportFrom)
+            for statement in ast.parse(request["prelude"]).body
+        )
         programs = request["programs"]
         tests = analyse([source for source, _ in request["tests"]], "<test>", self.children.confinement)
         texts = analyse([source for source, _ in programs], "<program>", self.children.confinement)
