@@ -53,14 +53,55 @@ def _has_docstring(code: types.CodeType) -> bool:
 
 
 def first_call(tree: ast.Module) -> str | None:
-    """The call that an assert line makes before anything else that takes time; None if not clear.
+    """The call that a test makes before anything else that takes time; None if not clear.
 
-    Where that call does not return in time after some program, no other line that begins with it does.
+    Where that call does not return in time after some program, no other test that begins with it does. A
+    test is an assert, or a function that gets the program's and is called with it (`check(candidate)`).
     """
-    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
-        return None
-    call = _first(tree.body[0].test)
-    return ast.dump(call) if isinstance(call, ast.Call) else None
+    match tree.body:
+        case [ast.Assert(test=test)]:
+            call = _first(test)
+            return ast.dump(call) if isinstance(call, ast.Call) else None
+        case [
+            *before,
+            ast.FunctionDef(
+                name=name,
+                args=ast.arguments(
+                    posonlyargs=[],
+                    args=[ast.arg(arg=parameter, annotation=None)],
+                    vararg=None,
+                    kwonlyargs=[],
+                    kwarg=None,
+                    defaults=[],
+                ),
+                decorator_list=[],
+                returns=None,
+                body=body,
+            ),
+            ast.Expr(value=ast.Call(func=ast.Name(id=called), args=[ast.Name() as given], keywords=[])),
+        ] if name == called and all(map(_is_constant, before)):
+            match [one for one in body if not _is_constant(one)]:
+                case [ast.Assert(test=test), *_]:
+                    match _first(test):
+                        case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]) if (
+                            function == parameter
+                            and not any(isinstance(n, ast.Name) for one in arguments for n in ast.walk(one))
+                        ):
+                            return ast.dump(ast.Call(given, arguments, []))
+    return None
+
+
+def _is_constant(statement: ast.stmt) -> bool:
+    """Whether a statement does next to nothing: a docstring, or a name for a table of constants."""
+    match statement:
+        case ast.Expr(value=ast.Constant()):
+            return True
+        case ast.Assign(targets=[ast.Name()], value=value):
+            return all(
+                isinstance(node, ast.Constant | ast.Dict | ast.List | ast.Tuple | ast.Load)
+                for node in ast.walk(value)
+            )
+    return False
 
 
 def _first(node: ast.AST) -> ast.AST | None:

@@ -14,31 +14,27 @@ the verdict of its own program.
 
 import ast
 import gc
-import io
 import json
 import os
 import signal
 import struct
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
 from cascade.execute.analysis import Text, analyse
 from cascade.execute.child import (
-    FAILED,
-    PROVEN,
     READY,
     RECORD,
     SECRET_BYTES,
-    Job,
     hide,
     run_guarded,
     run_plain,
 )
-from cascade.execute.children import Children, Reply
+from cascade.execute.children import Children
 from cascade.execute.layers import confine_server
-from cascade.execute.loops import Loop
+from cascade.execute.row import LETTERS, Row, Told, Verdict, of_last
 
 # Warm the modules that programs import most, so that children find them loaded.
 WARM = (
@@ -48,109 +44,6 @@ WARM = (
 
 # Programs that share a child at most.
 MAX_TOGETHER = 64
-
-
-@dataclass
-class Verdict:
-    """What is known of a pair.
-
-    Attributes:
-        letter: see the module; any other while it has to be found out alone.
-        seconds: CPU time of the test.
-        doubtful: whether it ran out of time while the machine was busy.
-    """
-
-    letter: str
-    seconds: float
-    doubtful: bool = False
-
-
-LETTERS = frozenset("PFET")
-
-
-@dataclass
-class Row:
-    """A program and its tests.
-
-    Attributes:
-        program: the program.
-        tests: each with its CPU seconds.
-        found: verdicts so far, by index of the test.
-        n_alone: pairs that got a process of their own.
-        n_proven: pairs that were proven to outlast their limit.
-    """
-
-    program: Text
-    tests: list[tuple[Text, float]]
-    found: dict[int, Verdict] = field(default_factory=dict)
-    n_alone: int = 0
-    n_proven: int = 0
-
-    def __post_init__(self) -> None:
-        for i, (test, _) in enumerate(self.tests):
-            if self.program.broken or test.broken:
-                self.found[i] = Verdict("E", 0.0)
-
-    def endless(self) -> set[str]:
-        """Calls that are known to take too long."""
-        late = {self.tests[i][0].first_call for i, verdict in self.found.items() if verdict.letter == "T"}
-        return {call for call in late if call is not None}
-
-    def left(self) -> list[int]:
-        """Plain tests of a plain program that are to be run."""
-        if not self.program.plain:
-            return []
-        endless = self.endless()
-        left = [i for i, (test, _) in enumerate(self.tests) if i not in self.found and test.plain]
-        for i in left:
-            if self.tests[i][0].first_call in endless:
-                self.found[i] = Verdict("T", 0.0)
-        return [i for i in left if i not in self.found]
-
-    def job(self, left: list[int]) -> Job:
-        """Some tests, for a child."""
-        watched = {line: Loop(*loop) for line, loop in self.program.loops}
-        tests = [(self.tests[i][0].loaded, self.tests[i][1]) for i in left]
-        return Job(self.program.load(), tests, watched, self.program.source)
-
-
-class Told:
-    """Reads what a child has written of the programs that it ran."""
-
-    def __init__(self, reply: Reply) -> None:
-        self._reply, self._data = reply, io.BytesIO(reply.data)
-        self._seconds = 0.0
-        self._first = True
-
-    def take(self, row: Row, left: list[int]) -> bool:
-        """Fill in what is told of a program and the tests that were left; whether more may follow."""
-        began, first, self._first = self._data.read(len(READY)), self._first, False
-        if began == FAILED:  # as it would before each of its tests
-            row.found |= dict.fromkeys(left, Verdict("E", 0.0))
-            return True
-        if not began and first:
-            row.found |= dict.fromkeys(left, self._last())
-        if not began:
-            return False  # perhaps for what others had left: it is run again, as the first
-        for i in left:
-            record = self._data.read(RECORD.size)
-            if len(record) < RECORD.size:
-                # It took the child with it; if not for its time, perhaps for the memory that others had left.
-                verdict = self._last()
-                row.found[i] = verdict if verdict.letter == "T" else replace(verdict, letter="M")
-                return False
-            letter, microseconds = RECORD.unpack(record)
-            self._seconds += microseconds / 1e6
-            row.found[i] = Verdict("T" if letter == PROVEN else letter.decode(), microseconds / 1e6)
-            if letter == PROVEN:
-                row.n_proven += 1
-                return False
-        return True
-
-    def _last(self) -> Verdict:
-        """The verdict of the test that was running when the child ended."""
-        verdict = _of_last(self._reply)
-        return replace(verdict, seconds=max(0.0, verdict.seconds - self._seconds))
 
 
 @dataclass
@@ -181,7 +74,7 @@ class Server:
         if reply.data == READY + secret:
             return Verdict("P", reply.cpu_seconds)
         if reply.out_of_time:
-            return _of_last(reply)
+            return of_last(reply)
         return Verdict("F" if reply.data == READY + b"F" else "E", reply.cpu_seconds)
 
     def plain(self, rows: list[Row]) -> None:
@@ -208,13 +101,13 @@ class Server:
         for i, (test, seconds) in enumerate(row.tests):
             if i in row.found and row.found[i].letter in LETTERS:
                 continue
-            if i not in row.found and test.first_call in endless:
+            if i not in row.found and endless.get(test.first_call or "", 0.0) >= seconds:
                 row.found[i] = Verdict("T", 0.0)
                 continue
             row.n_alone += 1
             row.found[i] = self.guarded(row.program, test, seconds)
             if row.found[i].letter == "T" and test.first_call is not None:
-                endless.add(test.first_call)
+                endless = row.endless()
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request."""
@@ -249,13 +142,6 @@ class Server:
             "proven": sum(row.n_proven for row in rows),
             "doubtful": [[i, j] for i, row in enumerate(verdicts) for j, v in enumerate(row) if v.doubtful],
         }
-
-
-def _of_last(reply: Reply) -> Verdict:
-    """The verdict of the test that was running when a child ended without a record of it."""
-    if reply.out_of_time:
-        return Verdict("T", reply.cpu_seconds, reply.doubtful)
-    return Verdict("E", reply.cpu_seconds)
 
 
 def read_exactly(stream: int, size: int) -> bytes:

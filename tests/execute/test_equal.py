@@ -64,3 +64,24 @@ def test_first_call(line: str, call: str | None) -> None:
     else:
         assert first_call(line) == first_call(f"assert {call}")
         assert first_call(line) is not None
+
+
+@pytest.mark.parametrize(
+    ("test", "call"),
+    [
+        (
+            "M = {'author': 'x'}\ndef check(g):\n    'doc'\n    assert g(1) == 2\n    assert g(3)\ncheck(f)",
+            "f(1)",
+        ),
+        ("def check(g):\n    assert abs(g([1, 2], 'a')) < 2\ncheck(f)", "f([1, 2], 'a')"),
+        ("def check(g):\n    x = 2 ** 9 ** 9\n    assert g(1) == 2\ncheck(f)", None),
+        ("def check(g):\n    assert g(g(1)) == 2\ncheck(f)", "f(1)"),
+        ("def check(g):\n    assert g(g) == 2\ncheck(f)", None),
+        ("def check(g):\n    assert h(1) == 2\ncheck(f)", None),
+        ("def check(g=h(1)):\n    assert g(1) == 2\ncheck(f)", None),
+        ("def check(g):\n    assert g(1) == 2\nother(f)", None),
+        ("h(1)\ndef check(g):\n    assert g(1) == 2\ncheck(f)", None),
+    ],
+)
+def test_first_call_of_a_reference_test(test: str, call: str | None) -> None:
+    assert first_call(test) == (None if call is None else first_call(f"assert {call}"))
