@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cascade.execute.child import enter
-from cascade.execute.equal import MAX_CHARS, canonical, first_call
+from cascade.execute.equal import MAX_CHARS, canonical, first_call, only_calls
 from cascade.execute.layers import Confinement
 from cascade.execute.loops import loops
 from cascade.execute.plain import is_plain
@@ -37,6 +37,7 @@ class Text:
         broken: whether it is not Python.
         plain: see `plain`.
         first_call: see `equal.first_call`; tests only.
+        only_calls: see `equal.only_calls`; tests only.
         loops: see `loops`; plain programs only.
         code: marshalled code; None where the text is left to the child.
     """
@@ -47,6 +48,7 @@ class Text:
     broken: bool = False
     plain: bool = False
     first_call: str | None = None
+    only_calls: bool = False
     loops: tuple[tuple[int, tuple[Any, ...]], ...] = ()
     code: bytes | None = None
 
@@ -103,13 +105,14 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     if len(dumped) > MAX_CODE_BYTES:
         return (source,)
     if name == "<test>":
-        return source, False, is_plain_test(tree), first_call(tree), (), dumped
+        return source, False, is_plain_test(tree), first_call(tree), only_calls(tree), (), dumped
     plain = is_plain(tree)
     return (
         canonical(source, code),
         False,
         plain,
         None,
+        False,
         tuple((line, tuple(loop)) for line, loop in loops(tree).items()) if plain else (),
         dumped,
     )

@@ -15,6 +15,22 @@ MAX_CHARS = 100_000
 READS_DOCSTRINGS = ("__doc__", "doctest", "inspect", "help(")
 
 _SEQUENCES = (ast.Tuple, ast.List, ast.Set)
+# What takes no time around a call of a program's function, if its result is nothing odd.
+_QUICK = (
+    *(
+        ast.Call,
+        ast.Name,
+        ast.Attribute,
+        ast.Constant,
+        ast.Tuple,
+        ast.List,
+        ast.Set,
+        ast.Dict,
+        ast.expr_context,
+    ),
+    *(ast.UnaryOp, ast.unaryop, ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is),
+    ast.IsNot,
+)
 
 
 def canonical(program: str, code: types.CodeType) -> str:
@@ -55,8 +71,8 @@ def _has_docstring(code: types.CodeType) -> bool:
 def first_call(tree: ast.Module) -> str | None:
     """The call that a test makes before anything else that takes time; None if not clear.
 
-    Where that call does not return in time after some program, no other test that begins with it does. A
-    test is an assert, or a function that gets the program's and is called with it (`check(candidate)`).
+    Where that call does not return in time after some program, no test that begins with it does. A test
+    is an assert, or a function that gets the program's and is called with it (`check(candidate)`).
     """
     match tree.body:
         case [ast.Assert(test=test)]:
@@ -89,6 +105,16 @@ def first_call(tree: ast.Module) -> str | None:
                         ):
                             return ast.dump(ast.Call(given, arguments, []))
     return None
+
+
+def only_calls(tree: ast.Module) -> bool:
+    """Whether a test's first call is all in it that takes time, so that being late says that of the call."""
+    match tree.body:
+        case [ast.Assert(test=test)]:
+            nodes = list(ast.walk(test))
+            calls = sum(isinstance(node, ast.Call) for node in nodes)
+            return calls == 1 and all(isinstance(node, _QUICK) for node in nodes)
+    return False
 
 
 def _is_constant(statement: ast.stmt) -> bool:

@@ -55,7 +55,7 @@ class Row:
         late: dict[str, float] = {}
         for i, verdict in self.found.items():
             test, seconds = self.tests[i]
-            if verdict.letter == "T" and test.first_call is not None:
+            if verdict.letter == "T" and test.first_call is not None and test.only_calls:
                 late[test.first_call] = max(seconds, late.get(test.first_call, 0.0))
         return late
 

@@ -326,3 +326,10 @@ print(*layers.confine_server(["landlock", "seccomp"], "/tmp").layers)
     environment = os.environ | {"PYTHONPATH": PACKAGE_ROOT}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert "seccomp" in done.stdout, done.stderr
+
+
+def test_a_late_second_call_says_nothing_of_the_first() -> None:
+    program = "def f(x):\n    while x > 1: pass\n    return x"
+    check = "def check(g):\n    assert g(1) == 1\n    assert g(2) == 2\ncheck(f)"
+    lines = [check, "assert f(1) == f(2)", "assert f(1) == 1", "assert f(2) == 2", "assert f(2) == 3"]
+    assert rows([program], lines) == ["TTPTT"]

@@ -6,6 +6,7 @@ import pytest
 
 from cascade.execute.equal import canonical as canonical_of
 from cascade.execute.equal import first_call as first_call_of
+from cascade.execute.equal import only_calls
 
 
 def canonical(source: str) -> str:
@@ -85,3 +86,20 @@ def test_first_call(line: str, call: str | None) -> None:
 )
 def test_first_call_of_a_reference_test(test: str, call: str | None) -> None:
     assert first_call(test) == (None if call is None else first_call(f"assert {call}"))
+
+
+@pytest.mark.parametrize(
+    ("line", "only"),
+    [
+        ("assert f(1) == [2, -3]", True),
+        ("assert not f('a', [1])", True),
+        ("assert f(1) == f(2)", False),
+        ("assert sorted(f(1)) == [1]", False),
+        ("assert 2 in f(1)", False),
+        ("assert f(1) ** 9 == 2", False),
+        ("assert [i for i in f(1)]", False),
+        ("def check(g):\n    assert g(1) == 2\ncheck(f)", False),
+    ],
+)
+def test_a_late_line_says_that_its_call_is_late(line: str, only: bool) -> None:
+    assert only_calls(ast.parse(line)) == only
