@@ -1,7 +1,7 @@
 """Diagnostics as tables and a figure for people: one row a thing, one file a question."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cascade.diagnostics import StageRuns, acceptance, quality, reliability, who_solves_what
+from cascade.diagnostics import Bin, StageRuns, acceptance, quality, reliability, who_solves_what
 from cascade.plans import Option
 from cascade.report.figures import LINES, MARKERS
 
@@ -39,9 +39,9 @@ def acceptance_table(runs: Runs, thetas: Sequence[float], *, accept_without_test
 
 def calibration_table(runs: Runs) -> pd.DataFrame:
     """The score of every option against the truth, in ten bins; see `cascade.diagnostics.Bin`."""
-    return pd.DataFrame(
-        [_key(*key) | asdict(own) for key, runs_ in runs.items() for own in reliability(runs_)]
-    )
+    rows = [_key(*key) | asdict(own) for key, runs_ in runs.items() for own in reliability(runs_)]
+    # Models whose tests are all invalid have no scores, and the table no rows.
+    return pd.DataFrame(rows, columns=["rule", "model", "k", "l", *(one.name for one in fields(Bin))])
 
 
 def solved_table(models: Sequence[str], solved: NDArray[np.bool_], task_ids: Sequence[str]) -> pd.DataFrame:
