@@ -7,6 +7,7 @@ import ast
 import builtins
 import math
 import types
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from math import inf
 from typing import NoReturn
@@ -81,7 +82,7 @@ def merged(*states: State | None) -> State | None:
     return result
 
 
-class Terms:
+class Terms(ABC):
     """Works out expressions of a program.
 
     Attributes:
@@ -106,9 +107,9 @@ class Terms:
         if self._left < 0:
             raise GiveUp
 
+    @abstractmethod
     def called(self, function: types.FunctionType, arguments: list[Value]) -> Value:
         """What a function of the program returns."""
-        raise NotImplementedError
 
     def condition(self, node: ast.expr, state: State) -> tuple[State | None, State | None]:
         """What is known where a condition is true, and where it is false; None where it cannot be."""

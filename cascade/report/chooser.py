@@ -78,19 +78,37 @@ def _share(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+# What `_both_sides` says.
+BOTH_SIDES = (
+    "plan",
+    "$ per 1,000 queries, test",
+    "right (%), test",
+    "$, validation",
+    "right (%), validation",
+)
+
+
+def _both_sides(study: Evaluated, chosen: ChosenPlan) -> tuple[str, ...]:
+    """A proven plan's name, and its cost and accuracy on both sides of the split."""
+    test, validation = chosen.test, chosen.validation
+    assert test is not None
+    return (
+        chosen.plan.describe(study.plans.models),
+        usd(test.usd_per_1k_queries) + usd_ends(test.usd_interval),
+        f"{100 * test.accuracy:.1f}{ends(test.accuracy_interval)}",
+        usd(validation.usd_per_1k_queries),
+        f"{100 * validation.accuracy:.1f}{ends(validation.accuracy_interval)}",
+    )
+
+
 def plans_table(study: Evaluated) -> Table:
     rows = []
     for chosen in study.plans.front:
-        test, other = chosen.test, chosen.replaces
-        assert test is not None
+        other = chosen.replaces
         reach = " → ".join(f"{100 * own.asked:.0f} %" for own in shares(study, chosen, "test"))
         rows.append(
             (
-                chosen.plan.describe(study.plans.models),
-                usd(test.usd_per_1k_queries) + usd_ends(test.usd_interval),
-                f"{100 * test.accuracy:.1f}{ends(test.accuracy_interval)}",
-                usd(chosen.validation.usd_per_1k_queries),
-                f"{100 * chosen.validation.accuracy:.1f}{ends(chosen.validation.accuracy_interval)}",
+                *_both_sides(study, chosen),
                 reach,
                 "" if other is None else other.plan.describe(study.plans.models),
                 "" if other is None else percent(other.saving).replace(" %", ""),
@@ -98,11 +116,7 @@ def plans_table(study: Evaluated) -> Table:
             )
         )
     head = (
-        "plan",
-        "$ per 1,000 queries, test",
-        "right (%), test",
-        "$, validation",
-        "right (%), validation",
+        *BOTH_SIDES,
         "reaches each model",
         "instead of",
         "saves (%)",
@@ -116,23 +130,5 @@ def plans_table(study: Evaluated) -> Table:
 
 
 def singular_table(study: Evaluated) -> Table:
-    rows = []
-    for chosen in study.plans.singular:
-        assert chosen.test is not None
-        rows.append(
-            (
-                chosen.plan.describe(study.plans.models),
-                usd(chosen.test.usd_per_1k_queries) + usd_ends(chosen.test.usd_interval),
-                f"{100 * chosen.test.accuracy:.1f}{ends(chosen.test.accuracy_interval)}",
-                usd(chosen.validation.usd_per_1k_queries),
-                f"{100 * chosen.validation.accuracy:.1f}{ends(chosen.validation.accuracy_interval)}",
-            )
-        )
-    head = (
-        "plan",
-        "$ per 1,000 queries, test",
-        "right (%), test",
-        "$, validation",
-        "right (%), validation",
-    )
-    return Table("singular", "The best plans of one model, to compare with", head, rows)
+    rows = [_both_sides(study, chosen) for chosen in study.plans.singular]
+    return Table("singular", "The best plans of one model, to compare with", BOTH_SIDES, rows)

@@ -4,7 +4,6 @@ CASCADE_SCREENSHOTS=FOLDER keeps a picture of every page.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,25 +17,10 @@ from cascade.report.study_page import write_study_page
 from cascade.report.sweep_page import write_sweep_page
 from tests.report.made_up import evaluated, grids
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
 MARK = "the plan of the sliders"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        # A container's root may not use Chromium's own sandbox.
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

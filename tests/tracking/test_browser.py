@@ -4,7 +4,6 @@ CASCADE_SCREENSHOTS=FOLDER keeps a picture of every page.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -22,13 +21,9 @@ from tests.conftest import ROOT
 from tests.toy import write_toy
 from tests.tracking.server import free_port, started
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]
 SEEDS = "0,1,2"
 PATIENCE_MS = 60_000
@@ -56,15 +51,6 @@ def server(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "cascade.tracking.ui", str(port)]
     with started(command, folder, port, folder / "ui.log") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        # A container's root may not use Chromium's own sandbox.
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
