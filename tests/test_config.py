@@ -72,9 +72,17 @@ def test_every_file_composes(file: Path) -> None:
     assert (checked.prices is None) == (checked.hardware.name in ("cpu", "gpu"))
 
 
-@pytest.mark.parametrize("family", ["codegen", "wizardcoder", "wizardcoder_python"])
+PRICED = {
+    "rtx3090": ("codegen", "wizardcoder", "wizardcoder_python"),
+    "h100": ("codegen", "wizardcoder", "wizardcoder_python"),
+    "h200": ("wizardcoder", "wizardcoder_python"),
+}
+
+
+@pytest.mark.parametrize(
+    ("hardware", "family"), [(name, family) for name, families in PRICED.items() for family in families]
+)
 @pytest.mark.parametrize("dataset", ["humaneval", "mbpp", "apps_intro"])
-@pytest.mark.parametrize("hardware", ["rtx3090", "h100"])
 def test_every_family_has_a_price_on_every_data_set(family: str, dataset: str, hardware: str) -> None:
     checked = study(f"family={family}", f"dataset={dataset}", f"hardware={hardware}")
     prices = [price.usd_per_1m_tokens for price in checked.prices]
