@@ -9,63 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.estimators import Estimator
-from cascade.plans import Option
-from cascade.rules import Rule
-from cascade.score import accepts, exact_theta
-from cascade.tables import FIRST_K, ProblemOutcome, run_stage
+from cascade.outcomes import ProblemOutcome
+from cascade.score import acceptances
+from cascade.stages import StageRuns
 
 MIN_ACCURACY = 0.10  # models below it should not be in a family (paper section 5.1)
 N_BINS = 10
 MAX_SUBSETS = 20  # random subsets of a problem's samples that a diagnosis looks at
-
-
-@dataclass(frozen=True)
-class StageRuns:
-    """One option of one model on every problem, once or more often: R runs.
-
-    Attributes:
-        weight: float array (R,): every problem weighs the same, and every run of a problem; sums to 1.
-        right: bool array (R,): the stage's answer is correct.
-        oracle: bool array (R,): one of its solutions is.
-        share_right: float array (R,): the share of its solutions that is.
-        score, most: int arrays (R,), see `cascade.rules.Judgements`; `most` is 0 without a valid test line.
-    """
-
-    weight: NDArray[np.float64]
-    right: NDArray[np.bool_]
-    oracle: NDArray[np.bool_]
-    share_right: NDArray[np.float64]
-    score: NDArray[np.int64]
-    most: NDArray[np.int64]
-
-
-def stage_runs(
-    outcomes: Sequence[ProblemOutcome],
-    option: Option,
-    rule: Rule,
-    *,
-    estimator: Estimator = FIRST_K,
-    place: tuple[int, ...] = (0, 0),
-) -> StageRuns:
-    """Run one testing option of one model as often as the estimator wants it.
-
-    Args:
-        outcomes: the model's outcome for each of the problems, whose samples must allow the option.
-        option: k > 0.
-        rule: see `cascade.rules`.
-        estimator: which of a draw's samples are taken.
-        place: numbers of the model and the option, for the estimator.
-    """
-    rows = []
-    for p, outcome in enumerate(outcomes):
-        runs = run_stage(outcome, option, estimator, (*place, p), rule)
-        each = 1 / len(runs) / len(outcomes)
-        rows += [
-            (each, run.right, run.n_right > 0, run.n_right / option.k, run.score, run.most) for run in runs
-        ]
-    weight, right, oracle, share_right, score, most = (np.array(column) for column in zip(*rows, strict=True))
-    return StageRuns(weight, right, oracle, share_right, score, most)
 
 
 @dataclass(frozen=True)
@@ -103,7 +53,7 @@ def quality(runs: StageRuns) -> Quality:
     return Quality(
         accuracy=float(runs.weight @ runs.right),
         pass_at_1=float(runs.weight @ runs.share_right),
-        oracle_pass_at_k=float(runs.weight @ runs.oracle),
+        oracle_pass_at_k=float(runs.weight @ (runs.share_right > 0)),
         without_tests=float(runs.weight @ ~judged),
         auc=_auc(confidence, right, weight),
         calibration_error=sum(b.share * abs(b.confidence - b.right) for b in bins) if bins else float("nan"),
@@ -179,13 +129,7 @@ class Acceptance:
 
 def acceptance(runs: StageRuns, theta: float, *, accept_without_tests: bool) -> Acceptance:
     """What θ does to an option's answers."""
-    exact = exact_theta(theta)
-    taken = np.array(
-        [
-            accepts(int(score), int(most), exact, accept_without_tests=accept_without_tests)
-            for score, most in zip(runs.score, runs.most, strict=True)
-        ]
-    )
+    [taken] = acceptances(runs.score, runs.most, [theta], accept_without_tests=accept_without_tests)
     return Acceptance(
         float(runs.weight @ taken),
         float(runs.weight @ (taken & ~runs.right)),

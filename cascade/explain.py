@@ -12,11 +12,11 @@ import numpy as np
 from cascade.errors import DataError
 from cascade.generate.sample import Draw, ModelSamples
 from cascade.lines import split_lines
+from cascade.outcomes import DrawOutcome, ProblemOutcome
 from cascade.plans import EXIT, Option, Plan
 from cascade.problems.base import Problem
 from cascade.rules import Rule
 from cascade.score import accepts, exact_theta
-from cascade.tables import DrawOutcome, ProblemOutcome
 
 EXAMPLES = "examples.json"
 N_EXAMPLES = 6

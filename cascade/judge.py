@@ -10,8 +10,8 @@ from cascade.errors import DataError
 from cascade.execute import PASS, TIMEOUT, Check
 from cascade.generate.sample import Draw, ModelSamples
 from cascade.lines import Line, LineKind, split_lines
+from cascade.outcomes import DrawOutcome, ProblemOutcome
 from cascade.problems.base import Problem
-from cascade.tables import DrawOutcome, ProblemOutcome
 from cascade.verdicts import Needs, Progress, Sandbox, Work, check_id
 
 # How much longer the pairs of a problem may take where its own solution needs it.

@@ -1,5 +1,6 @@
 """The self-testing score and its threshold (paper section 3.1)."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -44,3 +45,20 @@ def accepts(score: int, most: int, theta: Fraction, *, accept_without_tests: boo
     if most == 0:
         return accept_without_tests
     return score * theta.denominator >= theta.numerator * most
+
+
+def acceptances(
+    score: NDArray[np.int64], most: NDArray[np.int64], thetas: Sequence[float], *, accept_without_tests: bool
+) -> NDArray[np.bool_]:
+    """Whether R stages' answers are taken at T thresholds, see `accepts`: bool array (T, R)."""
+    base = int(most.max()) + 1
+    pairs, place = np.unique(score * base + most, return_inverse=True)
+    # One by one, because Python's whole numbers hold any θ; different pairs are few.
+    of_pairs = [
+        [
+            accepts(int(pair) // base, int(pair) % base, theta, accept_without_tests=accept_without_tests)
+            for pair in pairs
+        ]
+        for theta in map(exact_theta, thetas)
+    ]
+    return np.array(of_pairs, dtype=bool)[:, place]

@@ -1,57 +1,19 @@
 """Stage tables: what every option of a model does on every problem (METHOD, From samples to tables)."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.estimators import Estimator, FirstK
+from cascade.outcomes import ProblemOutcome
 from cascade.plans import EXIT, Option
 from cascade.rules import Rule, paper
-from cascade.score import accepts, exact_theta
+from cascade.score import acceptances
+from cascade.stages import StageRuns, judge_samples, take_samples
 
 FIRST_K = FirstK()
-
-
-@dataclass(frozen=True)
-class DrawOutcome:
-    """One draw of one model for one problem after execution: K solutions, M valid test lines.
-
-    Attributes:
-        passes: bool array (K, M): solution i passes test line j.
-        line_sample: int array (M,): index of the test sample that a line comes from.
-        line_position: int array (M,): the line's place among its sample's logical lines, from 1.
-        correct: bool array (K,): the solution passes the reference tests.
-        solution_tokens: int array (K,): generated tokens, EOS not counted.
-        test_tokens: by l, int array (K,): generated tokens of each test up to its l-th line.
-            Empty where the model has no tests.
-    """
-
-    passes: NDArray[np.bool_]
-    line_sample: NDArray[np.int64]
-    line_position: NDArray[np.int64]
-    correct: NDArray[np.bool_]
-    solution_tokens: NDArray[np.int64]
-    test_tokens: Mapping[int, NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class ProblemOutcome:
-    """One model on one problem: the greedy block, if there is one, and the sampled draws."""
-
-    greedy: DrawOutcome | None
-    draws: tuple[DrawOutcome, ...]
-
-    def blocks(self, option: Option) -> tuple[DrawOutcome, ...]:
-        """The blocks that realise an option; empty where the samples do not allow it."""
-        if option.k > 1:
-            blocks = tuple(draw for draw in self.draws if len(draw.correct) >= option.k)
-        else:
-            blocks = tuple(draw for draw in (self.greedy,) if draw is not None)
-        return tuple(b for b in blocks if not option.tests or option.l in b.test_tokens)
 
 
 @dataclass(frozen=True)
@@ -108,11 +70,6 @@ class StageTable:
 ARRAYS = ("accept", "accept_correct", "correct", "usd", "correct_error", "usd_error")
 
 
-def available_options(outcomes: Sequence[ProblemOutcome], options: Sequence[Option]) -> tuple[Option, ...]:
-    """The options that a model's samples allow on every problem, in the given order."""
-    return tuple(option for option in options if all(o.blocks(option) for o in outcomes))
-
-
 def stage_table(
     outcomes: Sequence[ProblemOutcome],
     options: Sequence[Option],
@@ -136,27 +93,33 @@ def stage_table(
         model: the model's number in its family; each has random numbers of its own.
         rule: which solution is the answer and how sure the stage is, see `cascade.rules`.
     """
-    exact = [exact_theta(theta) for theta in thetas]
-    shape = (len(options), len(thetas), len(outcomes))
+    runs = [
+        judge_samples(take_samples(outcomes, option, estimator, (model, o)), rule)
+        for o, option in enumerate(options)
+    ]
+    return table_of_runs(runs, options, thetas, usd_per_token, accept_without_tests=accept_without_tests)
+
+
+def table_of_runs(
+    runs: Sequence[StageRuns],
+    options: Sequence[Option],
+    thetas: Sequence[float],
+    usd_per_token: float,
+    *,
+    accept_without_tests: bool,
+) -> StageTable:
+    """The table of one model from the runs of its options, one for each; see `stage_table`."""
+    shape = (len(options), len(thetas), len(runs[0].n_draws))
     accept, accept_correct = np.zeros(shape), np.zeros(shape)
     correct, tokens, correct_error, token_error = np.zeros((4, shape[0], shape[2]))
-    for o, option in enumerate(options):
-        for p, outcome in enumerate(outcomes):
-            runs = run_stage(outcome, option, estimator, (model, o, p), rule)
-            share = 1 / len(runs)
-            correct[o, p] = share * sum(run.right for run in runs)
-            tokens[o, p] = share * sum(run.tokens for run in runs)
-            if len(runs) > len(outcome.blocks(option)):
-                rights, own = np.array([(run.right, run.tokens) for run in runs], dtype=float).T
-                correct_error[o, p] = rights.std(ddof=1) / np.sqrt(len(runs))
-                token_error[o, p] = own.std(ddof=1) / np.sqrt(len(runs))
-            for (right, score, most), n in Counter((r.right, r.score, r.most) for r in runs).items():
-                for t, theta in enumerate(exact):
-                    if option == EXIT or accepts(
-                        score, most, theta, accept_without_tests=accept_without_tests
-                    ):
-                        accept[o, t, p] += share * n
-                        accept_correct[o, t, p] += share * n * right
+    for o, (option, own) in enumerate(zip(options, runs, strict=True)):
+        correct[o], correct_error[o] = own.per_problem(own.right), own.errors(own.right)
+        tokens[o], token_error[o] = own.per_problem(own.tokens), own.errors(own.tokens)
+        taken = acceptances(own.score, own.most, thetas, accept_without_tests=accept_without_tests)
+        if option == EXIT:
+            taken[:] = True
+        accept[o] = [own.per_problem(one) for one in taken]
+        accept_correct[o] = [own.per_problem(one & own.right) for one in taken]
     return StageTable(
         tuple(options),
         tuple(thetas),
@@ -167,49 +130,3 @@ def stage_table(
         correct_error,
         token_error * usd_per_token,
     )
-
-
-class StageRun(NamedTuple):
-    """One stage on some samples.
-
-    Attributes:
-        right: whether its answer is right.
-        score, most: see `cascade.rules.Judgements`; `most` is 0 without a valid test line, and for an exit.
-        tokens: what was written for it.
-        n_right: how many of its solutions are right.
-    """
-
-    right: bool
-    score: int
-    most: int
-    tokens: int
-    n_right: int
-
-
-def run_stage(
-    outcome: ProblemOutcome, option: Option, estimator: Estimator, place: tuple[int, ...], rule: Rule
-) -> list[StageRun]:
-    """A stage on one problem, as often as the estimator wants it; `place` as `Estimator.subsets` takes it."""
-    blocks = outcome.blocks(option)
-    if option == EXIT:
-        return [
-            StageRun(bool(b.correct[0]), 0, 0, int(b.solution_tokens[0]), int(b.correct[0])) for b in blocks
-        ]
-    runs: list[StageRun] = []
-    for number, block in enumerate(blocks):
-        tokens = block.test_tokens[option.l]
-        solutions, tests = estimator.subsets(
-            len(block.correct), len(tokens), option.k, len(blocks), (*place, number)
-        )
-        taken = np.zeros((len(tests), len(tokens) + 1), dtype=bool)
-        np.put_along_axis(taken, tests, True, axis=1)
-        # A line that is not looked at belongs to no test: the index -1, which is never taken.
-        lines = taken[:, np.where(block.line_position <= option.l, block.line_sample, -1)]
-        spent = block.solution_tokens[solutions].sum(axis=1) + tokens[tests].sum(axis=1)
-        correct = block.correct[solutions]
-        n_right = correct.sum(axis=1)
-        judged = rule(block.passes[solutions] & lines[:, None, :], lines.sum(axis=1))
-        right = np.take_along_axis(correct, judged.answer[:, None], axis=1)[:, 0]
-        columns = (right, judged.score, judged.most, spent, n_right)
-        runs += map(StageRun._make, zip(*(column.tolist() for column in columns), strict=True))
-    return runs

@@ -7,27 +7,28 @@ import pytest
 
 from cascade.diagnostics import (
     Acceptance,
-    StageRuns,
     acceptance,
     advice,
     first_answers,
     quality,
     reliability,
-    stage_runs,
     who_solves_what,
 )
+from cascade.outcomes import DrawOutcome, ProblemOutcome
 from cascade.plans import Option
 from cascade.rules import paper
-from cascade.tables import DrawOutcome, ProblemOutcome
+from cascade.stages import StageRuns, judge_samples, take_samples
+from cascade.tables import FIRST_K
 
 # Four problems; the last has no valid test line.
 RUNS = StageRuns(
-    weight=np.full(4, 0.25),
+    n_draws=np.ones(4, dtype=np.int64),
+    problem=np.arange(4),
+    tokens=np.ones(4, dtype=np.int64),
     right=np.array([True, False, True, False]),
-    oracle=np.array([True, True, True, False]),
-    share_right=np.array([1.0, 0.5, 0.5, 0.0]),
     score=np.array([7, 7, 10, 0]),
     most=np.array([10, 10, 10, 0]),
+    share_right=np.array([1.0, 0.5, 0.5, 0.0]),
 )
 
 
@@ -63,7 +64,7 @@ def test_acceptance_by_hand(theta: float, without: bool, expected: Acceptance) -
 
 def test_no_line_anywhere_and_nothing_to_tell_apart() -> None:
     none = np.zeros(1, dtype=np.int64)
-    silent = StageRuns(np.ones(1), none > 0, none > 0, np.zeros(1), none, none)
+    silent = StageRuns(none + 1, none, none, none > 0, none, none, np.zeros(1))
     own = quality(silent)
     assert own.without_tests == 1.0 and reliability(silent) == ()
     assert all(math.isnan(x) for x in (own.auc, own.brier, own.calibration_error))
@@ -80,9 +81,9 @@ def test_runs_of_two_draws() -> None:
     outcome = ProblemOutcome(
         draw([True], [[1]]), (draw([False, True], [[1, 0], [1, 1]]), draw([False, True], [[0, 0], [0, 0]]))
     )
-    runs = stage_runs([outcome], Option(2, 2), paper)
-    assert runs.weight.tolist() == [0.5, 0.5]
-    assert runs.right.tolist() == [True, False] and runs.oracle.tolist() == [True, True]
+    runs = judge_samples(take_samples([outcome], Option(2, 2), FIRST_K, (0, 0)), paper)
+    assert runs.weight.tolist() == [0.5, 0.5] and runs.tokens.tolist() == [4, 4]
+    assert runs.right.tolist() == [True, False]
     assert runs.score.tolist() == [4, 0] and runs.most.tolist() == [4, 4]
     assert runs.share_right.tolist() == [0.5, 0.5]
     assert first_answers([outcome, ProblemOutcome(None, outcome.draws)]).tolist() == [True, False]

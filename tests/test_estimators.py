@@ -7,9 +7,10 @@ import pytest
 
 from cascade.estimators import FirstK, Resample
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
+from cascade.outcomes import DrawOutcome, ProblemOutcome
 from cascade.plans import EXIT, Option
 from cascade.score import accepts, best_solutions, exact_theta
-from cascade.tables import ARRAYS, DrawOutcome, ProblemOutcome, StageTable, stage_table
+from cascade.tables import ARRAYS, StageTable, stage_table
 
 OPTIONS = (EXIT, Option(1, 2), Option(2, 2), Option(4, 2))
 THETAS = (0.0, 0.5, 1.0)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from cascade.errors import DataError
 from cascade.explain import Block, Example, choose_examples, explain, load_examples, save_examples
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
+from cascade.outcomes import DrawOutcome, ProblemOutcome
 from cascade.plans import EXIT, SKIP, Option, Plan, option_space
 from cascade.problems.base import Problem
 from cascade.rules import RULES, Rule, paper
-from cascade.tables import DrawOutcome, ProblemOutcome, stage_table
+from cascade.tables import stage_table
 
 K = 3
 OPTIONS = option_space([0, 1, 3], [2, 4])

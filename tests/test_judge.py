@@ -14,9 +14,9 @@ from cascade.errors import DataError
 from cascade.execute import Limits
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 from cascade.judge import JudgeReport, judge
+from cascade.outcomes import ProblemOutcome
 from cascade.problems.base import Problem
 from cascade.store import Log, VerdictStore
-from cascade.tables import ProblemOutcome
 from cascade.verdicts import Sandbox
 from tests.conftest import ROOT
 

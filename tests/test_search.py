@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cascade.outcomes import DrawOutcome, ProblemOutcome, available_options
 from cascade.plans import EXIT, SKIP, Plan, option_space, plan_space
 from cascade.search import grid as grid_module
 from cascade.search.grid import Combinations, GridResult, grid_search
 from cascade.search.outcomes import combination_outcomes, plan_outcomes
-from cascade.tables import DrawOutcome, ProblemOutcome, StageTable, available_options, stage_table
+from cascade.tables import StageTable, stage_table
 
 K, L = (-1, 0, 1, 2, 3), (0, 1, 2)
 THETAS = (0.0, 0.3, 0.5, 0.9, 1.0)

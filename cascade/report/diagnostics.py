@@ -11,9 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cascade.diagnostics import Bin, StageRuns, acceptance, quality, reliability, who_solves_what
+from cascade.diagnostics import Bin, acceptance, quality, reliability, who_solves_what
 from cascade.plans import Option
 from cascade.report.figures import LINES, MARKERS
+from cascade.stages import StageRuns
 
 # By rule, model and option.
 Runs = Mapping[tuple[str, str, Option], StageRuns]

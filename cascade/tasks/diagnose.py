@@ -1,7 +1,7 @@
 """Diagnostics of an executed study: its options, its score, its rules, and who solves what."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import pandas as pd
 
 from cascade.artifacts import Executed
 from cascade.config import Study
-from cascade.diagnostics import MAX_SUBSETS, advice, first_answers, stage_runs
+from cascade.diagnostics import MAX_SUBSETS, advice, first_answers
 from cascade.estimators import Estimator, Resample
+from cascade.outcomes import ProblemOutcome
 from cascade.report.diagnostics import (
     Runs,
     acceptance_table,
@@ -22,7 +23,8 @@ from cascade.report.diagnostics import (
 )
 from cascade.rule_comparison import compare_rules
 from cascade.rules import RULES
-from cascade.tables import ProblemOutcome, StageTable, stage_table
+from cascade.stages import judge_samples, take_samples
+from cascade.tables import StageTable, table_of_runs
 from cascade.tasks.common import keep, run_name
 from cascade.tracking import Tracker
 
@@ -46,15 +48,8 @@ def diagnose(
     log.info("%d of %d problems are solved by every model, %d by none", by_every, n_problems, by_none)
     tables = {"who_solves_what": solved_table(executed.models, solved, executed.task_ids)}
 
-    runs: Runs = {
-        (rule, model, option): stage_runs(
-            outcomes[model], option, RULES[rule], estimator=_estimator(study), place=(i, o)
-        )
-        for rule in study.compared_rules
-        for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True))
-        for o, option in enumerate(table.options)
-        if option.tests
-    }
+    every_run = _runs(study, executed, outcomes)
+    runs = {key: own for key, own in every_run.items() if key[2].tests}
     if runs:
         accepted = acceptance_table(runs, study.thetas, accept_without_tests=study.accept_without_tests)
         options = options_table(runs)
@@ -62,7 +57,7 @@ def diagnose(
             "options": options,
             "acceptance": accepted,
             "calibration": calibration_table(runs),
-            "rules": _rules_table(study, executed, outcomes, options, accepted),
+            "rules": _rules_table(study, executed, every_run, options, accepted),
         }
         calibration = tables["calibration"]
         own = calibration[calibration["rule"] == study.rule]
@@ -81,29 +76,36 @@ def diagnose(
     tracker.log(run_id, metrics=metrics)
 
 
+def _runs(study: Study, executed: Executed, outcomes: Mapping[str, list[ProblemOutcome]]) -> Runs:
+    """Every option of every model under every rule; all rules judge the same samples."""
+    samples = {
+        (model, option): take_samples(outcomes[model], option, _estimator(study), (i, o))
+        for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True))
+        for o, option in enumerate(table.options)
+    }
+    return {
+        (rule, *place): judge_samples(own, RULES[rule])
+        for rule in study.compared_rules
+        for place, own in samples.items()
+    }
+
+
 def _rules_table(
-    study: Study,
-    executed: Executed,
-    outcomes: dict[str, list[ProblemOutcome]],
-    options: pd.DataFrame,
-    accepted: pd.DataFrame,
+    study: Study, executed: Executed, runs: Runs, options: pd.DataFrame, accepted: pd.DataFrame
 ) -> pd.DataFrame:
     """One row a rule: the plans that it chooses, and means over the models' testing options."""
 
     def tables(rule: str) -> tuple[StageTable, ...]:
         return tuple(
-            stage_table(
-                outcomes[model],
+            table_of_runs(
+                [runs[rule, model, option] for option in own.options],
                 own.options,
                 study.thetas,
                 price,
                 accept_without_tests=study.accept_without_tests,
-                estimator=_estimator(study),
-                model=i,
-                rule=RULES[rule],
             )
-            for i, (model, own, price) in enumerate(
-                zip(executed.models, executed.tables, _usd_per_token(executed), strict=True)
+            for model, own, price in zip(
+                executed.models, executed.tables, _usd_per_token(executed), strict=True
             )
         )
 

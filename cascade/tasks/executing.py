@@ -10,10 +10,10 @@ from cascade.config import Study
 from cascade.generate import Request, SampleSet
 from cascade.generate.sample import ModelSamples
 from cascade.judge import JudgeReport, judge
+from cascade.outcomes import ProblemOutcome
 from cascade.problems import load_problems
 from cascade.problems.base import Problem
 from cascade.store import VerdictStore
-from cascade.tables import ProblemOutcome
 from cascade.verdicts import Sandbox
 
 Samples = Mapping[str, Mapping[str, ModelSamples]]

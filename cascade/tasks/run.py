@@ -15,6 +15,7 @@ from cascade.explain import EXAMPLES, choose_examples, save_examples
 from cascade.generate import SampleSet
 from cascade.generate.sample import ModelSamples
 from cascade.judge import JudgeReport
+from cascade.outcomes import ProblemOutcome, available_options
 from cascade.pricing import Throughput
 from cascade.problems import load_problems
 from cascade.problems.base import Problem
@@ -22,7 +23,7 @@ from cascade.rules import RULES
 from cascade.search.grid import grid_search
 from cascade.split import Split, balanced_split, listed_split
 from cascade.store import digest
-from cascade.tables import ProblemOutcome, StageTable, available_options, stage_table
+from cascade.tables import StageTable, stage_table
 from cascade.tasks.common import EXECUTED, ISOLATION, keep, open_tracker, study_run, timed
 from cascade.tasks.diagnose import diagnose
 from cascade.tasks.executing import execute, own_samples, request, run_shard
