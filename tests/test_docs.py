@@ -23,8 +23,8 @@ COMMANDS = sorted(
 )
 CORE = (
     "outcomes score rules estimators stages tables diagnostics rule_comparison plans split pareto selection "
-    "pricing lines search.grid search.outcomes search.given search.size stats evidence nested intent plan_file family "
-    "problems.base"
+    "pricing lines search.grid search.outcomes search.given search.size stats evidence nested intent "
+    "plan_file family problems.base"
 )
 
 
