@@ -1,8 +1,10 @@
 """The remote generator against a real server: `transformers serve` with the embedded family on loopback."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -67,6 +69,7 @@ class Server:
                 stdout=out,
                 stderr=out,
                 env={**os.environ, **own},
+                start_new_session=True,
             )
 
     def wait(self) -> None:
@@ -81,7 +84,9 @@ class Server:
         raise AssertionError("the server does not come up")
 
     def kill(self) -> None:
-        self._process.kill()
+        # With what it has started: vLLM's workers stay behind otherwise.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 
