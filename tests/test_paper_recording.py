@@ -24,6 +24,7 @@ STUDY = [
     f"dataset.path={SHARED}/humaneval/HumanEval.jsonl.gz",
     "generator=recorded",
     "hardware=rtx3090",
+    "select=paper",
     "seed=7",
 ]
 # The author's accuracies of one-stage plans on all problems, means over draws 0-4 (as in METHOD).
