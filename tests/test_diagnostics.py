@@ -83,7 +83,7 @@ def test_runs_of_two_draws() -> None:
     )
     runs = judge_samples(take_samples([outcome], Option(2, 2), FIRST_K, (0, 0)), paper)
     assert runs.weight.tolist() == [0.5, 0.5] and runs.tokens.tolist() == [4, 4]
-    assert runs.right.tolist() == [True, False]
+    assert runs.right.tolist() == [True, False] and quality(runs).oracle_pass_at_k == 1.0
     assert runs.score.tolist() == [4, 0] and runs.most.tolist() == [4, 4]
     assert runs.share_right.tolist() == [0.5, 0.5]
     assert first_answers([outcome, ProblemOutcome(None, outcome.draws)]).tolist() == [True, False]

@@ -101,8 +101,7 @@ class Server:
         for i, (test, seconds) in enumerate(row.tests):
             if i in row.found and row.found[i].letter in LETTERS:
                 continue
-            if i not in row.found and endless.get(test.first_call or "", 0.0) >= seconds:
-                row.found[i] = Verdict("T", 0.0)
+            if i not in row.found and row.known_late(i, endless):
                 continue
             row.n_alone += 1
             row.found[i] = self.guarded(row.program, test, seconds)

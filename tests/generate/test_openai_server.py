@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -34,6 +33,7 @@ from cascade.prompts import PromptStyle
 from tests.conftest import Run
 from tests.generate.test_huggingface import n_samples
 from tests.toy import write_toy
+from tests.tracking.server import free_port
 
 SMALL = str(WEIGHTS / "small")
 STYLE = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
@@ -43,12 +43,6 @@ TRANSFORMERS = shutil.which("transformers", path=str(Path(sys.executable).parent
 SERVE = (str(TRANSFORMERS), "serve", SMALL, "--device", "cpu")
 # A `vllm` command of a build for CPUs, which needs an environment of its own.
 VLLM = os.environ.get("CASCADE_VLLM")
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Server:
