@@ -31,6 +31,9 @@ class Estimator(Protocol):
             Int arrays (runs, k) of indices: of the solutions, and of the tests.
         """
 
+    def describe(self) -> str:
+        """What it takes, in words; different estimators differ in them."""
+
 
 @dataclass(frozen=True)
 class FirstK:
@@ -42,6 +45,9 @@ class FirstK:
         self, n_solutions: int, n_tests: int, k: int, n_draws: int, place: tuple[int, ...]
     ) -> tuple[Indices, Indices]:
         return np.arange(k)[None], np.arange(k)[None]
+
+    def describe(self) -> str:
+        return "first k of the pooled draws" if self.pool_draws else "first k"
 
 
 @dataclass(frozen=True)
@@ -72,3 +78,7 @@ class Resample:
         solutions = rng.random((n, n_solutions)).argsort(axis=1)[:, :k]
         tests = rng.random((n, n_tests)).argsort(axis=1)[:, :k]
         return solutions, tests
+
+    def describe(self) -> str:
+        of = "the pooled draws" if self.pool_draws else "each draw"
+        return f"{self.n_subsets} random subsets of {of} (seed {self.seed})"

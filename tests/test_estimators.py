@@ -96,3 +96,9 @@ def test_pooled_draws_are_one() -> None:
     assert [s.text for s in pooled.solutions] == ["s1", "s2"]
     assert [t.text for t in pooled.tests] == ["t1", "t2"]
     assert samples.pooled().greedy == samples.greedy
+
+
+def test_words_tell_estimators_apart() -> None:
+    assert FirstK().describe() == "first k"
+    assert Resample(100).describe() == "100 random subsets of the pooled draws (seed 0)"
+    assert Resample(100, 1, pool_draws=False).describe() == "100 random subsets of each draw (seed 1)"

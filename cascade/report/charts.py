@@ -15,6 +15,7 @@ Chart = dict[str, Any]
 PLACE = "%{x:$.4~g} per 1,000 queries<br>%{y:.1f} % right"
 USD = "US dollars per 1,000 queries"
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "star", "cross")
+WIDE = 1000  # times the lowest cost
 DASHES = ("solid", "dash", "dashdot", "dot")
 
 
@@ -31,7 +32,7 @@ def front_chart(
     known = [row for row in band if row[1] > 0]
     costs = [row[0] for row in known]
     edge = {"mode": "lines", "line": {"width": 0, "shape": "hv"}, "hoverinfo": "skip"}
-    traces = [
+    traces: list[Chart] = [
         {
             "name": "all plans",
             "mode": "markers",
@@ -62,7 +63,7 @@ def front_chart(
             "hoverinfo": "skip",
         },
     ]
-    return {"data": traces, "layout": _layout(USD, "accuracy (%)", log=True)}
+    return _over_dollars(traces)
 
 
 def _front(
@@ -105,7 +106,7 @@ def curve_chart(curve: SavingCurve) -> Chart:
         marker = {"size": 6, "color": color, "symbol": symbol}
         at = {"x": _short(dots[0]), "y": _percents(dots[1]), "marker": marker}
         traces += [same | lines, same | at | {"mode": "markers", "showlegend": False}]
-    return {"data": traces, "layout": _layout(USD, "accuracy (%)", log=True)}
+    return _over_dollars(traces)
 
 
 def theta_chart(sweep: ThetaSweep) -> Chart:
@@ -122,7 +123,7 @@ def theta_chart(sweep: ThetaSweep) -> Chart:
         axes = {"xaxis": "x", "yaxis": f"y{axis}", "showlegend": False, "mode": "lines+markers"}
         hover = {"hovertemplate": "θ=%{x}<br>%{y:.4~g}<extra></extra>"}
         traces.append(own | axes | hover | {"x": list(sweep.thetas), "y": values})
-    layout = _layout("θ", "accuracy (%)", log=False)
+    layout = _layout("θ", "accuracy (%)")
     # One above the other: side by side they have no room on a telephone.
     layout |= {
         "xaxis": layout["xaxis"] | {"anchor": "y2"},
@@ -146,10 +147,20 @@ def overlay_chart(fronts: Mapping[str, Sequence[Estimate]]) -> Chart:
         }
         for i, (name, own) in enumerate(fronts.items())
     ]
-    return {"data": traces, "layout": _layout(USD, "accuracy (%)", log=True)}
+    return _over_dollars(traces)
 
 
-def _layout(x: str, y: str, *, log: bool) -> Chart:
+def _over_dollars(traces: list[Chart]) -> Chart:
+    """Accuracy over cost, on a logarithmic axis."""
+    costs = [cost for trace in traces for cost in trace["x"] if cost]
+    layout = _layout(USD, "accuracy (%)")
+    # Ticks at 1, 2 and 5 of every decade, written in full; over many decades there is room for 1 alone.
+    ticks = 1 if max(costs, default=1) > WIDE * min(costs, default=1) else "D2"
+    layout["xaxis"] |= {"type": "log", "dtick": ticks, "tickformat": "~g"}
+    return {"data": traces, "layout": layout}
+
+
+def _layout(x: str, y: str) -> Chart:
     axis = {
         "gridcolor": "#e3e3e3",
         "linecolor": "#555555",
@@ -166,10 +177,7 @@ def _layout(x: str, y: str, *, log: bool) -> Chart:
         "hovermode": "closest",
         # Above the plot it takes nothing of its width on a telephone, and meets no title of an axis.
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "xaxis": axis
-        | {"title": {"text": x}, "type": "log" if log else "linear"}
-        # Ticks at 1, 2 and 5 of every decade, written in full.
-        | ({"dtick": "D2", "tickformat": "~g"} if log else {}),
+        "xaxis": axis | {"title": {"text": x}},
         "yaxis": axis | {"title": {"text": y}},
     }
 

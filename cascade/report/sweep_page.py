@@ -31,7 +31,9 @@ def group_studies(studies: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
     named: dict[str, list[Evaluated]] = {}
     for key, own in groups.items():
         family, dataset, *rest = (key[i] for i in differ)
-        named[", ".join([f"{family} on {dataset}", *rest])] = sorted(own, key=lambda s: int(s.origin["seed"]))
+        named[", ".join([f"{family} on {dataset}", *filter(None, rest)])] = sorted(
+            own, key=lambda s: int(s.origin["seed"])
+        )
     return named
 
 
@@ -45,9 +47,13 @@ def _key(study: Evaluated) -> tuple[str, ...]:
         origin["estimator"],
         f"θ {selection['theta']}",
         f"plans {selection['plans']}",
-        f"budget {selection['budget_usd_per_1k']}",
-        f"accuracy {selection['min_accuracy']}",
+        _wish("budget $", selection["budget_usd_per_1k"]),
+        _wish("accuracy at least ", selection["min_accuracy"]),
     )
+
+
+def _wish(words: str, value: float | None) -> str:
+    return "" if value is None else f"{words}{value:g}"
 
 
 def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> Path:

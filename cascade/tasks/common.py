@@ -31,7 +31,7 @@ def study_tags(study: Study) -> dict[str, str]:
         "cascade.seed": str(study.seed),
         "cascade.rule": study.rule,
         "cascade.no_tests": _no_tests(study),
-        "cascade.estimator": str(study.estimator),
+        "cascade.estimator": study.estimator.describe(),
     }
 
 
@@ -124,7 +124,7 @@ def study_params(study: Study) -> dict[str, str]:
         "theta": ", ".join(f"{theta:g}" for theta in study.thetas),
         "rule": study.rule,
         "no_tests": _no_tests(study),
-        "estimator": str(study.estimator),
+        "estimator": study.estimator.describe(),
         "select_theta": "stage" if study.per_stage_theta else "pooled" if study.pooled else "best",
         "select_plans": study.allowed.value,
         "timeout_s": f"{study.limits.timeout_s:g}",

@@ -258,7 +258,7 @@ def _origin(
         "dataset": study.dataset.name,
         "hardware": study.hardware.name,
         "seed": study.seed,
-        "estimator": str(study.estimator),
+        "estimator": study.estimator.describe(),
         "usd_per_1m_tokens": prices,
         "throughput": {
             m.name: {"gpus": p.gpus, "hours_per_1m_tokens": p.hours_per_1m_tokens, "batch": p.batch}

@@ -25,6 +25,9 @@ def test_groups_differ_in_more_than_the_split() -> None:
         "made_up on words, rule paper": [0],
         "made_up on numbers, rule codet": [5],
     }
+    cautious = replace(studies[0].plans, selection=studies[0].plans.selection | {"min_accuracy": 0.8})
+    wished = group_studies([studies[0], replace(studies[0], plans=cautious)])
+    assert list(wished) == ["made_up on numbers", "made_up on numbers, accuracy at least 0.8"]
     # A setting that all share is not named.
     assert list(group_studies(studies[:3])) == ["made_up on numbers"]
 
