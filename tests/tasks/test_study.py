@@ -152,7 +152,7 @@ def test_tasks_one_by_one_are_the_study(run: Run, tmp_path: Path, toy: list[str]
     assert PlanFile.load(tmp_path / "pooled" / "plans.json").theta is None
     # Its tables are not made from random subsets, nor by another rule: nothing is chosen from them.
     done = run("task=select", f"run_id={first.info.run_id}", "estimator=resample", *toy)
-    assert done.returncode == 1 and "it has cascade.estimator='FirstK(" in done.stderr
+    assert done.returncode == 1 and "it has cascade.estimator='first k'" in done.stderr
     done = run("task=select", f"run_id={first.info.run_id}", "rule=codet", *toy)
     assert done.returncode == 1 and "it has cascade.rule='paper'" in done.stderr
     done = run("task=select", "run_id=nonsense", *toy)
