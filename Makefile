@@ -33,7 +33,7 @@ check: $(READY) ## lint, format, types, and the tests of configuration and docum
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_config.py tests/test_docs.py
+	$(BIN)/python -m pytest -q tests/config tests/test_docs.py
 
 bench: $(READY) ## what is fast, against whom
 	$(BIN)/python benchmarks/search.py

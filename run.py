@@ -3,8 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
-from cascade.cli import guarded, run_task
-from cascade.schemas import register_schemas
+from cascade.config.schemas import register_schemas
+from cascade.tasks.command_line import guarded, run_task
 
 register_schemas()
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.sweep import mean_and_interval
-from cascade.artifacts import Executed
-from cascade.evidence import regret
-from cascade.nested import nested_savings
-from cascade.plans import EXIT, plan_space
+from cascade.core.plans import EXIT, plan_space
+from cascade.core.split import Split, balanced_split
+from cascade.search.artifacts import Executed
+from cascade.search.choose import cost_savings, falling_k, select
+from cascade.search.cross_validation import nested_savings
+from cascade.search.evaluate import regret
 from cascade.search.grid import GridResult, grid_search
-from cascade.selection import cost_savings, falling_k, select
-from cascade.split import Split, balanced_split
 from cascade.tasks.select import NESTED_SPLITS
 
 # name -> (one θ a stage, front over all θ, which plans)

@@ -23,10 +23,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cascade.core.lines import LineKind, split_lines
 from cascade.execute import PASS, Batch, Check, Isolation, Limits, execute
-from cascade.family import Family, Model
-from cascade.generate.recorded import load_recording
-from cascade.lines import LineKind, split_lines
+from cascade.generate.family import Family, Model
+from cascade.generate.recordings.recorded import load_recording
 from cascade.problems import DataSet, load_problems
 
 PRELUDE = "import math\nfrom typing import *\n"

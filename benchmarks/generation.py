@@ -18,14 +18,20 @@ import torch
 import yaml
 from transformers import pipeline
 
-from cascade.family import Model
-from cascade.generate.cache import GROWTH
-from cascade.generate.decoding import LoadedModel, gains_by_compiling, largest_batch, new_rows, rows_that_fit
-from cascade.generate.loading import random_model
-from cascade.generate.profile import bytes_per_second
-from cascade.generate.queue import work_off
-from cascade.generate.rows import Ask
-from cascade.mini import WEIGHTS
+from cascade.generate.family import Model
+from cascade.generate.local.batch import Ask
+from cascade.generate.local.kv_cache import GROWTH
+from cascade.generate.local.loaded_model import (
+    LoadedModel,
+    gains_by_compiling,
+    largest_batch,
+    new_rows,
+    rows_that_fit,
+)
+from cascade.generate.local.loading import random_model
+from cascade.generate.local.profile import bytes_per_second
+from cascade.generate.local.scheduler import work_off
+from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.mini import load_mini
 
 CONF = Path(__file__).resolve().parents[1] / "conf" / "family"

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cascade.artifacts import STAGE_TABLES, Executed
-from cascade.pareto import hypervolume
-from cascade.search.given import values
+from cascade.core.pareto import hypervolume
+from cascade.search.artifacts import STAGE_TABLES, Executed
 from cascade.search.grid import grid_search
-from cascade.search.optuna_search import optuna_search
+from cascade.search.optuna_search import search_with_optuna
 from cascade.search.optuna_settings import OptunaSettings
+from cascade.search.plan_list import values
 from cascade.tasks.searching import ENOUGH, trials_to_reach
 
 TRIALS = (50, 100, 200, 500, 1000)
@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
             for seed in SEEDS:
                 settings = OptunaSettings(sampler, TRIALS[-1], POPULATION, per_stage, None, seed)
                 started = time.process_time()
-                found = optuna_search(tables, executed.models, settings, lambda *_: None)
+                found = search_with_optuna(tables, executed.models, settings, lambda *_: None)
                 seconds.append(time.process_time() - started)
                 accuracy, usd = values(tables, found.options, found.thetas)
                 by_then = [found.found_at <= n for n in TRIALS]

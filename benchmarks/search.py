@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from cascade.plans import Plan, option_space
+from cascade.core.bootstrap import front_certainty, intervals, problem_weights, replicate_means
+from cascade.core.plans import Plan, option_space
+from cascade.core.stage_tables import StageTable
+from cascade.search.choose import select
 from cascade.search.grid import GridResult, grid_search
-from cascade.search.outcomes import combination_outcomes
-from cascade.selection import select
-from cascade.stats import front_certainty, intervals, problem_weights, replicate_means
-from cascade.tables import StageTable
+from cascade.search.plan_results import combination_outcomes
 
 OPTIONS = option_space([-1, 0, 1, 3, 5, 10], [0, 2, 4])
 THETAS = tuple(round(0.1 * i, 1) for i in range(11))

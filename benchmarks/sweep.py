@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cascade.plan_file import PLANS, PlanFile
-from cascade.stats import mean_of_studies
+from cascade.core.bootstrap import mean_of_studies
+from cascade.search.plan_file import PLANS, PlanFile
 
 CONFIDENCE = 0.95
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from mlflow.entities import Metric, Param, RunTag
 
-from cascade.artifacts import combinations_table
-from cascade.plans import option_space, plan_space
+from cascade.core.plans import option_space, plan_space
+from cascade.search.artifacts import combinations_table
 from cascade.search.grid import GridResult
 from cascade.tracking import Tracker
 from cascade.tracking.bulk import Rows, insert_runs

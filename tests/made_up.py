@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cascade.plans import Option, option_space
-from cascade.tables import StageTable
+from cascade.core.plans import Option, option_space
+from cascade.core.stage_tables import StageTable
 
 OPTIONS = option_space([-1, 0, 1, 3, 5, 10], [0, 2, 4])
 THETAS = tuple(round(0.1 * i, 1) for i in range(11))

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cascade.artifacts import Executed
-from cascade.family import Family, Model
-from cascade.generate.recorded import load_recording, write_recording
-from cascade.plan_file import PlanFile
-from cascade.plans import Option
+from cascade.core.plans import Option
+from cascade.generate.family import Family, Model
+from cascade.generate.recordings.recorded import load_recording, write_recording
 from cascade.problems import DataSet, load_problems
+from cascade.search.artifacts import Executed
+from cascade.search.plan_file import PlanFile
 from tests.conftest import SHARED, Run, needs_shared
 
 pytestmark = [needs_shared("wizardcoder-python-humaneval"), needs_shared("humaneval")]

@@ -12,7 +12,7 @@ import random
 import sys
 from pathlib import Path
 
-from cascade.generate.recorded import write_recording
+from cascade.generate.recordings.recorded import write_recording
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 
 SKILL = {"7B": 0.45, "13B": 0.65, "34B": 0.85}

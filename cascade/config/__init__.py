@@ -1,6 +1,9 @@
-"""The configuration boundary: a composed configuration becomes a checked, frozen study."""
+"""The configuration boundary: YAML is checked once and becomes frozen objects.
 
-from cascade.config.hardware import ANY_DATASET
-from cascade.config.study import ProfileSettings, SplitSettings, Study, build_study
+`schemas` says which keys and values there are, `study` turns a composed configuration into a `Study`; past
+it nobody sees a DictConfig.
+"""
 
-__all__ = ["ANY_DATASET", "ProfileSettings", "SplitSettings", "Study", "build_study"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

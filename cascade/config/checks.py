@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from cascade.errors import ConfigError
+from cascade.base import ConfigError
 
 
 def path(value: str | None) -> Path | None:

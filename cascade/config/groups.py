@@ -4,15 +4,9 @@ from pathlib import Path
 
 import hydra.utils
 
+from cascade.base import ConfigError
 from cascade.config import checks
-from cascade.errors import ConfigError
-from cascade.estimators import Estimator
-from cascade.family import Family, Model
-from cascade.generate import Generator
-from cascade.intent import Intent
-from cascade.problems import EMBEDDED, DataSet
-from cascade.prompts import PromptStyle
-from cascade.schemas import (
+from cascade.config.schemas import (
     DatasetConfig,
     EstimatorConfig,
     FamilyConfig,
@@ -23,7 +17,10 @@ from cascade.schemas import (
     SelectConfig,
     TransformersConfig,
 )
-from cascade.search.optuna_settings import OptunaSettings
+from cascade.core import Estimator
+from cascade.generate import Family, Generator, Model, PromptStyle
+from cascade.problems import EMBEDDED, DataSet
+from cascade.search import Intent, OptunaSettings
 
 PACKAGE = Path(__file__).parents[1]
 DTYPES = ("auto", "float32", "float16", "bfloat16")

@@ -6,12 +6,12 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from cascade.base import ConfigError
 from cascade.config import checks
-from cascade.errors import ConfigError
-from cascade.family import Family
-from cascade.pricing import Hardware, Throughput, usd_per_1m_tokens
+from cascade.config.schemas import HardwareConfig, ThroughputConfig
+from cascade.core import Hardware, Throughput, usd_per_1m_tokens
+from cascade.generate import Family
 from cascade.problems import DataSet
-from cascade.schemas import HardwareConfig, ThroughputConfig
 
 ANY_DATASET = "any"  # in a hardware profile: for every data set that has no numbers of its own
 

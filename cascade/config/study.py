@@ -1,6 +1,6 @@
 """The configuration boundary: a composed configuration becomes a checked, frozen study.
 
-Hydra merges YAML and command line into the schemas (`cascade.schemas`), which refuses unknown keys
+Hydra merges YAML and command line into the schemas (`cascade.config.schemas`), which refuses unknown keys
 and wrong types; `build_study` checks the values and hands on frozen objects. No DictConfig passes this line.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
+from cascade.base import ConfigError, digest
 from cascade.config import checks
 from cascade.config.groups import (
     dataset_of,
@@ -26,16 +27,7 @@ from cascade.config.groups import (
     shard_of,
 )
 from cascade.config.hardware import hardware_of, prices_of
-from cascade.errors import ConfigError
-from cascade.estimators import Estimator
-from cascade.execute import Isolation, Limits
-from cascade.family import Family
-from cascade.generate import Generator
-from cascade.intent import Intent
-from cascade.plans import Option, option_space
-from cascade.pricing import Hardware, Throughput
-from cascade.problems import DataSet
-from cascade.schemas import (
+from cascade.config.schemas import (
     AllowedPlans,
     Combinations,
     Container,
@@ -49,13 +41,16 @@ from cascade.schemas import (
     ThetaChoice,
     Weights,
 )
-from cascade.search.optuna_settings import OptunaSettings
-from cascade.store import digest
+from cascade.core import Estimator, Hardware, Option, Throughput, option_space
+from cascade.execute import Isolation, Limits
+from cascade.generate import Family, Generator
+from cascade.problems import DataSet
+from cascade.search import Intent, OptunaSettings
 
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """How the problems are split; see `cascade.split`."""
+    """How the problems are split; see `cascade.core.split`."""
 
     validation_fraction: float
     max_accuracy_gap: float
@@ -65,7 +60,7 @@ class SplitSettings:
 
 @dataclass(frozen=True)
 class ProfileSettings:
-    """How a family's throughput is measured; see `cascade.generate.profile`."""
+    """How a family's throughput is measured; see `cascade.generate.local.profile`."""
 
     random_weights: bool
     prompt_tokens: int
@@ -99,7 +94,7 @@ class Study:
         isolation: how untrusted code is kept apart.
         options: every option of a model (skipping aside).
         thetas: the grid of thresholds, ascending.
-        rule: the rule that plans are run by, by its name in `cascade.rules`.
+        rule: the rule that plans are run by, by its name in `cascade.core.rules`.
         compared_rules: the rules that the diagnostics judge side by side; the plans' own among them.
         accept_without_tests: whether a stage without a valid test line accepts.
         estimator: which of a draw's samples a stage takes.

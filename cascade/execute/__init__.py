@@ -1,5 +1,11 @@
-"""Execution of untrusted programs: verdicts for solutions x test lines and solutions x reference tests."""
+"""Programs in, verdicts out: execution of untrusted code.
 
+`engine` runs batches of programs and tests in confined servers, `verdicts` asks it for what the store does
+not know, `judge` turns a family's samples into verdicts. `isolation/` keeps the code from the machine,
+`nontermination/` proves that a run never ends so that nobody has to wait for it.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +22,8 @@ if TYPE_CHECKING:
         Outcome,
         execute,
     )
+    from cascade.execute.judge import JudgeReport, judge_family
+    from cascade.execute.verdicts import Sandbox
 
 __all__ = [
     "CONTAINERS",
@@ -26,17 +34,20 @@ __all__ = [
     "Batch",
     "Check",
     "Isolation",
+    "JudgeReport",
     "Limits",
     "Outcome",
+    "Sandbox",
     "execute",
+    "judge_family",
 ]
+
+_MODULES = {"JudgeReport": "judge", "judge_family": "judge", "Sandbox": "verdicts"}
 
 
 def __getattr__(name: str) -> object:
-    # Imported when it is asked for: the server is in this package too, and each fork of it would pay for
-    # the threads that the engine uses.
+    # Imported when it is asked for, with nothing but the standard library: the server is in this package
+    # too and may run in a container's Python, and each fork of it would pay for what the engine imports.
     if name not in __all__:
         raise AttributeError(f"module 'cascade.execute' has no attribute {name!r}")
-    from cascade.execute import engine
-
-    return getattr(engine, name)
+    return getattr(import_module(f"cascade.execute.{_MODULES.get(name, 'engine')}"), name)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cascade.execute.child import enter
-from cascade.execute.equal import MAX_CHARS, canonical, first_call, only_calls
-from cascade.execute.layers import Confinement
-from cascade.execute.loops import loops
-from cascade.execute.plain import is_plain
-from cascade.execute.plain_tests import is_plain_test
+from cascade.execute.equivalence import MAX_CHARS, canonical, first_call, only_calls
+from cascade.execute.isolation.layers import Confinement
+from cascade.execute.nontermination.loop_sites import loops
+from cascade.execute.pure_tests import is_plain_test
+from cascade.execute.purity import is_plain
 
 ANALYSIS_MEMORY_MB = 2048
 ANALYSIS_SECONDS = 5.0

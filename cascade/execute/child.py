@@ -20,9 +20,9 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from cascade.execute import endless
-from cascade.execute.layers import Confinement
-from cascade.execute.loops import Loop
+from cascade.execute.isolation.layers import Confinement
+from cascade.execute.nontermination import watch as endless
+from cascade.execute.nontermination.loop_sites import Loop
 
 # One for each test: a letter and the CPU microseconds. M: out of memory; U: proven to outlast the limit; a
 # small letter: the test was watched for a while, which a program near its recursion limit could have noticed.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cascade.execute.child import enter
-from cascade.execute.layers import Confinement
+from cascade.execute.isolation.layers import Confinement
 
 WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wall time only ends sleepers
 LEAST_WALL_S = 3.0

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cascade.errors import ExecutionError
-from cascade.execute.layers import LAYERS, PACKAGE_ROOT, is_confined
+from cascade.base import ExecutionError
+from cascade.execute.isolation.layers import LAYERS, PACKAGE_ROOT, is_confined
 
 # A server that dies is started again with the same batch this many times before it is given up.
 MAX_ATTEMPTS = 3

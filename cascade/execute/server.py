@@ -24,17 +24,10 @@ from types import CodeType
 from typing import Any
 
 from cascade.execute.analysis import Text, analyse
-from cascade.execute.child import (
-    READY,
-    RECORD,
-    SECRET_BYTES,
-    hide,
-    run_guarded,
-    run_plain,
-)
+from cascade.execute.child import READY, RECORD, SECRET_BYTES, hide, run_guarded, run_plain
 from cascade.execute.children import Children
-from cascade.execute.layers import confine_server
-from cascade.execute.row import LETTERS, Row, Told, Verdict, of_last
+from cascade.execute.isolation.layers import confine_server
+from cascade.execute.results import LETTERS, Row, Told, Verdict, of_last
 
 # Warm the modules that programs import most, so that children find them loaded.
 WARM = (

@@ -1,80 +1,10 @@
-"""Where samples come from: the interface of every generator."""
+"""Where samples come from: models on this machine, servers, recordings.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+`local/` runs models through transformers, `remote/` asks OpenAI-compatible servers, `recordings/` reads
+what was written elsewhere; `interface` is what all of them implement, and what they share (family, prompts,
+reading replies, the store of samples) lies beside it.
+"""
 
-from cascade.family import Family
-from cascade.generate.sample import ModelSamples
-from cascade.pricing import Throughput
-from cascade.problems.base import Problem
+import lazy_loader
 
-
-@dataclass(frozen=True)
-class Request:
-    """What a study wants to have written.
-
-    Attributes:
-        family: the models.
-        problems: the problems.
-        draw_size: samples in a draw: the largest k of the search space.
-        lines: the largest l: a test may stop after so many lines; 0 asks for no tests.
-        hardware: name of the hardware profile, under which measured prices are kept.
-        store: folder of the store.
-        elsewhere: ids of the data set's other problems, which another shard takes.
-    """
-
-    family: Family
-    problems: Sequence[Problem]
-    draw_size: int
-    lines: int
-    hardware: str
-    store: Path
-    elsewhere: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class SampleSet:
-    """Everything that a family wrote for a data set.
-
-    Attributes:
-        samples: by model name and task id.
-        notes: one line each: what is missing or was passed over.
-        measured: by model name, how fast it wrote; empty where nothing was measured.
-    """
-
-    samples: Mapping[str, Mapping[str, ModelSamples]]
-    notes: tuple[str, ...]
-    measured: Mapping[str, "Measured"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """How fast a model wrote at full batch.
-
-    Attributes:
-        seconds_per_1k_tokens: wall time per 1,000 generated tokens, EOS not counted.
-        batch: rows of a full batch.
-        gpus: devices that the model occupied (1 for a CPU).
-    """
-
-    seconds_per_1k_tokens: float
-    batch: int
-    gpus: int
-
-    def throughput(self, usd_per_gpu_hour: float) -> Throughput:
-        """The same with its price."""
-        return Throughput.measured(self.seconds_per_1k_tokens, self.gpus, usd_per_gpu_hour, self.batch)
-
-
-class Generator(Protocol):
-    """Gives the samples of a family on some problems."""
-
-    def samples(self, request: Request) -> SampleSet:
-        """The samples of every model on every problem."""
-        ...
-
-    def describe(self) -> str:
-        """Where the samples come from, in one line for the run's parameters."""
-        ...
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from cascade.errors import CascadeError
-from cascade.family import Model
+from cascade.base import CascadeError
+from cascade.generate.family import Model
 
 WEIGHTS_AND_SETTINGS = (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja")
 

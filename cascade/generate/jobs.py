@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cascade.generate import Request
+from cascade.base import digest
 from cascade.generate.extracting import answered, completed
+from cascade.generate.interface import Request
 from cascade.generate.reading import Written
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 from cascade.generate.sample_store import SampleStore
-from cascade.problems.base import Problem
-from cascade.store import digest
+from cascade.problems import Problem
 
 SOLUTION, TEST = "solution", "test"
 

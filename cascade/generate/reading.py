@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cascade.core import Line, LineKind, split_lines
 from cascade.generate.extracting import answer_ends, test_lines
-from cascade.lines import Line, LineKind, split_lines
 
 Decode = Callable[[Sequence[int]], str]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cascade.generate import Measured
+from cascade.base import Log
+from cascade.generate.interface import Measured
 from cascade.generate.reading import Written
-from cascade.store import Log
 
 
 @dataclass(frozen=True)

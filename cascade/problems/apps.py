@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from cascade.base import Record
 from cascade.problems.apps_tests import Case, call_test, line_readings, stdin_test
 from cascade.problems.base import Problem, preamble_of
-from cascade.problems.posing import header_of, names_in, parse, pose
-from cascade.records import Record
+from cascade.problems.prompt_synthesis import header_of, names_in, parse, pose
 
 STDIN_NAME = "solution"
 STDIN_HEADER = f"def {STDIN_NAME}(stdin: str) -> str:"

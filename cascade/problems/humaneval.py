@@ -1,8 +1,8 @@
 """HumanEval's format: prompt, entry_point, canonical_solution and a test that defines check(candidate)."""
 
+from cascade.base import Record
 from cascade.problems.base import Problem, preamble_of
-from cascade.problems.posing import parse
-from cascade.records import Record
+from cascade.problems.prompt_synthesis import parse
 
 
 def to_problem(record: Record) -> Problem:

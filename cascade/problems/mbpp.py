@@ -2,9 +2,9 @@
 
 import ast
 
+from cascade.base import Record
 from cascade.problems.base import Problem, preamble_of
-from cascade.problems.posing import header_of, names_in, parse, pose
-from cascade.records import Record
+from cascade.problems.prompt_synthesis import header_of, names_in, parse, pose
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

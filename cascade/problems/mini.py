@@ -1,10 +1,12 @@
-"""The data set `mini`: the shipped evaluation set of the embedded grammar."""
+"""The data set `mini`: evaluation problems of the embedded family (see `training.mini.evalset`)."""
 
 from pathlib import Path
 
-from cascade.mini import EVAL_FILE
-from cascade.mini.evalset import read
+from cascade.base import read_records
 from cascade.problems.base import Problem
+
+#: The shipped evaluation set, one JSON object a line.
+EVAL_FILE = Path(__file__).with_name("mini.jsonl")
 
 
 def load_mini(path: Path = EVAL_FILE) -> list[Problem]:
@@ -18,12 +20,12 @@ def load_mini(path: Path = EVAL_FILE) -> list[Problem]:
     """
     return [
         Problem(
-            task_id=problem.task_id,
-            prompt=problem.prompt,
-            entry_point=problem.entry_point,
+            task_id=record.text("task_id"),
+            prompt=record.text("prompt"),
+            entry_point=record.text("entry_point"),
             preamble="",
-            reference_test="\n".join(problem.tests) + "\n",
-            reference_solution=problem.prompt + problem.body,
+            reference_test="\n".join(record.texts("tests")) + "\n",
+            reference_solution=record.text("prompt") + record.text("body"),
         )
-        for problem in read(path)
+        for record in read_records(path)
     ]

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from cascade.errors import DataError
+from cascade.base import DataError, Place, Record, read_records
 from cascade.problems.dataset import DataSet
-from cascade.records import Place, Record, read_records
 
 # The hub's own conversion of a data set that has a loading script (which `datasets` no longer
 # runs). It keeps one folder a configuration and no metadata, so the folder is asked for: without

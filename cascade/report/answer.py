@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cascade.plan_file import PlanFile, Proof
+from cascade.core import Measured, mean_of_studies
 from cascade.report.content import Evaluated, recommended
 from cascade.report.wording import ends, usd
-from cascade.stats import Measured, mean_of_studies
+from cascade.search import PlanFile, Proof
 
 
 @dataclass(frozen=True)

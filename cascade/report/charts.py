@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cascade.plan_file import ChosenPlan, Estimate
-from cascade.plans import Plan
+from cascade.core import Plan
 from cascade.report.content import Cloud, ThetaSweep
 from cascade.report.curves import SavingCurve
 from cascade.report.figures import CASCADE, COLOURS, ONE_MODEL
 from cascade.report.wording import ends, usd, usd_ends
+from cascade.search import ChosenPlan, Estimate
 
 Chart = dict[str, Any]
 

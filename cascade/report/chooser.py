@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
-from cascade.plan_file import ChosenPlan
+from cascade.core import Measured
 from cascade.report.content import Evaluated, recommended, shares
 from cascade.report.page import Table
 from cascade.report.wording import ends, percent, points, stage_sentences, usd, usd_ends
-from cascade.stats import Measured
+from cascade.search import ChosenPlan
 
 
 def chooser(study: Evaluated) -> dict[str, Any]:

@@ -9,16 +9,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cascade.artifacts import Executed
-from cascade.plan_file import ChosenPlan, PlanFile
-from cascade.plans import SKIP, Option
+from cascade.core import SKIP, Option, StageTable, front_certainty, problem_weights
 from cascade.report.curves import SavingCurve, saving_curve, theta_sweep
 from cascade.report.published import Published
-from cascade.search.grid import Combinations, GridResult
-from cascade.search.outcomes import StageShare, plan_outcomes, stage_shares
-from cascade.selection import SAVING_WINDOW
-from cascade.stats import front_certainty, problem_weights
-from cascade.tables import StageTable
+from cascade.search import (
+    SAVING_WINDOW,
+    ChosenPlan,
+    Combinations,
+    Executed,
+    GridResult,
+    PlanFile,
+    StageShare,
+    plan_outcomes,
+    stage_shares,
+)
 
 MAX_CLOUD = 2_000  # plans behind a front on the page; more only make it larger
 BAND_POINTS = 100

@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from cascade.plans import Option, Plan
-from cascade.search.outcomes import plan_outcomes
-from cascade.selection import equal_cost
-from cascade.tables import StageTable
+from cascade.core import Option, Plan, StageTable
+from cascade.search import equal_cost, plan_outcomes
 
 Floats = NDArray[np.float64]
 N_POINTS = 200

@@ -11,22 +11,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cascade.diagnostics import Bin, acceptance, quality, reliability, who_solves_what
-from cascade.plans import Option
+from cascade.core import Bin, Option, StageRuns, acceptance, quality, reliability, who_solves_what
 from cascade.report.figures import LINES, MARKERS
-from cascade.stages import StageRuns
 
 # By rule, model and option.
 Runs = Mapping[tuple[str, str, Option], StageRuns]
 
 
 def options_table(runs: Runs) -> pd.DataFrame:
-    """How good every option of every model is under every rule; see `cascade.diagnostics.Quality`."""
+    """How good every option of every model is under every rule; see `cascade.core.diagnostics.Quality`."""
     return pd.DataFrame([_key(*key) | asdict(quality(own)) for key, own in runs.items()])
 
 
 def acceptance_table(runs: Runs, thetas: Sequence[float], *, accept_without_tests: bool) -> pd.DataFrame:
-    """What every θ does to every option's answers; see `cascade.diagnostics.Acceptance`."""
+    """What every θ does to every option's answers; see `cascade.core.diagnostics.Acceptance`."""
     return pd.DataFrame(
         [
             _key(*key)
@@ -39,7 +37,7 @@ def acceptance_table(runs: Runs, thetas: Sequence[float], *, accept_without_test
 
 
 def calibration_table(runs: Runs) -> pd.DataFrame:
-    """The score of every option against the truth, in ten bins; see `cascade.diagnostics.Bin`."""
+    """The score of every option against the truth, in ten bins; see `cascade.core.diagnostics.Bin`."""
     rows = [_key(*key) | asdict(own) for key, runs_ in runs.items() for own in reliability(runs_)]
     # Models whose tests are all invalid have no scores, and the table no rows.
     return pd.DataFrame(rows, columns=["rule", "model", "k", "l", *(one.name for one in fields(Bin))])

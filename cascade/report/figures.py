@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cascade.plan_file import Estimate
 from cascade.report.curves import SavingCurve
+from cascade.search import Estimate
 
 MAX_POINTS = 20_000  # more dots only make the file larger
 CASCADE, ONE_MODEL = "#1b7837", "#6a3d9a"

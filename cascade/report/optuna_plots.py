@@ -11,7 +11,7 @@ import optuna
 from matplotlib.axes import Axes
 from optuna.trial import FrozenTrial, TrialState
 
-from cascade.search.optuna_search import OBJECTIVES
+from cascade.search import OBJECTIVES
 
 INCHES = (9, 5.5)
 

@@ -13,7 +13,7 @@ from cascade.report.page import Picture, Section, Table
 from cascade.report.published import Published, ThetaPeak
 from cascade.report.venn import Patterns, patterns, solved_by, solved_figure
 from cascade.report.wording import percent, usd
-from cascade.search.grid import GridResult
+from cascade.search import GridResult
 
 PAPER = "the paper's"
 

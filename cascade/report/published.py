@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from cascade.plans import Option
+from cascade.core import Option
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from cascade.plan_file import Estimate
 from cascade.report.answer import study_answer
 from cascade.report.charts import front_chart
 from cascade.report.chooser import chooser, plans_table, singular_table
@@ -16,7 +15,7 @@ from cascade.report.paper_section import paper_sections
 from cascade.report.published import published
 from cascade.report.study_tables import diagnostics_section, proof_section
 from cascade.report.wording import usd
-from cascade.search.grid import GridResult
+from cascade.search import Estimate, GridResult
 
 SIDES = ("validation", "test")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from cascade.diagnostics import advice
+from cascade.core import advice
 from cascade.report.content import Evaluated, greedy_right
 from cascade.report.diagnostics import calibration_figure
 from cascade.report.page import Picture, Section, Table

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from cascade.errors import FAILED
-from cascade.plan_file import PLANS, PlanFile
+from cascade.base import FAILED
 from cascade.report.figures import overlay_figure
 from cascade.report.terminal import sweep_table
+from cascade.search import PLANS, PlanFile
 
 FIGURE = "fronts.png"
 

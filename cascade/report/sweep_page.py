@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cascade.plan_file import Estimate
+from cascade.core import mean_of_studies
 from cascade.report.answer import sweep_answer
 from cascade.report.charts import overlay_chart
 from cascade.report.content import Evaluated, recommended
@@ -16,7 +16,7 @@ from cascade.report.page import HowMade, Picture, Section, Table, versions, writ
 from cascade.report.paper_section import table_1, table_2, table_3
 from cascade.report.published import published
 from cascade.report.wording import percent, points, theta_of, usd
-from cascade.stats import mean_of_studies
+from cascade.search import Estimate
 
 Groups = Mapping[str, Sequence[Evaluated]]
 

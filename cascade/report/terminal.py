@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from cascade.plan_file import ChosenPlan, Estimate, PlanFile
 from cascade.report.wording import percent, points, theta_of, usd
+from cascade.search import ChosenPlan, Estimate, PlanFile
 
 MAX_REASON_CHARS = 70  # of a failure in a table; the whole line was told when it happened
 HEAD = ("plan", "validation $/1k", "accuracy", "test $/1k", "accuracy", "one model $/1k", "saving")

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cascade.plan_file import PlanFile
-from cascade.plans import Option, Plan
-from cascade.stats import Interval, Measured
+from cascade.core import Interval, Measured, Option, Plan
+from cascade.search import PlanFile
 
 SMALL_USD = 1e-4  # below it Python would write an exponent
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.plans import Plan, PlanSpace, plan_space
-from cascade.tables import StageTable
+from cascade.core import Plan, PlanSpace, StageTable, plan_space
 
 # Most numbers of a (prefixes, problems) array: problems are taken in parts that keep to it.
 MAX_NUMBERS = 2**23

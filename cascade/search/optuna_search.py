@@ -22,12 +22,10 @@ from optuna.study import MaxTrialsCallback
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from cascade.errors import CascadeError
-from cascade.plans import SKIP
-from cascade.search.given import values
+from cascade.base import CascadeError, digest
+from cascade.core import SKIP, StageTable
 from cascade.search.optuna_settings import OptunaSettings
-from cascade.store import digest
-from cascade.tables import StageTable
+from cascade.search.plan_list import values
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -47,7 +45,7 @@ class OptunaResult:
 
     Attributes:
         options, thetas: int arrays (plans, models): the distinct plans that were tried, in the order of
-            their first trial, as `cascade.search.given` takes them.
+            their first trial, as `cascade.search.plan_list` takes them.
         found_at: int array (plans,): how many trials had finished when the plan was first tried.
         n_trials: finished trials.
         study: Optuna's own, for its plots.
@@ -60,7 +58,7 @@ class OptunaResult:
     study: optuna.Study
 
 
-def optuna_search(
+def search_with_optuna(
     tables: Sequence[StageTable], models: Sequence[str], settings: OptunaSettings, progress: Progress
 ) -> OptunaResult:
     """Search until the study has `settings.n_trials` finished trials; a stored one goes on where it stopped.

@@ -1,1 +1,4 @@
-"""The tasks that `run.py` knows: each a short module with a `main(study, output)`."""
+"""One short module a task, and the command line that picks it.
+
+A task reads as a paragraph: load, generate, execute, tabulate, search, log.
+"""

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from cascade import __version__
 from cascade.config import Study
-from cascade.plan_file import PlanFile
-from cascade.tracking import Tracker
-from cascade.tracking.layout import prepare
-from cascade.tracking.views import COMBINATIONS_LINK, FRONTS, KIND, STUDIES, STUDY, page, run_page
+from cascade.search import PlanFile
+from cascade.tracking import COMBINATIONS_LINK, FRONTS, KIND, STUDIES, STUDY, Tracker, page, prepare, run_page
 
 EXECUTED = "cascade.executed"
 EVALUATED = "cascade.evaluated"

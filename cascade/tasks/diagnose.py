@@ -8,12 +8,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cascade.artifacts import Executed
 from cascade.config import Study
-from cascade.diagnostics import MAX_SUBSETS, advice, first_answers
-from cascade.estimators import Estimator, Resample
-from cascade.outcomes import ProblemOutcome
-from cascade.report.diagnostics import (
+from cascade.core import (
+    MAX_SUBSETS,
+    RULES,
+    Estimator,
+    ProblemOutcome,
+    Resample,
+    StageTable,
+    advice,
+    first_answers,
+    judge_samples,
+    table_of_runs,
+    take_samples,
+)
+from cascade.report import (
     Runs,
     acceptance_table,
     calibration_figure,
@@ -21,10 +30,7 @@ from cascade.report.diagnostics import (
     options_table,
     solved_table,
 )
-from cascade.rule_comparison import compare_rules
-from cascade.rules import RULES
-from cascade.stages import judge_samples, take_samples
-from cascade.tables import StageTable, table_of_runs
+from cascade.search import Executed, rule_comparison
 from cascade.tasks.common import keep, run_name
 from cascade.tracking import Tracker
 
@@ -109,7 +115,7 @@ def _rules_table(
             )
         )
 
-    chosen = compare_rules({rule: tables(rule) for rule in study.compared_rules}, executed.split)
+    chosen = rule_comparison({rule: tables(rule) for rule in study.compared_rules}, executed.split)
     rows = []
     for result in chosen:
         at = (accepted["rule"] == result.rule) & (accepted["theta"] == result.theta)

@@ -9,17 +9,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.artifacts import Executed, combinations_table
 from cascade.config import Study
-from cascade.evidence import difference, drop, estimates, regret, replaced, savings
-from cascade.plan_file import PLANS, ChosenPlan, PlanFile, Proof, Replacement
-from cascade.report.figures import cost_accuracy_figure
-from cascade.report.terminal import last_screen
-from cascade.search.grid import GridResult
-from cascade.search.outcomes import plan_outcomes
-from cascade.selection import select
-from cascade.stats import Measured, problem_weights
-from cascade.tables import StageTable
+from cascade.core import Measured, StageTable, problem_weights
+from cascade.report import cost_accuracy_figure, last_screen
+from cascade.search import (
+    PLANS,
+    ChosenPlan,
+    Executed,
+    GridResult,
+    PlanFile,
+    Proof,
+    Replacement,
+    combinations_table,
+    difference,
+    drop,
+    estimates,
+    plan_outcomes,
+    regret,
+    replaced,
+    savings,
+    select,
+)
 from cascade.tasks.common import (
     EVALUATED,
     SOURCE,
@@ -33,9 +43,7 @@ from cascade.tasks.common import (
 )
 from cascade.tasks.searching import search_again
 from cascade.tasks.select import load_executed
-from cascade.tracking import Tracker
-from cascade.tracking.layout import log_plans
-from cascade.tracking.views import SELECTED
+from cascade.tracking import SELECTED, Tracker, log_plans
 
 log = logging.getLogger(__name__)
 

@@ -6,15 +6,12 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
+from cascade.base import VerdictStore
 from cascade.config import Study
-from cascade.generate import Request, SampleSet
-from cascade.generate.sample import ModelSamples
-from cascade.judge import JudgeReport, judge
-from cascade.outcomes import ProblemOutcome
-from cascade.problems import load_problems
-from cascade.problems.base import Problem
-from cascade.store import VerdictStore
-from cascade.verdicts import Sandbox
+from cascade.core import ProblemOutcome
+from cascade.execute import JudgeReport, Sandbox, judge_family
+from cascade.generate import ModelSamples, Request, SampleSet
+from cascade.problems import Problem, load_problems
 
 Samples = Mapping[str, Mapping[str, ModelSamples]]
 
@@ -78,7 +75,7 @@ def execute(
             bar.update(done - bar.n)
 
         try:
-            outcomes, report = judge(
+            outcomes, report = judge_family(
                 problems,
                 samples,
                 _looked_at(study),

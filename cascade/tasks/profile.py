@@ -9,15 +9,14 @@ from typing import Any
 
 import yaml
 
+from cascade.base import CascadeError, ConfigError
 from cascade.config import ANY_DATASET, Study
-from cascade.errors import CascadeError, ConfigError
-from cascade.generate.huggingface import TransformersGenerator
-from cascade.generate.profile import ModelProfile, Plan, profile_loaded, profile_random
-from cascade.pricing import usd_per_1m_tokens
+from cascade.core import usd_per_1m_tokens
+from cascade.generate import ModelProfile, Plan, TransformersGenerator, profile_loaded, profile_random
 from cascade.problems import load_problems
-from cascade.report.terminal import table
+from cascade.report import table
 from cascade.tasks.common import keep, open_tracker, study_tags
-from cascade.tracking.views import KIND
+from cascade.tracking import KIND
 
 log = logging.getLogger(__name__)
 

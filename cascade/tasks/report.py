@@ -8,19 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from cascade.config import Study
-from cascade.errors import CascadeError
-from cascade.plan_file import PLANS, PlanFile
-from cascade.report.content import Evaluated, Made
-from cascade.report.page import FOLDER
-from cascade.report.study_page import write_study_page
-from cascade.report.sweep_page import write_sweep_page
-from cascade.schemas import ReportOf
+from cascade.base import CascadeError
+from cascade.config import ReportOf, Study
+from cascade.report import FOLDER, Evaluated, Made, write_study_page, write_sweep_page
+from cascade.search import PLANS, PlanFile
 from cascade.tasks.common import COMMAND, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
 from cascade.tasks.searching import search_again
 from cascade.tasks.select import load_executed
-from cascade.tracking import Tracker
-from cascade.tracking.views import KIND
+from cascade.tracking import KIND, Tracker
 
 log = logging.getLogger(__name__)
 

@@ -8,28 +8,29 @@ from pathlib import Path
 
 import numpy as np
 
-from cascade.artifacts import COMBINATIONS, STAGE_TABLES, Executed, combinations_table
+from cascade.base import CascadeError, digest
 from cascade.config import Study
-from cascade.errors import CascadeError
-from cascade.explain import EXAMPLES, choose_examples, save_examples
-from cascade.generate import SampleSet
-from cascade.generate.sample import ModelSamples
-from cascade.judge import JudgeReport
-from cascade.outcomes import ProblemOutcome, available_options
-from cascade.pricing import Throughput
-from cascade.problems import load_problems
-from cascade.problems.base import Problem
-from cascade.rules import RULES
-from cascade.search.grid import grid_search
-from cascade.split import Split, balanced_split, listed_split
-from cascade.store import digest
-from cascade.tables import StageTable, stage_table
+from cascade.core import (
+    RULES,
+    ProblemOutcome,
+    Split,
+    StageTable,
+    Throughput,
+    available_options,
+    balanced_split,
+    listed_split,
+    stage_table,
+)
+from cascade.execute import JudgeReport
+from cascade.generate import ModelSamples, SampleSet
+from cascade.problems import Problem, load_problems
+from cascade.report import EXAMPLES, choose_examples, save_examples
+from cascade.search import COMBINATIONS, STAGE_TABLES, Executed, combinations_table, grid_search
 from cascade.tasks.common import EXECUTED, ISOLATION, keep, open_tracker, study_run, timed
 from cascade.tasks.diagnose import diagnose
 from cascade.tasks.executing import execute, own_samples, request, run_shard
 from cascade.tasks.searching import check_size
-from cascade.tracking import Tracker
-from cascade.tracking.layout import log_combinations, log_data_set
+from cascade.tracking import Tracker, log_combinations, log_data_set
 
 log = logging.getLogger(__name__)
 

@@ -9,19 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from cascade.artifacts import combinations_table
+from cascade.base import CascadeError
 from cascade.config import Study
-from cascade.errors import CascadeError
-from cascade.pareto import hypervolume
-from cascade.plans import Plan
-from cascade.search.given import given_plans, one_stage_plans, values
-from cascade.search.grid import GridResult, grid_search
-from cascade.search.outcomes import plan_indices
-from cascade.search.size import MAX_GRID_PLANS, GridSize, grid_size, n_grid_plans
-from cascade.tables import StageTable
+from cascade.core import Plan, StageTable, hypervolume
+from cascade.search import (
+    MAX_GRID_PLANS,
+    GridResult,
+    GridSize,
+    combinations_table,
+    given_plans,
+    grid_search,
+    n_grid_plans,
+    one_stage_plans,
+    plan_indices,
+    size_of_grid,
+    values,
+)
 from cascade.tasks.common import keep
-from cascade.tracking import Tracker
-from cascade.tracking.layout import log_combinations
+from cascade.tracking import Tracker, log_combinations
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +41,7 @@ def check_size(study: Study, n_problems: int) -> GridSize:
         CascadeError: the exhaustive search would not fit.
     """
     options = [study.options] * len(study.family.models)
-    size = grid_size(options, study.thetas, n_problems, per_stage_theta=study.per_stage_theta)
+    size = size_of_grid(options, study.thetas, n_problems, per_stage_theta=study.per_stage_theta)
     if study.optuna is None and not size.feasible:
         raise CascadeError(
             f"search: the grid has {size}; take search=optuna, fewer values of search.k, search.l and "
@@ -59,8 +64,8 @@ def search_plans(
     if study.optuna is None:
         return grid_search(tables, per_stage_theta=study.per_stage_theta)
     # Imported where it is needed: it takes half a second.
-    from cascade.report.optuna_plots import optuna_plots
-    from cascade.search.optuna_search import optuna_search
+    from cascade.report import optuna_plots
+    from cascade.search import search_with_optuna
 
     with tqdm(desc="searching", unit=" trials", disable=None, file=sys.stderr) as bar:
 
@@ -68,7 +73,7 @@ def search_plans(
             bar.total = total
             bar.update(done - bar.n)
 
-        found = optuna_search(tables, models, study.optuna, progress)
+        found = search_with_optuna(tables, models, study.optuna, progress)
     accuracy, usd = values(tables, found.options, found.thetas)
     metrics = {"optuna.n_trials": float(found.n_trials), "optuna.n_plans": float(len(usd))}
     dearest = float(usd.max())

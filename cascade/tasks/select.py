@@ -9,23 +9,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.artifacts import STAGE_TABLES, Executed
-from cascade.config import Study
-from cascade.errors import CascadeError
-from cascade.evidence import estimates
-from cascade.explain import EXAMPLES, Example, explain, load_examples
-from cascade.intent import intended
-from cascade.nested import nested_savings
-from cascade.plan_file import PLANS, ChosenPlan, PlanFile
-from cascade.report.figures import cost_accuracy_figure
-from cascade.report.terminal import last_screen
-from cascade.rules import RULES
-from cascade.schemas import AllowedPlans
-from cascade.search.grid import Combinations, GridResult
-from cascade.search.outcomes import combination_outcomes
-from cascade.selection import falling_k, near_front, select
-from cascade.stats import FrontCertainty, front_certainty, problem_weights
-from cascade.tables import StageTable
+from cascade.base import CascadeError
+from cascade.config import AllowedPlans, Study
+from cascade.core import RULES, FrontCertainty, StageTable, front_certainty, problem_weights
+from cascade.report import EXAMPLES, Example, cost_accuracy_figure, explain_plan, last_screen, load_examples
+from cascade.search import (
+    PLANS,
+    STAGE_TABLES,
+    ChosenPlan,
+    Combinations,
+    Executed,
+    GridResult,
+    PlanFile,
+    combination_outcomes,
+    estimates,
+    falling_k,
+    intended,
+    near_front,
+    nested_savings,
+    select,
+)
 from cascade.tasks.common import (
     EXECUTED,
     keep,
@@ -38,10 +41,7 @@ from cascade.tasks.common import (
     timed,
 )
 from cascade.tasks.searching import search_plans
-from cascade.tracking import Tracker
-from cascade.tracking.layout import log_plans
-from cascade.tracking.traces import log_trace
-from cascade.tracking.views import SELECTED
+from cascade.tracking import SELECTED, Tracker, log_plans, log_trace
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def main(study: Study, output: Path) -> None:
         log_plans(tracker, run_id, plans)
         with tempfile.TemporaryDirectory() as folder:
             examples = load_examples(tracker.fetch(source, EXAMPLES, Path(folder)))
-        explain_plan(study, plans, examples, tracker, run_id)
+        explain_cascades(study, plans, examples, tracker, run_id)
     log.info(last_screen(run_name(study), plans, places(study, tracker, run_id, output)))
     log.info("chosen; task=evaluate run_id=%s proves the plans", run_id)
 
@@ -72,7 +72,7 @@ def load_executed(tracker: Tracker, run_id: str) -> Executed:
         return Executed.load(tracker.fetch(run_id, STAGE_TABLES, Path(folder)))
 
 
-def explain_plan(
+def explain_cascades(
     study: Study, plans: PlanFile, examples: Sequence[Example], tracker: Tracker, run_id: str
 ) -> None:
     """Show one cascade plan at work on a handful of problems: the cheapest with the most stages."""
@@ -81,7 +81,7 @@ def explain_plan(
         return
     plan = max(cascades, key=lambda plan: len(plan.stages))
     for example in examples:
-        steps = explain(
+        steps = explain_plan(
             plan,
             plans.models,
             example,

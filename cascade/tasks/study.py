@@ -3,16 +3,15 @@
 import logging
 from pathlib import Path
 
+from cascade.base import ConfigError
 from cascade.config import Study
-from cascade.errors import ConfigError
-from cascade.explain import EXAMPLES, load_examples
-from cascade.report.terminal import last_screen
+from cascade.report import EXAMPLES, last_screen, load_examples
 from cascade.tasks.common import open_tracker, places, run_name, study_run, timed
 from cascade.tasks.evaluate import evaluate_plans
 from cascade.tasks.report import report_run
 from cascade.tasks.run import execute_study
-from cascade.tasks.select import choose_plans, explain_plan
-from cascade.tracking.layout import log_plans
+from cascade.tasks.select import choose_plans, explain_cascades
+from cascade.tracking import log_plans
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ def main(study: Study, output: Path) -> None:
             plans = evaluate_plans(study, executed, plans, output, tracker, run_id)
         with timed(tracker, run_id, "log"):
             log_plans(tracker, run_id, plans)
-            explain_plan(study, plans, load_examples(output / EXAMPLES), tracker, run_id)
+            explain_cascades(study, plans, load_examples(output / EXAMPLES), tracker, run_id)
         where = places(study, tracker, run_id, output)
         if study.report.page and plans.proof is not None:
             with timed(tracker, run_id, "report"):

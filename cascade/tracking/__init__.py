@@ -1,7 +1,12 @@
-"""MLflow: where studies are logged, and where a task finds the run that it goes on from."""
+"""MLflow: one experiment a family and data set, one run a task, one run or row a combination.
 
-import logging
+`client` is the only module that talks to MLflow, `layout` says what is logged where, `views` are the saved
+views and links, `bulk` inserts many runs at once.
+"""
+
 import os
+
+import lazy_loader
 
 # Set before MLflow is imported: no telemetry, no chatter on a terminal that shows results.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -10,10 +15,4 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # A trace is in the store when its call returns.
 os.environ.setdefault("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
 
-from cascade.tracking.client import Tracker, sqlite_uri
-
-# After its import, which sets them.
-for _name in ("mlflow", "alembic"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
-
-__all__ = ["Tracker", "sqlite_uri"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

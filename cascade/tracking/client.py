@@ -1,6 +1,7 @@
 """One MLflow store, and one experiment in it, by explicit run ids."""
 
 import getpass
+import logging
 import re
 import tempfile
 import time
@@ -15,8 +16,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
 
-from cascade.errors import CascadeError
-from cascade.store import digest
+from cascade.base import CascadeError, digest
+
+# After MLflow's import, which sets them.
+for _name in ("mlflow", "alembic"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 # MLflow's limits: characters of a value, entries of a batch.
 MAX_PARAM_CHARS = 6000

@@ -12,11 +12,10 @@ import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag
 from tqdm import tqdm
 
-from cascade.plan_file import ChosenPlan, PlanFile
-from cascade.problems.base import Problem
-from cascade.problems.dataset import DataSet
-from cascade.report.terminal import plans_markdown
-from cascade.store import digest
+from cascade.base import digest
+from cascade.problems import DataSet, Problem
+from cascade.report import plans_markdown
+from cascade.search import ChosenPlan, PlanFile
 from cascade.tracking.bulk import INSERT_ERRORS, Rows, can_insert, insert_runs
 from cascade.tracking.client import Tracker
 from cascade.tracking.views import (
@@ -131,7 +130,7 @@ def log_combinations(
     Args:
         tracker: of the study's experiment.
         run_id: the study's run.
-        combinations: as `cascade.artifacts.combinations_table` makes it.
+        combinations: as `cascade.search.artifacts.combinations_table` makes it.
         models: names of the family's models.
         as_runs: whether they are wanted as runs (setting tracking.combinations).
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import mlflow
 from mlflow.entities import SpanType
 
-from cascade.explain import Example, Step
+from cascade.report import Example, Step
 from cascade.tracking.client import Tracker
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def log_trace(tracker: Tracker, run_id: str, plan: str, example: Example, steps:
         run_id: the run that the trace belongs to.
         plan: the plan in one line.
         example: the problem.
-        steps: what the plan did, see `cascade.explain`.
+        steps: what the plan did, see `cascade.report.explain`.
     """
     client = tracker.client
     answer = steps[-1]

@@ -13,7 +13,7 @@ from pathlib import Path
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 
-from cascade.errors import CascadeError
+from cascade.base import CascadeError
 from cascade.tracking.client import sqlite_uri
 from cascade.tracking.views import FRONTS, KIND, PLANS, STUDIES, STUDY, page
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cascade.errors import ExecutionError
+from cascade.base.errors import ExecutionError
 from cascade.execute import Batch, Check, Isolation, Limits, execute
-from cascade.execute.layers import PACKAGE_ROOT
+from cascade.execute.isolation.layers import PACKAGE_ROOT
 
 LIMITS = Limits(timeout_s=0.5, reference_timeout_s=1.0, memory_mb=512)
 RIGHT = "def f(x):\n    return x + 1"
@@ -318,7 +318,7 @@ def test_a_user_without_rights_has_the_filter_too() -> None:
     """It needs no namespaces, which some machines do not allow."""
     code = """
 import os, sysconfig
-from cascade.execute import layers
+from cascade.execute.isolation import layers
 sysconfig.get_paths()  # while this Python's files can be read
 os.setresgid(12345, 12345, 12345), os.setresuid(12345, 12345, 12345)
 print(*layers.confine_server(["landlock", "seccomp"], "/tmp").layers)

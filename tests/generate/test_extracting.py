@@ -4,12 +4,10 @@ import ast
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cascade.generate.extracting import answer_ends, answered, completed, fenced_blocks
-from cascade.generate.reading import read_solution, read_test, solution_end
-from cascade.generate.reading import test_is_complete as complete
+from cascade.generate.reading import read_solution, read_test, solution_end, test_is_complete as complete
 from tests.generate.test_reading import decode, ids
 
 PROMPT = 'from typing import List\n\n\ndef f(x: int) -> int:\n    """Twice."""\n'

@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from cascade.errors import DataError
+from cascade.base.errors import DataError
+from cascade.base.records import read_records
 from cascade.problems import DataSet, Problem, load_problems
 from cascade.problems.apps_tests import literal
-from cascade.records import read_records
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data/apps-introductory-50"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="no folder shared/data beside the checkout")

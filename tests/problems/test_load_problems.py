@@ -10,12 +10,11 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from cascade.errors import DataError
+from cascade.base.errors import DataError
 from cascade.problems import DataSet, Problem, load_problems
-from cascade.problems.posing import pose
+from cascade.problems.prompt_synthesis import pose
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="no folder shared/data beside the checkout")
@@ -194,7 +193,7 @@ def test_an_unreachable_hub_and_a_missing_package_are_one_line():
         import sys
         if sys.argv[1] == "missing":
             sys.modules["datasets"] = None
-        from cascade.errors import DataError
+        from cascade.base.errors import DataError
         from cascade.problems import DataSet, load_problems
         try:
             load_problems(DataSet("humaneval", "humaneval", hub_id="nobody/no_such_data_set"))

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from cascade.artifacts import Executed
-from cascade.evidence import difference, drop, estimates, replaced, savings
-from cascade.plan_file import ChosenPlan, PlanFile, Proof, Replacement
+from cascade.core.bootstrap import Interval, Measured, front_certainty, problem_weights
+from cascade.core.split import Split
 from cascade.report.content import Evaluated, Made
 from cascade.report.diagnostics import solved_table
+from cascade.search.artifacts import Executed
+from cascade.search.choose import select
+from cascade.search.evaluate import difference, drop, estimates, replaced, savings
 from cascade.search.grid import GridResult, grid_search
-from cascade.search.outcomes import combination_outcomes, plan_outcomes
-from cascade.selection import select
-from cascade.split import Split
-from cascade.stats import Interval, Measured, front_certainty, problem_weights
+from cascade.search.plan_file import ChosenPlan, PlanFile, Proof, Replacement
+from cascade.search.plan_results import combination_outcomes, plan_outcomes
 from tests.made_up import made_up_tables
 
 CONFIDENCE, REPLICATES, N_PROBLEMS = 0.9, 50, 40

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cascade.plan_file import Replacement
+from cascade.core.bootstrap import Interval, Measured, mean_of_studies
 from cascade.report.answer import study_answer, sweep_answer
 from cascade.report.content import Evaluated, recommended
-from cascade.stats import Interval, Measured, mean_of_studies
+from cascade.search.plan_file import Replacement
 from tests.report.made_up import evaluated
 
 

@@ -8,7 +8,7 @@ import pytest
 from cascade.report.content import MAX_CLOUD, band_on_test, cloud, curve, recommended, shares, sweep_of
 from cascade.report.published import published
 from cascade.search.grid import grid_search
-from cascade.search.outcomes import plan_outcomes
+from cascade.search.plan_results import plan_outcomes
 from tests.report.made_up import evaluated, grids
 
 NOTHING = published("made_up", "numbers", "abacus")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cascade.plans import EXIT, SKIP, Option
+from cascade.core.plans import EXIT, SKIP, Option
 from cascade.report.curves import saving_curve, theta_sweep
 from cascade.search.grid import grid_search
 from tests.made_up import THETAS, made_up_tables

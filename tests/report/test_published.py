@@ -2,7 +2,7 @@
 
 import pytest
 
-from cascade.plans import Option
+from cascade.core.plans import Option
 from cascade.report.published import Speed, published
 
 

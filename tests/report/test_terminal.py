@@ -3,10 +3,10 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from cascade.plan_file import ChosenPlan, Estimate, PlanFile, Proof, Replacement
-from cascade.plans import EXIT, SKIP, Option, Plan
+from cascade.core.bootstrap import Interval, Measured
+from cascade.core.plans import EXIT, SKIP, Option, Plan
 from cascade.report.terminal import last_screen, plans_markdown, sweep_table, verdict
-from cascade.stats import Interval, Measured
+from cascade.search.plan_file import ChosenPlan, Estimate, PlanFile, Proof, Replacement
 
 CASCADE = Plan((Option(3, 4), EXIT), 0.5)
 ALONE = Plan((SKIP, EXIT), 0.5)

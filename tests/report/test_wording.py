@@ -2,9 +2,9 @@
 
 import pytest
 
-from cascade.plans import EXIT, SKIP, Option, Plan
+from cascade.core.bootstrap import Interval, Measured
+from cascade.core.plans import EXIT, SKIP, Option, Plan
 from cascade.report.wording import ends, percent, points, stage_sentences, usd, usd_ends
-from cascade.stats import Interval, Measured
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ import numpy as np
 import optuna
 import pytest
 
-from cascade.errors import CascadeError
-from cascade.pareto import hypervolume
-from cascade.plans import option_space
-from cascade.search.given import values
+from cascade.base.errors import CascadeError
+from cascade.core.pareto import hypervolume
+from cascade.core.plans import option_space
 from cascade.search.grid import grid_search
-from cascade.search.optuna_search import OptunaResult, optuna_search
+from cascade.search.optuna_search import OptunaResult, search_with_optuna
 from cascade.search.optuna_settings import OptunaSettings
+from cascade.search.plan_list import values
 from cascade.tasks.searching import trials_to_reach
 from tests.conftest import ROOT
 from tests.made_up import made_up_tables
@@ -31,7 +31,7 @@ def search(
 ) -> OptunaResult:
     tables = made_up_tables(3, 20, SMALL)
     settings = OptunaSettings(sampler, n_trials, 20, per_stage, storage, seed)
-    return optuna_search(tables, MODELS, settings, lambda *_: None)
+    return search_with_optuna(tables, MODELS, settings, lambda *_: None)
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random"])

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from cascade.tracking import sqlite_uri
 from tests.conftest import Run
-from tests.generate.test_huggingface import n_samples
+from tests.generate.local.test_generator import n_samples
 from tests.generate.tiny import save_tiny
 from tests.toy import write_toy
 

@@ -12,12 +12,12 @@ from hydra import compose, initialize_config_dir
 from mlflow.entities import Run as MlflowRun
 from mlflow.tracking import MlflowClient
 
+from cascade.base.errors import CascadeError
 from cascade.config import build_study
-from cascade.errors import CascadeError
-from cascade.plan_file import PlanFile
+from cascade.config.schemas import register_schemas
 from cascade.report.content import recommended
 from cascade.report.wording import usd
-from cascade.schemas import register_schemas
+from cascade.search.plan_file import PlanFile
 from cascade.tasks.report import main
 from cascade.tracking import Tracker, sqlite_uri
 from tests.conftest import ROOT, SHARED, Run, needs_shared

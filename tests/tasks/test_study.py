@@ -11,10 +11,10 @@ import pytest
 from mlflow.entities import Run as MlflowRun
 from mlflow.tracking import MlflowClient
 
-from cascade.artifacts import Executed
-from cascade.generate.recorded import write_recording
+from cascade.generate.recordings.recorded import write_recording
 from cascade.generate.sample import Draw, ModelSamples
-from cascade.plan_file import PlanFile
+from cascade.search.artifacts import Executed
+from cascade.search.plan_file import PlanFile
 from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
 from tests.toy import N_DRAWS, SKILL, make_samples, write_toy

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cascade.errors import CascadeError
+from cascade.base.errors import CascadeError
 from cascade.tracking import Tracker
 from cascade.tracking.views import FRONTS, save_views, studies_views
 

@@ -1,0 +1,9 @@
+from .errors import (
+    FAILED as FAILED,
+    CascadeError as CascadeError,
+    ConfigError as ConfigError,
+    DataError as DataError,
+    ExecutionError as ExecutionError,
+)
+from .records import Place as Place, Record as Record, read_records as read_records
+from .store import Log as Log, VerdictStore as VerdictStore, digest as digest

@@ -1,0 +1,16 @@
+from .hardware import ANY_DATASET as ANY_DATASET
+from .schemas import (
+    AllowedPlans as AllowedPlans,
+    Config as Config,
+    OpenAIConfig as OpenAIConfig,
+    OptunaConfig as OptunaConfig,
+    RecordedConfig as RecordedConfig,
+    ReportOf as ReportOf,
+    TransformersConfig as TransformersConfig,
+)
+from .study import (
+    ProfileSettings as ProfileSettings,
+    SplitSettings as SplitSettings,
+    Study as Study,
+    build_study as build_study,
+)

@@ -1,0 +1,334 @@
+"""The schemas of `conf/`: what keys there are, of what type; Hydra refuses anything else."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+class NoTests(Enum):
+    """What a stage without a valid test line does; the paper's 0 ≥ 0 accepts."""
+
+    accept = "accept"
+    escalate = "escalate"
+
+
+class ThetaChoice(Enum):
+    """How θ is chosen: the θ with the best front (the paper's way), or one front over all θ."""
+
+    best = "best"
+    pooled = "pooled"
+
+
+class Combinations(Enum):
+    """How all combinations are logged: as MLflow runs and as a table, or as a table alone."""
+
+    runs = "runs"
+    table = "table"
+
+
+class Require(Enum):
+    """What isolation the sandbox must have: any, or one that hides files, network and other processes."""
+
+    any = "any"
+    confined = "confined"
+
+
+class Container(Enum):
+    """What the sandbox's servers are started in."""
+
+    none = "none"
+    bubblewrap = "bubblewrap"
+    podman = "podman"
+    docker = "docker"
+
+
+class AllowedPlans(Enum):
+    """Which plans may be chosen: all, those whose k falls, or what splits of the validation side say."""
+
+    all = "all"
+    falling_k = "falling_k"
+    nested = "nested"
+
+
+class RuleName(Enum):
+    """How a stage finds its answer and how sure it is of it; `cascade.core.rules` has them by these names."""
+
+    paper = "paper"
+    codet = "codet"
+    pass_rate = "pass_rate"
+    agreement = "agreement"
+
+
+@dataclass
+class TaskConfig:
+    _target_: str = MISSING
+
+
+@dataclass
+class ModelConfig:
+    name: str | None = None  # in recordings, profiles and tables; the key where it is left out
+    hub_id: str = MISSING
+    tokenizer: str | None = None
+    revision: str | None = None
+    served_as: str | None = None
+    quantization: dict[str, Any] | None = None
+    assistant: str | None = None
+    architecture: dict[str, Any] | None = None
+
+
+@dataclass
+class PromptsConfig:
+    solution: str = "{prompt}"
+    test: str = "{prompt}"
+    completion: bool = True
+    test_begins: str = ""
+    stop: list[str] = field(default_factory=list)
+    chat: bool = False
+
+
+@dataclass
+class FamilyConfig:
+    name: str = MISSING
+    tokenizer: str | None = None  # for every model that names none of its own
+    models: dict[str, ModelConfig] = field(default_factory=dict)
+    max_new_tokens: int = 1024
+    prompts: PromptsConfig = field(default_factory=PromptsConfig)
+
+
+@dataclass
+class DatasetConfig:
+    name: str = MISSING
+    format: str = MISSING
+    path: str | None = None
+    hub_id: str | None = None
+    hub_config: str | None = None
+    hub_split: str = "test"
+    revision: str | None = None
+    difficulty: str | None = None
+
+
+@dataclass
+class ThroughputConfig:
+    gpus: int = 1
+    seconds_per_1k_tokens: float | None = None
+    usd_per_1m_tokens: float | None = None
+    batch: int | None = None
+
+
+@dataclass
+class HardwareConfig:
+    name: str = MISSING
+    usd_per_gpu_hour: float = MISSING
+    # whether the generator measures the throughput; then there is none here
+    measured: bool = False
+    # data set -> family -> model -> ThroughputConfig; OmegaConf types one level of a dict, so the
+    # boundary checks the entries
+    throughput: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class GeneratorConfig:
+    _target_: str = MISSING
+
+
+@dataclass
+class RecordedConfig(GeneratorConfig):
+    _target_: str = "cascade.generate.RecordedGenerator"
+    path: str = MISSING
+    format: str | None = None
+
+
+@dataclass
+class TransformersConfig(GeneratorConfig):
+    _target_: str = "cascade.generate.TransformersGenerator"
+    batch_size: int | None = None
+    draws: int = 1
+    temperature: float = 0.8
+    top_p: float = 0.95
+    dtype: str = "auto"
+    device_map: str = "auto"
+    cache: str = "auto"
+    seed: int = 0
+
+
+@dataclass
+class OpenAIConfig(GeneratorConfig):
+    _target_: str = "cascade.generate.OpenAIGenerator"
+    base_url: str = MISSING
+    api: str = "completions"
+    key_variable: str = "OPENAI_API_KEY"
+    draws: int = 1
+    temperature: float = 0.8
+    top_p: float = 0.95
+    seed: int = 0
+    concurrency: int = 16
+    samples_per_request: int = 1
+    retries: int = 8
+    timeout_s: float = 300.0
+    count: str = "usage"
+
+
+@dataclass
+class SandboxConfig:
+    workers: int | None = None
+    require: Require = Require.any
+    container: Container = Container.none
+    image: str = "docker.io/library/python:3.11-slim"
+    timeout_s: float = 1.0
+    reference_timeout_s: float = 1.0
+    memory_mb: int = 1024
+    prelude: str = ""
+
+
+@dataclass
+class SearchConfig:
+    k: list[int] = MISSING
+    l: list[int] = MISSING  # noqa: E741 - the paper's own letter
+    theta: list[float] = MISSING
+    per_stage_theta: bool = False
+
+
+class Sampler(Enum):
+    """How Optuna proposes plans."""
+
+    nsga2 = "nsga2"
+    tpe = "tpe"
+    random = "random"
+
+
+@dataclass
+class OptunaConfig(SearchConfig):
+    sampler: Sampler = Sampler.nsga2
+    trials: int = 2000
+    population: int = 50
+    storage: str | None = None
+
+
+@dataclass
+class EstimatorConfig:
+    _target_: str = MISSING
+
+
+@dataclass
+class FirstKConfig(EstimatorConfig):
+    _target_: str = "cascade.core.FirstK"
+
+
+@dataclass
+class ResampleConfig(EstimatorConfig):
+    _target_: str = "cascade.core.Resample"
+    n_subsets: int = 100
+    seed: int = 0
+    pool_draws: bool = True
+
+
+@dataclass
+class SplitConfig:
+    validation_fraction: float = 0.3
+    max_accuracy_gap: float = 0.05
+    max_redraws: int = 1000
+    validation_ids: str | None = None
+
+
+@dataclass
+class RuleConfig:
+    name: RuleName = RuleName.paper
+    no_tests: NoTests = NoTests.accept
+    compare: list[RuleName] = field(default_factory=lambda: list(RuleName))
+
+
+@dataclass
+class SelectConfig:
+    theta: ThetaChoice = ThetaChoice.best
+    plans: AllowedPlans = AllowedPlans.all
+    budget_usd_per_1k: float | None = None
+    min_accuracy: float | None = None
+    confidence: float | None = None
+
+
+@dataclass
+class BootstrapConfig:
+    replicates: int = 1000
+    confidence: float = 0.95
+
+
+class Weights(Enum):
+    """Which weights are timed: the family's own, or random ones of the same shape (no download)."""
+
+    trained = "trained"
+    random = "random"
+
+
+@dataclass
+class ProfileConfig:
+    weights: Weights = Weights.trained
+    prompt_tokens: int = 192
+    new_tokens: int = 256
+    repeats: int = 3
+    path: str | None = None
+
+
+class ReportOf(Enum):
+    """What task=report is about: one study, or all of an experiment or of the MLflow store."""
+
+    study = "study"
+    experiment = "experiment"
+    store = "store"
+
+
+@dataclass
+class ReportConfig:
+    of: ReportOf = ReportOf.study
+    runs: list[str] = field(default_factory=list)
+    page: bool = True
+
+
+@dataclass
+class TrackingConfig:
+    uri: str | None = None
+    combinations: Combinations = Combinations.runs
+
+
+@dataclass
+class PathsConfig:
+    store: str = "store"
+    mlruns: str = "mlruns"
+
+
+@dataclass
+class Config:
+    task: TaskConfig = field(default_factory=TaskConfig)
+    family: FamilyConfig = field(default_factory=FamilyConfig)
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    hardware: HardwareConfig = field(default_factory=HardwareConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    rule: RuleConfig = field(default_factory=RuleConfig)
+    estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
+    select: SelectConfig = field(default_factory=SelectConfig)
+    profile: ProfileConfig = field(default_factory=ProfileConfig)
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    seed: int = 0
+    shard: int = 0
+    n_shards: int = 1
+    run_id: str | None = None
+
+
+def register_schemas() -> None:
+    """Make the schemas known to Hydra; `conf/config.yaml` begins with `base_config`."""
+    store = ConfigStore.instance()
+    store.store(name="base_config", node=Config)
+    store.store(group="generator", name="base_recorded", node=RecordedConfig)
+    store.store(group="generator", name="base_transformers", node=TransformersConfig)
+    store.store(group="generator", name="base_openai", node=OpenAIConfig)
+    store.store(group="search", name="base_optuna", node=OptunaConfig)
+    store.store(group="estimator", name="base_first_k", node=FirstKConfig)
+    store.store(group="estimator", name="base_resample", node=ResampleConfig)

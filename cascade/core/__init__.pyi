@@ -1,0 +1,51 @@
+from .bootstrap import (
+    Floats as Floats,
+    FrontCertainty as FrontCertainty,
+    Interval as Interval,
+    Measured as Measured,
+    front_certainty as front_certainty,
+    interval as interval,
+    intervals as intervals,
+    least_share as least_share,
+    mean_of_studies as mean_of_studies,
+    problem_weights as problem_weights,
+    replicate_means as replicate_means,
+)
+from .diagnostics import (
+    MAX_SUBSETS as MAX_SUBSETS,
+    Bin as Bin,
+    acceptance as acceptance,
+    advice as advice,
+    first_answers as first_answers,
+    quality as quality,
+    reliability as reliability,
+    who_solves_what as who_solves_what,
+)
+from .estimators import Estimator as Estimator, FirstK as FirstK, Resample as Resample
+from .lines import Line as Line, LineKind as LineKind, split_lines as split_lines
+from .outcomes import (
+    DrawOutcome as DrawOutcome,
+    ProblemOutcome as ProblemOutcome,
+    available_options as available_options,
+)
+from .pareto import front as front, hypervolume as hypervolume
+from .plans import (
+    EXIT as EXIT,
+    SKIP as SKIP,
+    Option as Option,
+    Plan as Plan,
+    PlanSpace as PlanSpace,
+    option_space as option_space,
+    plan_space as plan_space,
+)
+from .pricing import Hardware as Hardware, Throughput as Throughput, usd_per_1m_tokens as usd_per_1m_tokens
+from .rules import RULES as RULES, Rule as Rule
+from .score import accepts as accepts, exact_theta as exact_theta
+from .split import Split as Split, balanced_split as balanced_split, listed_split as listed_split
+from .stage_runs import StageRuns as StageRuns, judge_samples as judge_samples, take_samples as take_samples
+from .stage_tables import (
+    ARRAYS as ARRAYS,
+    StageTable as StageTable,
+    stage_table as stage_table,
+    table_of_runs as table_of_runs,
+)

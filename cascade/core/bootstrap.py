@@ -1,0 +1,164 @@
+"""Uncertainty: the paired bootstrap over problems, intervals, and how sure a front is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
+
+from cascade.core.pareto import on_front
+
+Floats = NDArray[np.float64]
+MAX_NUMBERS = 2**24  # of one part of the replicates
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A percentile interval of the bootstrap."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with its interval."""
+
+    value: float
+    interval: Interval
+
+
+def problem_weights(n_problems: int, n_replicates: int, seed: int) -> Floats:
+    """Weights of the problems in every replicate of a paired bootstrap.
+
+    A replicate draws as many problems as there are, with replacement; every plan is judged on the
+    same draw, so that what plans have in common cancels in their differences.
+
+    Returns:
+        Float array (replicates, problems); rows sum to 1.
+    """
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(n_problems, np.full(n_problems, 1 / n_problems), size=n_replicates)
+    return np.asarray(counts / n_problems)
+
+
+def interval(values: Floats, confidence: float) -> Interval:
+    """The percentile interval of some replicates (along the first axis), NaN left out."""
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return Interval(np.nan, np.nan)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def intervals(replicates: Floats, confidence: float) -> Floats:
+    """Percentile intervals of many numbers at once.
+
+    Args:
+        replicates: float array (replicates, numbers).
+        confidence: share of the replicates inside.
+
+    Returns:
+        Float array (2, numbers): low and high ends.
+    """
+    tail = (1 - confidence) / 2
+    n = len(replicates)
+    # The two order statistics alone: a whole sort of every column would take ten times as long.
+    low, high = int(np.floor(tail * (n - 1))), int(np.ceil((1 - tail) * (n - 1)))
+    ends = np.partition(replicates.T, (low, high), axis=1)[:, [low, high]]
+    return np.asarray(ends.T)
+
+
+def replicates(outcomes: Floats, weights: Floats) -> Iterator[Floats]:
+    """Mean results of N plans in every replicate, in parts of bounded memory.
+
+    Args:
+        outcomes: float array (2, N, P), see `cascade.search.plan_results`.
+        weights: float array (B, P), see `problem_weights`.
+
+    Yields:
+        Float arrays (2, part of B, N): accuracy, and US dollars per 1,000 queries.
+    """
+    step = max(1, MAX_NUMBERS // max(1, 2 * outcomes.shape[1]))
+    for start in range(0, len(weights), step):
+        part = weights[start : start + step]
+        yield np.stack([part @ own.T for own in outcomes])
+
+
+def replicate_means(outcomes: Floats, weights: Floats) -> Floats:
+    """The same for few plans, in one array (2, B, N)."""
+    return np.stack([weights @ own.T for own in outcomes])
+
+
+def mean_of_studies(values: Floats, confidence: float) -> Measured:
+    """The mean over studies with Student's interval, which tells how far it hangs on the split.
+
+    Args:
+        values: float array (studies,); the interval of a single one is NaN.
+        confidence: of the interval.
+    """
+    n, mean = len(values), float(values.mean())
+    half = np.nan
+    if n > 1:
+        half = float(stdtrit(n - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(n))
+    return Measured(mean, Interval(mean - half, mean + half))
+
+
+def least_share(shares: Floats, n_problems: int, confidence: float) -> Floats:
+    """One-sided lower bounds of shares of problems (Wilson's).
+
+    The bootstrap knows no doubt where every problem is right; this does. For expected outcomes
+    between 0 and 1, whose variance is smaller, it is on the safe side.
+    """
+    z = ndtri(confidence)
+    centre = shares + z**2 / (2 * n_problems)
+    half = z * np.sqrt(shares * (1 - shares) / n_problems + (z / (2 * n_problems)) ** 2)
+    return np.asarray((centre - half) / (1 + z**2 / n_problems))
+
+
+@dataclass(frozen=True)
+class FrontCertainty:
+    """How sure a front is, over the replicates.
+
+    Attributes:
+        frequency: float array (N,): share of the replicates in which a plan is on the front.
+        optimism: by how much the plans on a replicate's front look more accurate there than they are
+            on the problems that the replicate was drawn from, in the mean; what choosing by the
+            highest accuracy promises too much.
+        cost: float array (G,): US dollars per 1,000 queries, the grid of the band.
+        band: float array (2, G): interval of the best accuracy for at most that cost (0 where no
+            plan is that cheap).
+    """
+
+    frequency: Floats
+    optimism: float
+    cost: Floats
+    band: Floats
+
+
+def front_certainty(
+    outcomes: Floats, weights: Floats, cost_grid: Floats, confidence: float
+) -> FrontCertainty:
+    """How often each of N plans is on the front of all of them, and the band that the front moves in.
+
+    Args:
+        outcomes: float array (2, N, P) of every plan that the front is taken from.
+        weights: float array (B, P).
+        cost_grid: float array (G,), ascending.
+        confidence: of the band.
+    """
+    frequency = np.zeros(outcomes.shape[1])
+    best, too_much = [], []
+    truth = outcomes[0].mean(axis=1)
+    for accuracy, cost in (own for part in replicates(outcomes, weights) for own in zip(*part, strict=True)):
+        members = on_front(cost, accuracy)
+        frequency += members
+        too_much.append((accuracy[members] - truth[members]).mean())
+        order = np.flatnonzero(members)[np.argsort(cost[members])]
+        at = np.searchsorted(cost[order], cost_grid, side="right") - 1
+        best.append(np.where(at >= 0, accuracy[order[at]], 0.0))
+    return FrontCertainty(
+        frequency / len(weights), float(np.mean(too_much)), cost_grid, intervals(np.stack(best), confidence)
+    )

@@ -1,0 +1,149 @@
+"""Stages run on samples: which solution a rule takes for the answer, how sure it is, and what was written.
+
+All times that an option of a model is run, on all problems, stand in arrays along one axis R: once a draw, or
+once a random subset (see `cascade.core.estimators`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.core.estimators import Estimator
+from cascade.core.outcomes import DrawOutcome, ProblemOutcome
+from cascade.core.plans import EXIT, Option
+from cascade.core.rules import Rule
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+# Runs that a rule judges at a time: what it computes on the way is several times as large as they are.
+RUNS_AT_A_TIME = 4096
+
+
+@dataclass(frozen=True)
+class StageSamples:
+    """What the runs of one option of one model look at: k solutions and k tests each (1 and 0 for an exit).
+
+    Attributes:
+        n_draws: int array (P,): how many draws of a problem the runs stand for.
+        problem: int array (R,): a run's problem, rising.
+        passes: bool array (R, k, k·l): a solution passes a line; false for lines that a test lacks.
+        n_lines: int array (R,): how many lines there are.
+        correct: bool array (R, k): a solution is right.
+        tokens: int array (R,): what was written for the run.
+    """
+
+    n_draws: Ints
+    problem: Ints
+    passes: Bools
+    n_lines: Ints
+    correct: Bools
+    tokens: Ints
+
+
+def take_samples(
+    outcomes: Sequence[ProblemOutcome], option: Option, estimator: Estimator, place: tuple[int, ...]
+) -> StageSamples:
+    """The samples of one option of one model, as often as the estimator wants them.
+
+    Args:
+        outcomes: the model's outcome for each of the P problems, whose samples must allow the option.
+        option: any but skipping.
+        estimator: which of a draw's samples are taken.
+        place: numbers of the model and the option, for the estimator.
+    """
+    blocks = [outcome.blocks(option) for outcome in outcomes]
+    taken = [
+        _take(block, option, estimator, len(own), (*place, p, number))
+        for p, own in enumerate(blocks)
+        for number, block in enumerate(own)
+    ]
+    passes, n_lines, correct, tokens = (np.concatenate(parts) for parts in zip(*taken, strict=True))
+    n_draws = np.array([len(own) for own in blocks])
+    problem = np.repeat(np.repeat(np.arange(len(blocks)), n_draws), [len(own[3]) for own in taken])
+    return StageSamples(n_draws, problem, passes, n_lines, correct, tokens)
+
+
+def _take(
+    block: DrawOutcome, option: Option, estimator: Estimator, n_draws: int, place: tuple[int, ...]
+) -> tuple[Bools, Ints, Bools, Ints]:
+    """A draw's part of `StageSamples.passes`, `n_lines`, `correct` and `tokens`."""
+    if option == EXIT:
+        nothing, none = np.zeros((1, 1, 0), dtype=bool), np.zeros(1, dtype=np.int64)
+        return nothing, none, block.correct[:1][None], block.solution_tokens[:1]
+    tokens = block.test_tokens[option.l]
+    solutions, tests = estimator.subsets(len(block.correct), len(tokens), option.k, n_draws, place)
+    # The index of every test's lines; -1, the line that is added and that nobody passes, where it has none.
+    index = np.full((len(tokens), option.l), -1)
+    [seen] = np.nonzero(block.line_position <= option.l)
+    index[block.line_sample[seen], block.line_position[seen] - 1] = seen
+    lines = index[tests].reshape(len(tests), 1, option.k * option.l)
+    passes = np.zeros((len(block.correct), block.passes.shape[1] + 1), dtype=bool)
+    passes[:, :-1] = block.passes
+    spent = block.solution_tokens[solutions].sum(axis=1) + tokens[tests].sum(axis=1)
+    return (
+        passes[solutions[:, :, None], lines],
+        (lines >= 0).sum(axis=(1, 2)),
+        block.correct[solutions],
+        spent,
+    )
+
+
+@dataclass(frozen=True)
+class StageRuns:
+    """What came of the runs of one option of one model under one rule.
+
+    Attributes:
+        n_draws, problem, tokens: see `StageSamples`.
+        right: bool array (R,): the answer is right.
+        score, most: int arrays (R,), see `cascade.core.rules.Judgements`; `most` is 0 without a valid
+            test line, and for an exit.
+        share_right: float array (R,): the share of the run's solutions that is right.
+    """
+
+    n_draws: Ints
+    problem: Ints
+    tokens: Ints
+    right: Bools
+    score: Ints
+    most: Ints
+    share_right: NDArray[np.float64]
+
+    @cached_property
+    def n_runs(self) -> Ints:
+        """Int array (P,): how often the option was run on a problem."""
+        return np.bincount(self.problem, minlength=len(self.n_draws))
+
+    @cached_property
+    def weight(self) -> NDArray[np.float64]:
+        """Float array (R,): every problem weighs the same, and every run of a problem; sums to 1."""
+        return np.asarray(1 / (self.n_runs * len(self.n_draws)))[self.problem]
+
+    def per_problem(self, values: Ints | Bools) -> NDArray[np.float64]:
+        """Means over a problem's runs, (P,), of numbers of shape (R,)."""
+        return np.bincount(self.problem, values, len(self.n_draws)) / self.n_runs
+
+    def errors(self, values: Ints | Bools) -> NDArray[np.float64]:
+        """Standard errors of `per_problem`: 0 where the runs are draws that were looked at once each."""
+        n = self.n_runs
+        total = np.bincount(self.problem, values, len(n))
+        squares = np.bincount(self.problem, values * values, len(n))
+        # Whole numbers up to here, so that equal values have no spread.
+        spread = (n * squares - total * total) / np.maximum(n - 1, 1)
+        return np.where(n > self.n_draws, np.sqrt(spread) / n, 0.0)
+
+
+def judge_samples(samples: StageSamples, rule: Rule) -> StageRuns:
+    """Let a rule choose each run's answer."""
+    n = len(samples.problem)
+    answer, score, most = np.zeros((3, n), dtype=np.int64)
+    for start in range(0, n, RUNS_AT_A_TIME):
+        part = slice(start, start + RUNS_AT_A_TIME)
+        judged = rule(samples.passes[part], samples.n_lines[part])
+        answer[part], score[part], most[part] = judged.answer, judged.score, judged.most
+    right = samples.correct[np.arange(n), answer]
+    share = samples.correct.mean(axis=1)
+    return StageRuns(samples.n_draws, samples.problem, samples.tokens, right, score, most, share_right=share)

@@ -1,0 +1,132 @@
+"""Stage tables: what every option of a model does on every problem (METHOD, From samples to tables)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.core.estimators import Estimator, FirstK
+from cascade.core.outcomes import ProblemOutcome
+from cascade.core.plans import EXIT, Option
+from cascade.core.rules import Rule, paper
+from cascade.core.score import acceptances
+from cascade.core.stage_runs import StageRuns, judge_samples, take_samples
+
+FIRST_K = FirstK()
+
+
+@dataclass(frozen=True)
+class StageTable:
+    """One model's options (O) at every θ (T) on every problem (P), averaged over draws or subsets.
+
+    Attributes:
+        options: the O options, exit (k = 0) included.
+        thetas: the T thresholds.
+        accept: float array (O, T, P), a: probability that the stage's answer is accepted (1 for exit).
+        accept_correct: float array (O, T, P), q: probability of accepted and correct.
+        correct: float array (O, P), g: probability that the stage's answer is correct.
+        usd: float array (O, P), c: expected cost of the stage in US dollars per query.
+        correct_error, usd_error: float arrays (O, P): Monte-Carlo standard errors of the two above;
+            0 where nothing was drawn at random.
+    """
+
+    options: tuple[Option, ...]
+    thetas: tuple[float, ...]
+    accept: NDArray[np.float64]
+    accept_correct: NDArray[np.float64]
+    correct: NDArray[np.float64]
+    usd: NDArray[np.float64]
+    correct_error: NDArray[np.float64]
+    usd_error: NDArray[np.float64]
+
+    def at(self, problems: NDArray[np.int64]) -> "StageTable":
+        """The same table for some of the problems, by index."""
+        arrays = {name: getattr(self, name)[..., problems] for name in ARRAYS}
+        return replace(self, **arrays)
+
+    def part(self, options: Sequence[int], thetas: Sequence[int]) -> "StageTable":
+        """The same table for some of the options and θ, by index."""
+        of_both = {name: getattr(self, name)[options][:, thetas] for name in ARRAYS[:2]}
+        of_options = {name: getattr(self, name)[options] for name in ARRAYS[2:]}
+        return replace(
+            self,
+            options=tuple(self.options[i] for i in options),
+            thetas=tuple(self.thetas[i] for i in thetas),
+            **of_both,
+            **of_options,
+        )
+
+    def monte_carlo_error(self) -> tuple[float, float]:
+        """Standard errors of the least certain option's accuracy (0..1) and US dollars per 1,000 queries."""
+        n_problems = self.correct.shape[1]
+        accuracy, usd = (
+            float(np.sqrt((own**2).sum(axis=1)).max()) / n_problems
+            for own in (self.correct_error, self.usd_error)
+        )
+        return accuracy, 1000 * usd
+
+
+ARRAYS = ("accept", "accept_correct", "correct", "usd", "correct_error", "usd_error")
+
+
+def stage_table(
+    outcomes: Sequence[ProblemOutcome],
+    options: Sequence[Option],
+    thetas: Sequence[float],
+    usd_per_token: float,
+    *,
+    accept_without_tests: bool,
+    estimator: Estimator = FIRST_K,
+    model: int = 0,
+    rule: Rule = paper,
+) -> StageTable:
+    """The table of one model.
+
+    Args:
+        outcomes: the model's outcome for each of the P problems.
+        options: options that every problem's samples allow, see `available_options`.
+        thetas: the grid of thresholds.
+        usd_per_token: the model's price, see `cascade.core.pricing`.
+        accept_without_tests: whether a stage without a valid test line accepts (setting rule.no_tests).
+        estimator: which of a draw's samples a stage with k > 1 takes.
+        model: the model's number in its family; each has random numbers of its own.
+        rule: which solution is the answer and how sure the stage is, see `cascade.core.rules`.
+    """
+    runs = [
+        judge_samples(take_samples(outcomes, option, estimator, (model, o)), rule)
+        for o, option in enumerate(options)
+    ]
+    return table_of_runs(runs, options, thetas, usd_per_token, accept_without_tests=accept_without_tests)
+
+
+def table_of_runs(
+    runs: Sequence[StageRuns],
+    options: Sequence[Option],
+    thetas: Sequence[float],
+    usd_per_token: float,
+    *,
+    accept_without_tests: bool,
+) -> StageTable:
+    """The table of one model from the runs of its options, one for each; see `stage_table`."""
+    shape = (len(options), len(thetas), len(runs[0].n_draws))
+    accept, accept_correct = np.zeros(shape), np.zeros(shape)
+    correct, tokens, correct_error, token_error = np.zeros((4, shape[0], shape[2]))
+    for o, (option, own) in enumerate(zip(options, runs, strict=True)):
+        correct[o], correct_error[o] = own.per_problem(own.right), own.errors(own.right)
+        tokens[o], token_error[o] = own.per_problem(own.tokens), own.errors(own.tokens)
+        taken = acceptances(own.score, own.most, thetas, accept_without_tests=accept_without_tests)
+        if option == EXIT:
+            taken[:] = True
+        accept[o] = [own.per_problem(one) for one in taken]
+        accept_correct[o] = [own.per_problem(one & own.right) for one in taken]
+    return StageTable(
+        tuple(options),
+        tuple(thetas),
+        accept,
+        accept_correct,
+        correct,
+        tokens * usd_per_token,
+        correct_error,
+        token_error * usd_per_token,
+    )

@@ -1,0 +1,1 @@
+"""What keeps untrusted code from the machine: namespaces, Landlock, seccomp, user ids, limits."""

@@ -1,0 +1,209 @@
+"""From samples to outcomes: which pairs need a verdict, and each verdict put in its place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.base import DataError
+from cascade.core import DrawOutcome, Line, LineKind, ProblemOutcome, split_lines
+from cascade.execute import PASS, TIMEOUT, Check
+from cascade.execute.verdicts import Needs, Progress, Sandbox, Work, check_id
+from cascade.generate import Draw, ModelSamples
+from cascade.problems import Problem
+
+# How much longer the pairs of a problem may take where its own solution needs it.
+SLOW_REFERENCE_FACTOR = 10.0
+# A problem's own solution has to keep within this share of the time that others get.
+REFERENCE_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class JudgeReport:
+    """What the execution step did.
+
+    Attributes:
+        n_pairs: distinct pairs of program and check that the study needs.
+        n_executed: pairs of them that were run now; the others were in the store.
+        work: what executing them took, with the reference solutions.
+        n_timeouts: pairs of them that ran out of time.
+        n_broken_lines: looked-at test lines that begin with assert but are not Python; skipped.
+        unproven: ids of problems whose own reference solution fails their reference test here.
+    """
+
+    n_pairs: int
+    n_executed: int
+    work: Work
+    n_timeouts: int
+    n_broken_lines: int
+    unproven: tuple[str, ...]
+
+
+def judge_family(
+    problems: Sequence[Problem],
+    samples: Mapping[str, Mapping[str, ModelSamples]],
+    looked_at: Sequence[int],
+    sandbox: Sandbox,
+    progress: Progress,
+) -> tuple[dict[str, list[ProblemOutcome]], JudgeReport]:
+    """Outcomes of every model on every problem.
+
+    Args:
+        problems: in the order that the outcomes get.
+        samples: by model name and task id.
+        looked_at: the values of l > 0 in the search space.
+        sandbox: where verdicts come from.
+        progress: told how the execution goes.
+
+    Returns:
+        By model name a list of outcomes, one a problem, and what was done.
+    """
+    references, factors, unproven = _references(problems, sandbox, progress)
+    judges = [
+        _Judge(
+            f"{model}, {problem.task_id}",
+            problem,
+            own[problem.task_id],
+            references[problem.task_id],
+            looked_at,
+            factors[problem.task_id] * sandbox.limits.timeout_s,
+        )
+        for model, own in samples.items()
+        for problem in problems
+    ]
+    needs = [one.needs() for one in judges]
+    n_before = sandbox.work.n_executed
+    letters = sandbox.verdicts(needs, progress)
+    n_executed = sandbox.work.n_executed - n_before
+    outcomes = [one.outcome(own) for one, own in zip(judges, letters, strict=True)]
+
+    distinct: dict[tuple[str, str], dict[str, str]] = {}
+    for need, own in zip(needs, letters, strict=True):
+        for program, row in own.items():
+            distinct.setdefault((need.task_id, program), {}).update(row)
+    verdicts = [letter for row in distinct.values() for letter in row.values()]
+    n_broken = sum(one.n_broken_lines() for one in judges)
+    report = JudgeReport(len(verdicts), n_executed, sandbox.work, verdicts.count(TIMEOUT), n_broken, unproven)
+    n = len(problems)
+    return {model: outcomes[i * n : (i + 1) * n] for i, model in enumerate(samples)}, report
+
+
+def _references(
+    problems: Sequence[Problem], sandbox: Sandbox, progress: Progress
+) -> tuple[dict[str, Check], dict[str, float], tuple[str, ...]]:
+    """Each problem's reference test, the factor on its limits, and the problems whose own solution fails.
+
+    A problem whose own solution is slow gets more time for everything: nobody should have to be as fast.
+    """
+    limit = sandbox.limits.reference_timeout_s
+    factors = {problem.task_id: 1.0 for problem in problems}
+    own = {p.task_id: p for p in problems if p.reference_solution is not None}
+    failed: list[str] = []
+    for factor in (1.0, SLOW_REFERENCE_FACTOR):
+        needs = []
+        for task, problem in own.items():
+            factors[task] = factor
+            check = Check(problem.reference_test, REFERENCE_SHARE * factor * limit)
+            needs.append(Needs(task, {problem.reference_solution or "": {check_id(check): check}}))
+        letters = [
+            next(iter(row.values())) for rows in sandbox.verdicts(needs, progress) for row in rows.values()
+        ]
+        verdict = dict(zip(own, letters, strict=True))
+        failed += [task for task, letter in verdict.items() if letter not in (PASS, TIMEOUT)]
+        own = {task: problem for task, problem in own.items() if verdict[task] == TIMEOUT}
+    checks = {p.task_id: Check(p.reference_test, factors[p.task_id] * limit) for p in problems}
+    return checks, factors, (*failed, *own)
+
+
+class _Judge:
+    """One model on one problem."""
+
+    def __init__(
+        self,
+        place: str,
+        problem: Problem,
+        samples: ModelSamples,
+        reference: Check,
+        looked_at: Sequence[int],
+        timeout_s: float,
+    ) -> None:
+        self._place, self._problem, self._samples = place, problem, samples
+        self._reference, self._looked_at, self._timeout_s = reference, looked_at, timeout_s
+        greedy = () if samples.greedy is None else (samples.greedy,)
+        most = max(looked_at, default=0)
+        self._lines = {
+            test.text: split_lines(test.text, most) for draw in greedy + samples.draws for test in draw.tests
+        }
+        self._blocks = greedy + samples.draws
+
+    def _asserts(self, draw: Draw) -> list[tuple[int, int, Check]]:
+        """(test sample, position from 1, check) of a draw's valid test lines, in order."""
+        return [
+            (i, position, Check(line.text, self._timeout_s))
+            for i, test in enumerate(draw.tests)
+            for position, line in enumerate(self._lines[test.text], 1)
+            if line.kind is LineKind.ASSERT
+        ]
+
+    def _programs(self, draw: Draw) -> list[str]:
+        return [self._problem.program(s.text, completion=s.completion) for s in draw.solutions]
+
+    def n_broken_lines(self) -> int:
+        def broken(lines: Sequence[Line]) -> int:
+            return sum(line.kind is LineKind.BROKEN for line in lines)
+
+        return sum(broken(self._lines[test.text]) for draw in self._blocks for test in draw.tests)
+
+    def needs(self) -> Needs:
+        """Each solution needs the test lines of its own draw, and the reference test."""
+        checks: dict[str, dict[str, Check]] = {}
+        for draw in self._blocks:
+            lines = {check_id(check): check for _, _, check in self._asserts(draw)}
+            for program in self._programs(draw):
+                checks.setdefault(program, {}).update(lines)
+        for own in checks.values():
+            own[check_id(self._reference)] = self._reference
+        return Needs(self._problem.task_id, checks)
+
+    def outcome(self, letters: Mapping[str, Mapping[str, str]]) -> ProblemOutcome:
+        """The outcome, from the letters that `needs` asked for."""
+        greedy = self._samples.greedy
+        return ProblemOutcome(
+            None if greedy is None else self._draw_outcome(greedy, letters),
+            tuple(self._draw_outcome(draw, letters) for draw in self._samples.draws),
+        )
+
+    def _draw_outcome(self, draw: Draw, letters: Mapping[str, Mapping[str, str]]) -> DrawOutcome:
+        asserts = self._asserts(draw)
+        ids = [check_id(check) for _, _, check in asserts]
+        rows = [letters[program] for program in self._programs(draw)]
+        reference = check_id(self._reference)
+        passes = np.array([[row[i] == PASS for i in ids] for row in rows], dtype=bool)
+        return DrawOutcome(
+            passes=passes.reshape(len(rows), len(ids)),
+            line_sample=np.array([i for i, _, _ in asserts], dtype=np.int64),
+            line_position=np.array([position for _, position, _ in asserts], dtype=np.int64),
+            correct=np.array([row[reference] == PASS for row in rows], dtype=bool),
+            solution_tokens=np.array([s.tokens for s in draw.solutions], dtype=np.int64),
+            test_tokens={at: self._tokens_at(draw, at) for at in self._looked_at} if draw.tests else {},
+        )
+
+    def _tokens_at(self, draw: Draw, looked_at: int) -> NDArray[np.int64]:
+        """Tokens of each test up to its l-th line; the whole test's where it has fewer lines than that."""
+        tokens = []
+        for test in draw.tests:
+            last = max(test.tokens_at, default=0)
+            count = test.tokens_at.get(looked_at)
+            if count is None and last < looked_at:
+                # Counts for every line from the first on end where the sample ends.
+                every = 0 < last == len(test.tokens_at)
+                count = test.tokens_at[last] if every else test.tokens
+            if count is None:
+                recorded = ", ".join(str(at) for at in sorted(test.tokens_at)) or "none"
+                raise DataError(
+                    f"{self._place}: no token count of a test up to line {looked_at} (recorded up to lines: "
+                    f"{recorded}); give it in the recording or leave that value out of search.l"
+                )
+            tokens.append(count)
+        return np.array(tokens, dtype=np.int64)

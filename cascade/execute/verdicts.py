@@ -1,0 +1,140 @@
+"""Verdicts for the pairs that somebody needs: from the store, or executed once and kept at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cascade.base import VerdictStore, digest
+from cascade.execute import Batch, Check, Isolation, Limits, Outcome, execute
+
+# Called with (pairs done, pairs to do) after each batch.
+Progress = Callable[[int, int], None]
+
+
+def check_id(check: Check) -> str:
+    """What a check is known by in the store."""
+    return digest(check.source, repr(check.timeout_s))
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The pairs that a piece of work needs.
+
+    Attributes:
+        task_id: the problem they belong to; pairs of a problem are executed and looked up together.
+        checks: by program (its source), by check id, the check to run after it.
+    """
+
+    task_id: str
+    checks: Mapping[str, Mapping[str, Check]]
+
+
+@dataclass
+class Work:
+    """What executing took, summed over calls.
+
+    Attributes:
+        n_executed: pairs that were executed; the others were in the store.
+        n_alone: pairs of them that needed a process of their own.
+        n_proven: pairs of them that were proven to outlast their limit.
+        n_repeated: pairs of them that were run again alone, after a time-out on a busy machine.
+        cpu_seconds: of the pairs' own code.
+        layers: the isolation; empty where nothing was executed.
+    """
+
+    n_executed: int = 0
+    n_alone: int = 0
+    n_proven: int = 0
+    n_repeated: int = 0
+    cpu_seconds: float = 0.0
+    layers: tuple[str, ...] = ()
+
+    def add(self, n_pairs: int, outcome: Outcome) -> None:
+        """Count a batch."""
+        self.n_executed += n_pairs
+        self.n_alone += outcome.n_alone
+        self.n_proven += outcome.n_proven
+        self.n_repeated += outcome.n_repeated
+        self.cpu_seconds += sum(map(sum, outcome.seconds))
+        self.layers = outcome.layers
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How pairs get their verdicts.
+
+    Attributes:
+        limits: what a program may use.
+        workers: how many servers run at once.
+        store: what is known, and where new verdicts are kept as soon as they are there.
+        isolation: how the code is kept apart.
+        work: what was done so far.
+    """
+
+    limits: Limits
+    workers: int
+    store: VerdictStore
+    isolation: Isolation = field(default_factory=Isolation)
+    work: Work = field(default_factory=Work)
+
+    def verdicts(self, needs: Sequence[Needs], progress: Progress) -> list[dict[str, dict[str, str]]]:
+        """A letter for every pair; see `cascade.execute.execute` for their meaning.
+
+        Returns:
+            For each of `needs`, by program, by check id, the letter. A pair that several of `needs`
+            share is executed once.
+        """
+        missing = self._missing(needs)
+        batches = [_batch(needs[i].checks, programs) for i, programs in missing.items()]
+        owners = list(missing.items())
+        total, done = sum(batch.n_pairs for batch in batches), 0
+        progress(done, total)
+        for index, outcome in execute(batches, self.limits, self.workers, self.isolation):
+            owner, programs = owners[index]
+            self._keep(needs[owner], programs, outcome.rows)
+            self.work.add(batches[index].n_pairs, outcome)
+            done += batches[index].n_pairs
+            progress(done, total)
+        return [self._known(need) for need in needs]
+
+    def _scope(self, need: Needs) -> str:
+        return f"{need.task_id} {digest(self.limits.signature)}"
+
+    def _known(self, need: Needs) -> dict[str, dict[str, str]]:
+        scope = self._scope(need)
+        return {
+            program: self.store.known(scope, digest(program), list(checks))
+            for program, checks in need.checks.items()
+        }
+
+    def _missing(self, needs: Sequence[Needs]) -> dict[int, dict[str, list[str]]]:
+        """By index into `needs`, by program, the ids that nobody knows and nobody before asks for."""
+        claimed: dict[tuple[str, str], set[str]] = {}
+        missing: dict[int, dict[str, list[str]]] = {}
+        for i, need in enumerate(needs):
+            known = self._known(need)
+            for program, checks in need.checks.items():
+                others = claimed.setdefault((need.task_id, program), set())
+                if left := [c for c in checks if c not in known[program] and c not in others]:
+                    missing.setdefault(i, {})[program] = left
+                    others.update(left)
+        return missing
+
+    def _keep(self, need: Needs, programs: Mapping[str, list[str]], rows: Sequence[str]) -> None:
+        columns = list(dict.fromkeys(check for checks in programs.values() for check in checks))
+        place = {check: i for i, check in enumerate(columns)}
+        block = {}
+        for (program, checks), row in zip(programs.items(), rows, strict=True):
+            letters = ["."] * len(columns)
+            for check, letter in zip(checks, row, strict=True):
+                letters[place[check]] = letter
+            block[digest(program)] = "".join(letters)
+        self.store.add(self._scope(need), columns, block)
+
+
+def _batch(checks: Mapping[str, Mapping[str, Check]], programs: Mapping[str, list[str]]) -> Batch:
+    wanted = {check: checks[program][check] for program, ids in programs.items() for check in ids}
+    place = {check: i for i, check in enumerate(wanted)}
+    return Batch(
+        tuple(wanted.values()),
+        tuple((program, tuple(place[check] for check in ids)) for program, ids in programs.items()),
+    )

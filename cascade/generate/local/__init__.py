@@ -1,0 +1,1 @@
+"""Models on this machine, through transformers and accelerate, with continuous batching."""

@@ -1,0 +1,231 @@
+"""Rows in flight: a batch whose rows end and are replaced one by one while the others go on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import CompileConfig, DynamicCache
+
+from cascade.generate.local.kv_cache import fixed_cache, roomy_cache
+from cascade.generate.local.nucleus_sampling import draw_tokens
+
+# Tokens of prompts, padding counted, that are read at once: their scores must fit beside the cache.
+PREFILL_TOKENS = 16_384
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One prompt to be continued once.
+
+    Attributes:
+        ids: the prompt's tokens, at least one.
+        limit: most new tokens.
+        seed: of the row's own random numbers; None for greedy decoding.
+    """
+
+    ids: tuple[int, ...]
+    limit: int
+    seed: int | None
+
+
+class Rows:
+    """A batch of a fixed number of slots, each holding a row, its keys and values, or nothing.
+
+    All rows' newest tokens stand in the same column of the cache; a row's earlier columns are its
+    prompt's and, further left, masked. A row's tokens depend on its prompt and seed only (up to the
+    rounding of sums, which differs between sizes of a batch).
+    """
+
+    def __init__(
+        self, model: Any, slots: int, sampling: tuple[float, float], columns: int | None = None
+    ) -> None:
+        """An empty batch.
+
+        Args:
+            model: a causal language model of transformers.
+            slots: most rows at a time.
+            sampling: temperature and top_p of the rows that have a seed.
+            columns: a fixed size of the cache, for which the step is compiled; None for a cache that grows.
+        """
+        self._model, self._sampling, self._columns = model, sampling, columns
+        self._device = model.device
+        self._kind = model.dtype
+        self._step = model if columns is None else model.get_compiled_call(_COMPILE)
+        self._most_positions = getattr(model.config, "max_position_embeddings", None)
+        self._slots_at_first = slots
+        self._cache: Any = None
+        self.clear()
+
+    @torch.no_grad()
+    def clear(self) -> None:
+        """Give up every row; all slots are there again."""
+        self.slots = slots = self._slots_at_first
+        self._filled = 0
+        self._asks: list[Ask | None] = [None] * slots
+        self._numbers: list[np.random.Generator | None] = [None] * slots
+        self._last = torch.zeros(slots, 1, dtype=torch.long, device=self._device)
+        self._positions = torch.zeros(slots, 1, dtype=torch.long, device=self._device)
+        config = self._model.config
+        if self._columns is None:
+            self._cache = roomy_cache(config, slots)
+            self._mask = torch.zeros(slots, 1, 1, 0, dtype=self._kind, device=self._device)
+        elif self._cache is None:
+            self._cache = fixed_cache(config, slots, self._columns)
+            self._mask = self._hidden(slots, self._columns)
+        else:  # the compiled step knows these tensors by their addresses
+            for layer in self._cache.layers:
+                layer.clear()
+            self._mask.fill_(self._never)
+
+    @property
+    def free(self) -> list[int]:
+        """The slots without a row."""
+        return [slot for slot, ask in enumerate(self._asks) if ask is None]
+
+    def release(self, slot: int) -> None:
+        """A row has ended."""
+        self._asks[slot] = None
+
+    @torch.no_grad()
+    def admit(self, asks: Mapping[int, Ask]) -> None:
+        """Put rows into free slots; rows of one prompt are read once.
+
+        A prompt must not be longer than what the rows that go on have used: admit the longest first.
+        """
+        if len(self.free) == self.slots:
+            self.clear()
+            self._reach(max(len(ask.ids) for ask in asks.values()) - 1)
+        for slot, ask in asks.items():
+            self._asks[slot] = ask
+            self._numbers[slot] = None if ask.seed is None else np.random.default_rng(ask.seed)
+        slots = list(asks)
+        at = torch.tensor(slots, device=self._device)
+        self._last[at] = torch.tensor([[asks[slot].ids[-1]] for slot in slots], device=self._device)
+        self._positions[at] = torch.tensor([[len(asks[slot].ids) - 1] for slot in slots], device=self._device)
+        by_prompt: dict[tuple[int, ...], list[int]] = {}
+        for slot in slots:
+            by_prompt.setdefault(asks[slot].ids[:-1], []).append(slot)
+        prompts = sorted((ids for ids in by_prompt if ids), key=len, reverse=True)
+        while prompts:
+            n = max(1, PREFILL_TOKENS // len(prompts[0]))
+            self._read(prompts[:n], by_prompt)
+            prompts = prompts[n:]
+        for slot in by_prompt.get((), ()):
+            self._mask[slot, ..., : self._filled] = self._never
+
+    def _read(
+        self, prompts: Sequence[tuple[int, ...]], slots_of: Mapping[tuple[int, ...], list[int]]
+    ) -> None:
+        """Keys and values of some prompts, longest first, into the slots of their rows."""
+        width = len(prompts[0])
+        ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=self._device)
+        lengths = torch.tensor([len(p) for p in prompts], device=self._device)
+        padding = width - lengths.unsqueeze(1)
+        columns = torch.arange(width, device=self._device)
+        read: Any = DynamicCache(config=self._model.config)
+        self._model.base_model(
+            input_ids=ids,
+            attention_mask=(columns >= padding).long(),
+            position_ids=(columns - padding).clamp(min=0),
+            past_key_values=read,
+            use_cache=True,
+        )
+        slots = [slot for p in prompts for slot in slots_of[p]]
+        copies = torch.tensor([i for i, p in enumerate(prompts) for _ in slots_of[p]], device=self._device)
+        at = torch.tensor(slots, device=self._device)
+        for own, layer in zip(self._cache.layers, read.layers, strict=True):
+            source = copies.to(layer.keys.device)
+            own.place(at, layer.keys[source], layer.values[source], self._filled)
+        starts = self._filled - lengths[copies]
+        visible = torch.arange(self._filled, device=self._device) >= starts.unsqueeze(1)
+        self._mask[at, 0, 0, : self._filled] = torch.where(visible, 0.0, self._never).to(self._kind)
+
+    @torch.no_grad()
+    def advance(self, steps: int) -> list[list[int]]:
+        """Write some tokens of every row; returns them by slot, also for slots without a row."""
+        written = torch.empty(self.slots, steps, dtype=torch.long, device=self._device)
+        sampled = [
+            slot for slot, numbers in enumerate(self._numbers) if numbers is not None and self._asks[slot]
+        ]
+        at = torch.tensor(sampled, dtype=torch.long, device=self._device)
+        drawn = np.array([self._numbers[slot].random(steps, dtype=np.float32) for slot in sampled])  # type: ignore[union-attr]
+        uniforms = torch.from_numpy(drawn.reshape(len(sampled), steps)).to(self._device)
+        if self._columns is not None and self._filled + steps > self._columns:
+            self.drop_unused_columns()
+        for step in range(steps):
+            self._reach(self._filled + 1)
+            self._mask[..., self._filled - 1] = 0.0
+            if self._columns is not None:
+                torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+            logits = self._step(
+                input_ids=self._last,
+                attention_mask=self._mask,
+                position_ids=self._positions,
+                past_key_values=self._cache,
+                use_cache=True,
+            ).logits[:, -1]
+            tokens = logits.argmax(-1)
+            if sampled:
+                tokens[at] = draw_tokens(logits[at], uniforms[:, step], *self._sampling)
+            written[:, step] = tokens
+            self._last.copy_(tokens.unsqueeze(-1))
+            self._positions.add_(1)
+            if self._most_positions is not None:  # a row that has ended writes on until it is released
+                self._positions.clamp_(max=self._most_positions - 1)
+        rows: list[list[int]] = written.tolist()
+        return rows
+
+    @torch.no_grad()
+    def drop_unused_columns(self) -> None:
+        """Forget the columns that no row uses any more."""
+        live = [slot for slot, ask in enumerate(self._asks) if ask is not None]
+        n = self._filled - int(self._positions[live].max()) if live else 0
+        if n <= 0:
+            return
+        for layer in self._cache.layers:
+            layer.drop_columns(n)
+        self._mask[..., : self._filled - n] = self._mask[..., n : self._filled].clone()
+        if self._columns is None:
+            self._mask = self._mask[..., : self._filled - n].contiguous()
+        else:
+            self._mask[..., self._filled - n : self._filled] = self._never
+        self._filled -= n
+
+    @property
+    def can_shrink(self) -> bool:
+        """Whether slots can be given up: a compiled step has a fixed number of them."""
+        return self._columns is None
+
+    @torch.no_grad()
+    def shrink(self) -> list[int]:
+        """Give up the free slots; returns the old numbers of the others."""
+        live = [slot for slot, ask in enumerate(self._asks) if ask is not None]
+        at = torch.tensor(live, device=self._device)
+        for layer in self._cache.layers:
+            layer.keep_rows(at)
+        self._last, self._positions, self._mask = self._last[at], self._positions[at], self._mask[at]
+        self._asks = [self._asks[slot] for slot in live]
+        self._numbers = [self._numbers[slot] for slot in live]
+        self.slots = len(live)
+        return live
+
+    @property
+    def _never(self) -> float:
+        """What is added to the score of a column that must not be seen."""
+        return torch.finfo(self._kind).min
+
+    def _hidden(self, rows: int, columns: int) -> torch.Tensor:
+        return torch.full((rows, 1, 1, columns), self._never, dtype=self._kind, device=self._device)
+
+    def _reach(self, filled: int) -> None:
+        """Count columns up to `filled` as used; new ones are hidden until something is written there."""
+        if self._columns is None and filled > self._mask.shape[-1]:
+            more = self._hidden(self.slots, filled - self._mask.shape[-1])
+            self._mask = torch.cat([self._mask, more], dim=-1)
+        self._filled = filled
+
+
+# The library's own compiled call: one graph of fixed shapes, replayed for each token.
+_COMPILE = CompileConfig(fullgraph=True, dynamic=False, mode="reduce-overhead")

@@ -1,0 +1,190 @@
+"""The live generator: causal language models that transformers can load, sample by sample into the store."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from cascade.base import digest
+from cascade.generate.family import Family, Model
+from cascade.generate.identity import fingerprint, pinned
+from cascade.generate.interface import Measured, Request, SampleSet
+from cascade.generate.jobs import TEST, Job, Sampling, jobs_of, put_together
+from cascade.generate.reading import Written, read_solution, read_test, solution_end, test_is_complete
+from cascade.generate.sample_store import SampleStore, Timing
+from cascade.problems import Problem
+
+if TYPE_CHECKING:
+    from cascade.generate.local.batch import Ask
+    from cascade.generate.local.loaded_model import LoadedModel
+    from cascade.generate.local.profile import Plan
+    from cascade.generate.local.scheduler import Done
+
+log = logging.getLogger(__name__)
+
+# Samples of a problem that fill the batches of a profile.
+PROFILED_SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class TransformersGenerator:
+    """Writes samples with Hugging Face models on this machine; what is in the store is not written again.
+
+    Attributes:
+        batch_size: most rows that are decoded together; None for as many as the memory holds. Halved
+            while memory is short.
+        draws: sampled draws of each kind for each problem.
+        temperature, top_p: of the sampled draws (paper section 3.2: T = 0.8).
+        dtype: auto, float32, float16 or bfloat16; auto is the checkpoint's own on a GPU and
+            float32 on a CPU.
+        device_map: how accelerate places the model, e.g. auto, cpu, cuda:0.
+        cache: auto, growing or fixed; see `cascade.generate.local.loaded_model.gains_by_compiling`.
+        seed: of the sampled draws.
+    """
+
+    batch_size: int | None
+    draws: int
+    temperature: float
+    top_p: float
+    dtype: str
+    device_map: str
+    cache: str
+    seed: int
+
+    def describe(self) -> str:
+        """How the samples are written, for the run's parameters."""
+        how = f"T={self.temperature:g}, top_p={self.top_p:g}, seed {self.seed}"
+        return f"transformers: {self.draws} draws at {how}"
+
+    def samples(self, request: Request) -> SampleSet:
+        """Read from the store, or written now and kept as they end.
+
+        Raises:
+            CascadeError: a model cannot be loaded, or not even one prompt fits into memory.
+        """
+        store = SampleStore(request.store)
+        sampling = Sampling(self.temperature, self.top_p, self.seed)
+        try:
+            samples, measured = {}, {}
+            for model in map(pinned, request.family.models):
+                identity = f"{fingerprint(model)} {self.dtype}"
+                jobs = jobs_of(identity, request, self.draws, sampling)
+                self._write_missing(model, jobs, request, store)
+                samples[model.name] = put_together(jobs, request, store)
+                measured[model.name] = self._measured(jobs, request, store)
+        finally:
+            store.close()
+        return SampleSet(samples, (), measured)
+
+    def _write_missing(self, model: Model, jobs: list[Job], request: Request, store: SampleStore) -> None:
+        missing = [job for job in jobs if store.get(job.key) is None]
+        if not missing:
+            return
+        from cascade.generate.local.loaded_model import LoadedModel, largest_batch, with_batch_size_that_fits
+
+        loaded = LoadedModel(model, self.dtype, self.device_map)
+        _, asks, _ = self._asks(loaded, missing, request)
+        first = largest_batch(loaded.weights, asks, self.batch_size, self.cache)
+        with tqdm(
+            total=len(missing), desc=f"writing {model.name}", unit=" samples", disable=None, file=sys.stderr
+        ) as bar:
+
+            def write(most_rows: int) -> None:
+                left = [job for job in missing if store.get(job.key) is None]
+                self._write(loaded, left, most_rows, request, store, bar)
+
+            with_batch_size_that_fits(write, first, model.name)
+        log.info("%s: %d samples written on %s", model.name, len(missing), loaded.device_name)
+
+    def _write(
+        self,
+        loaded: "LoadedModel",
+        jobs: Sequence[Job],
+        most_rows: int,
+        request: Request,
+        store: SampleStore,
+        bar: "tqdm[Any]",
+    ) -> None:
+        """Continue every prompt; what ends is kept at once."""
+        jobs, asks, done = self._asks(loaded, jobs, request)
+        style = request.family.prompts
+
+        def read(job: Job, ids: list[int]) -> Written:
+            if job.kind == TEST:
+                return read_test(loaded.decode, ids, job.begins, request.lines)
+            return read_solution(loaded.decode, ids, style.stop, completion=style.completion)
+
+        seconds, tokens, full = 0.0, 0, True
+        sampling = (self.temperature, self.top_p)
+        for look in loaded.work_off(asks, most_rows, self.cache, sampling, done):
+            ended = {position: read(jobs[position], ids) for position, ids, _ in look.ended}
+            seconds += look.seconds
+            tokens += look.going * look.steps
+            tokens += sum(max(0, ended[position].tokens - before) for position, _, before in look.ended)
+            full &= look.full
+            if ended:
+                each = look.seconds / (look.rows * look.steps)
+                kept = {
+                    jobs[position].key: replace(one, seconds=each * one.tokens)
+                    for position, one in ended.items()
+                }
+                store.add(kept, Timing(seconds, tokens, look.rows, full, loaded.n_devices))
+                bar.update(len(ended))
+                seconds, tokens, full = 0.0, 0, True
+
+    def _asks(
+        self, loaded: "LoadedModel", jobs: Sequence[Job], request: Request
+    ) -> tuple[list[Job], "list[Ask]", "Done"]:
+        """The jobs longest prompt first, what they ask of the model, and what says that they have it."""
+        from cascade.generate.local.batch import Ask
+
+        style, limit = request.family.prompts, request.family.max_new_tokens
+        asked = {(job.prompt, job.begins) for job in jobs}
+        encoded = {(p, begins): loaded.encode(p, begins, chat=style.chat) for p, begins in asked}
+        # Longest first: a batch that does not fit shows at once, and later rows fit beside earlier ones.
+        ordered = sorted(jobs, key=lambda job: len(encoded[job.prompt, job.begins]), reverse=True)
+        asks = []
+        for job in ordered:
+            ids = encoded[job.prompt, job.begins]
+            asks.append(Ask(ids, min(limit, loaded.room(ids, job.task_id)), job.seed))
+
+        def done(positions: Sequence[int], rows: Sequence[list[int]]) -> list[bool]:
+            return [
+                test_is_complete(ordered[position].begins + text, request.lines)
+                if ordered[position].kind == TEST
+                else solution_end(text, style.stop, completion=style.completion) is not None
+                for position, text in zip(positions, map(loaded.decode, rows), strict=True)
+            ]
+
+        return ordered, asks, done
+
+    def timed_plan(
+        self, model: Model, family: Family, problems: Sequence[Problem], plan: "Plan"
+    ) -> "tuple[LoadedModel, Plan]":
+        """A model, loaded, and the plan to time it on sampled solutions of some problems."""
+        from cascade.generate.local.loaded_model import LoadedModel
+
+        loaded = LoadedModel(pinned(model), self.dtype, self.device_map)
+        request = Request(family, problems, PROFILED_SAMPLES, 0, "", Path())
+        sampling = Sampling(self.temperature, self.top_p, self.seed)
+        jobs = [job for job in jobs_of("", request, 1, sampling) if job.draw is not None]
+        _, asks, done = self._asks(loaded, jobs, request)
+        return loaded, replace(plan, asks=asks, ends=loaded.ends, done=done)
+
+    def _measured(self, jobs: Sequence[Job], request: Request, store: SampleStore) -> Measured:
+        """The price's throughput: measured once on these samples' own batches, then kept."""
+        key = digest(request.hardware, str(self.batch_size), *(job.key for job in jobs))
+        if (kept := store.measured(key)) is not None:
+            return kept
+        timings = store.timings(job.key for job in jobs)
+        # While the batch is full; a study that is too small to fill one is priced by what it has.
+        full = [timing for timing in timings if timing.full] or timings
+        tokens = sum(timing.tokens for timing in full)
+        seconds = 1000 * sum(timing.seconds for timing in full) / max(tokens, 1)
+        measured = Measured(seconds, max(timing.rows for timing in full), timings[0].gpus)
+        store.add_measured(key, measured)
+        return measured

@@ -1,0 +1,101 @@
+"""A queue of prompts through one batch: rows that end are replaced, so that the batch stays full."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cascade.generate.local.batch import Ask, Rows
+
+# Rows are looked at after so many tokens: what a row writes after its end is lost, but each look makes
+# the device wait for the host.
+STEPS_BETWEEN_LOOKS = 16
+# New rows join once this part of the slots is free: reading prompts one by one would be slow.
+JOIN_AT = 1 / 8
+# When nothing is left to join, free slots are given up once this part of them is free.
+SHRINK_AT = 1 / 4
+
+
+@dataclass(frozen=True)
+class Look:
+    """What happened since the last look.
+
+    Attributes:
+        ended: (position in the queue, tokens without EOS, how many of them were there before) of each row
+            that ended.
+        going: rows that go on; each wrote `steps` tokens.
+        rows: rows that were in flight.
+        steps: tokens that each row wrote, were it beyond its end.
+        seconds: wall time, reading the prompts of new rows included.
+        full: whether every slot was in use but those that wait for others to join.
+    """
+
+    ended: tuple[tuple[int, list[int], int], ...]
+    going: int
+    rows: int
+    steps: int
+    seconds: float
+    full: bool
+
+
+# Told the rows' positions in the queue and their tokens, says which of them are done.
+Done = Callable[[Sequence[int], Sequence[list[int]]], Sequence[bool]]
+
+
+def work_off(rows: Rows, asks: Sequence[Ask], ends: frozenset[int], done: Done) -> Iterator[Look]:
+    """Continue every prompt until an end token, its limit, or `done`.
+
+    Args:
+        rows: an empty batch.
+        asks: what is to be continued, longest prompt first.
+        ends: token ids that end a row.
+        done: says which rows have all that is wanted of them.
+
+    Yields:
+        A `Look` after every few tokens; each row is among the ended ones of one of them.
+    """
+    slots, waiting = rows.slots, 0
+    in_flight: dict[int, int] = {}  # slot -> position in the queue
+    written: dict[int, list[int]] = {}
+    warm = False  # the first steps pay for what is set up once
+    started = time.perf_counter()
+    while in_flight or waiting < len(asks):
+        free = rows.free
+        if waiting < len(asks) and (not in_flight or len(free) >= JOIN_AT * slots):
+            joining = dict(zip(free, range(waiting, len(asks)), strict=False))
+            rows.drop_unused_columns()
+            rows.admit({slot: asks[position] for slot, position in joining.items()})
+            waiting += len(joining)
+            in_flight |= joining
+            written |= {position: [] for position in joining.values()}
+        elif waiting == len(asks) and rows.can_shrink and len(free) >= SHRINK_AT * rows.slots:
+            rows.drop_unused_columns()
+            in_flight = {new: in_flight[old] for new, old in enumerate(rows.shrink())}
+        news = rows.advance(STEPS_BETWEEN_LOOKS)
+        n_rows = len(in_flight)
+        before = {position: len(written[position]) for position in in_flight.values()}
+        over = set()
+        for slot, position in in_flight.items():
+            own, limit = written[position], asks[position].limit
+            own += news[slot]
+            end = next((i for i in range(before[position], len(own)) if own[i] in ends), len(own))
+            if end < len(own) or end >= limit:
+                over.add(position)
+                del own[min(end, limit) :]
+        going = [position for position in in_flight.values() if position not in over]
+        over |= {
+            p for p, is_done in zip(going, done(going, [written[p] for p in going]), strict=True) if is_done
+        }
+        for slot in [slot for slot, position in in_flight.items() if position in over]:
+            rows.release(slot)
+            del in_flight[slot]
+        now = time.perf_counter()
+        yield Look(
+            ended=tuple((p, written.pop(p), before[p]) for p in sorted(over)),
+            going=len(in_flight),
+            rows=n_rows,
+            steps=STEPS_BETWEEN_LOOKS,
+            seconds=now - started,
+            full=warm and n_rows > (1 - JOIN_AT) * slots,
+        )
+        warm = True
+        started = time.perf_counter()

@@ -1,0 +1,1 @@
+"""What was written elsewhere: recorded samples in several formats."""

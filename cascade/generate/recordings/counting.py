@@ -1,0 +1,90 @@
+"""Token counts for recordings that lack them: counted with the model's own tokenizer."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from cascade.base import DataError
+from cascade.core import split_lines
+from cascade.generate.family import Model
+from cascade.generate.recordings.importers.base import Imported
+from cascade.generate.sample import SelfTest, Solution
+
+# Texts tokenized in one call: large enough to use every core, small enough to stay in memory.
+BATCH = 1024
+
+
+def count_missing(samples: Sequence[Imported], model: Model, path: str) -> tuple[list[Imported], int]:
+    """The samples, each with its token counts, and how many had to be counted.
+
+    A solution needs `tokens`; a test needs `tokens_at`, and gets it for every line if it has none.
+    Special tokens (EOS too) and what the model was prompted with do not count. A token belongs to
+    the count up to a line if it begins before the line's end.
+
+    Raises:
+        DataError: a count is missing and the tokenizer cannot be loaded.
+    """
+    lacking = [item for item in samples if _lacks(item.sample)]
+    if not lacking:
+        return list(samples), 0
+    tokenize = _tokenizer(model, path)
+    filled = {}
+    for at in range(0, len(lacking), BATCH):
+        batch = lacking[at : at + BATCH]
+        starts = tokenize([item.sample.text.removeprefix(item.prompted) for item in batch])
+        filled.update({id(item): _filled(item, begun) for item, begun in zip(batch, starts, strict=True)})
+    return [filled.get(id(item), item) for item in samples], len(lacking)
+
+
+def _lacks(sample: Solution | SelfTest) -> bool:
+    return sample.tokens is None if isinstance(sample, Solution) else not sample.tokens_at
+
+
+def _filled(item: Imported, starts: list[int]) -> Imported:
+    """The sample with its counts, from where each of its tokens starts in the generated text."""
+    sample = item.sample
+    total = len(starts) if sample.tokens is None else sample.tokens
+    if isinstance(sample, Solution):
+        return replace(item, sample=replace(sample, tokens=total))
+    prompted = len(item.prompted) if sample.text.startswith(item.prompted) else 0
+    ends = [end - prompted for end in _line_ends(sample.text)]
+    tokens_at = {line: min(total, bisect_left(starts, end)) for line, end in enumerate(ends, start=1)}
+    return replace(item, sample=replace(sample, tokens=total, tokens_at=tokens_at))
+
+
+def _line_ends(text: str) -> list[int]:
+    """Where each logical line of a test ends, as an offset into the text."""
+    ends, start = [], 0
+    for line in split_lines(text, limit=text.count("\n") + 1):
+        ends.append(start + len(line.text))
+        for _ in range(line.text.count("\n") + 1):
+            start = text.find("\n", start) + 1
+    return ends
+
+
+def _tokenizer(model: Model, path: str) -> Callable[[list[str]], list[list[int]]]:
+    """A function that gives, for each text, the offsets at which its tokens start."""
+    remedy = "give the counts in the recording, or set family.tokenizer to a local folder"
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise DataError(
+            f"{path}: {model.name} has samples without token counts, and counting them needs "
+            f"`transformers`: pip install 'cascade[models]', or {remedy}"
+        ) from error
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model.tokenizer)
+        if not tokenizer.is_fast:
+            raise ValueError("it has no tokenizer.json, which line counts need")
+    except Exception as error:  # whatever it is (network, format, a missing file), the remedy is the same
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{path}: {model.name} has samples without token counts, and its tokenizer "
+            f"{model.tokenizer} cannot be loaded ({reason}); {remedy}"
+        ) from error
+
+    def starts(texts: list[str]) -> list[list[int]]:
+        encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return [[start for start, _ in offsets] for offsets in encoded["offset_mapping"]]
+
+    return starts

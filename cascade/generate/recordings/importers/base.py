@@ -1,0 +1,80 @@
+"""What every importer yields: one sample with whose it is and where it stood."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from cascade.base import DataError, Place, Record, read_records
+from cascade.generate.sample import SelfTest, Solution
+
+Kind = Literal["solution", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One sample of a recording.
+
+    Attributes:
+        model: the model's name as the recording has it.
+        task_id: the problem's id.
+        kind: ``solution`` or ``test``.
+        draw: the draw's number, from 0; None for a greedy sample.
+        index: its order in the draw; the samples of both kinds pair up in this order.
+        sample: a `Solution` where kind is ``solution``, a `SelfTest` where it is ``test``.
+        place: where it stood, for errors.
+        prompted: the head of the sample's text that the model was given and did not generate; it
+            costs no tokens.
+    """
+
+    model: str
+    task_id: str
+    kind: Kind
+    draw: int | None
+    index: int
+    sample: Solution | SelfTest
+    place: Place
+    prompted: str = ""
+
+
+class Importer(Protocol):
+    """One format of recordings: a module with these two functions."""
+
+    def matches(self, path: Path) -> bool:
+        """Whether the file or folder looks like this format."""
+
+    def read(self, path: Path, model: str | None) -> Iterator[Imported]:
+        """The samples of a file or folder, in its order.
+
+        Args:
+            path: the file or folder.
+            model: whose samples these are; None where only the records can say.
+
+        Raises:
+            DataError: one line that names the file and record, what is wrong and the remedy.
+        """
+
+
+def record_files(path: Path) -> list[Path]:
+    """The file itself, or the JSON Lines files in a folder, by name."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.name.endswith((".jsonl", ".jsonl.gz")))
+
+
+def first_record(path: Path) -> Record | None:
+    """The first record of a file, or of a folder's first JSON Lines file; None where there is none."""
+    for file in record_files(path):
+        for record in read_records(file):
+            return record
+    return None
+
+
+def named(model: str | None, path: Path) -> str:
+    """The model's name where the records have none; DataError unless the caller knew it."""
+    if model is None:
+        raise DataError(
+            f"{path}: does not say whose samples these are; write {{model}} for the model's name in "
+            "generator.path (one file or folder a model), or use a family of one model"
+        )
+    return model

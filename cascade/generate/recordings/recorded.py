@@ -1,0 +1,161 @@
+"""The recorded generator: samples that were generated elsewhere, read from files in any known format."""
+
+import glob
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cascade.base import DataError
+from cascade.generate.family import Family
+from cascade.generate.interface import Request, SampleSet
+from cascade.generate.recordings.counting import count_missing
+from cascade.generate.recordings.grouping import group
+from cascade.generate.recordings.importers import codet, neutral, paper_author, samples_jsonl
+from cascade.generate.recordings.importers.base import Imported, Importer
+from cascade.generate.recordings.importers.neutral import write_recording
+from cascade.generate.sample import ModelSamples
+from cascade.problems import Problem
+
+__all__ = ["FORMATS", "RecordedGenerator", "load_recording", "write_recording"]
+
+MODEL = "{model}"
+
+# Importers by `generator.format`, in the order in which a format is found out.
+FORMATS: Mapping[str, Importer] = {
+    "paper_author": paper_author,
+    "codet": codet,
+    "cascade": neutral,
+    "samples_jsonl": samples_jsonl,
+}
+
+
+@dataclass(frozen=True)
+class RecordedGenerator:
+    """Gives samples that were recorded earlier.
+
+    Attributes:
+        path: a file, a folder, or a pattern in which ``{model}`` stands for each model's name.
+        format: a key of `FORMATS`; None finds it out from the files.
+    """
+
+    path: str
+    format: str | None = None
+
+    def samples(self, request: Request) -> SampleSet:
+        """The recorded samples; see `load_recording`."""
+        return load_recording(
+            self.path, self.format, request.family, request.problems, request.draw_size, request.elsewhere
+        )
+
+    def describe(self) -> str:
+        """Where the samples come from, for the run's parameters."""
+        return f"recorded: {self.path}"
+
+
+def load_recording(
+    path: str,
+    format: str | None,
+    family: Family,
+    problems: Sequence[Problem],
+    draw_size: int,
+    elsewhere: frozenset[str] = frozenset(),
+) -> SampleSet:
+    """Read the samples of a family's models on the problems.
+
+    Args:
+        path: a file, a folder, or a pattern in which ``{model}`` stands for each model's name.
+        format: a key of `FORMATS`; None finds it out from the files.
+        family: the models that must be there; others in the recording are passed over with a note.
+        problems: the problems that must be there.
+        elsewhere: ids of problems that may be there and are passed over; there must be no others.
+        draw_size: samples of a kind in a draw, at least the largest k; longer lists are cut.
+
+    Returns:
+        The samples in the family's and the problems' order; every problem has the same draws.
+
+    Raises:
+        DataError: one line that names the file, the record and the remedy: nothing there, an
+            unknown format, a broken record, an unknown task id, a model or problem without
+            samples, a sample twice, token counts neither recorded nor countable.
+    """
+    sources, others = _sources(path, family)
+    importer = _importer(format, sources[0][0])
+    by_model: dict[str, list[Imported]] = {model.name: [] for model in family.models}
+    tasks = [problem.task_id for problem in problems]
+    known = frozenset(tasks)
+    for item in _all(importer, sources):
+        if item.model not in by_model:
+            others.add(item.model)
+        elif item.task_id in known:
+            by_model[item.model].append(item)
+        elif item.task_id not in elsewhere:
+            raise item.place.error(f"unknown task id {item.task_id!r}; is dataset the one that was recorded?")
+    found = others | {name for name, items in by_model.items() if items}
+    notes: list[str] = []
+    samples: dict[str, dict[str, ModelSamples]] = {}
+    for model in family.models:
+        if model.name not in found:
+            raise _absent(model.name, path, found)
+        imported, counted = count_missing(by_model.pop(model.name), model, path)
+        samples[model.name], of_model = group(model.name, imported, tasks, draw_size, path)
+        if counted:
+            notes.append(
+                f"{model.name}: tokens of {counted} samples are not recorded, counted with {model.tokenizer}"
+            )
+        notes.extend(of_model)
+    if others:
+        notes.append(f"{path}: models outside the family are passed over: {', '.join(sorted(others))}")
+    return SampleSet(samples, tuple(notes))
+
+
+def _all(importer: Importer, sources: Sequence[tuple[Path, str | None]]) -> Iterator[Imported]:
+    for source, model in sources:
+        yield from importer.read(source, model)
+
+
+def _sources(path: str, family: Family) -> tuple[list[tuple[Path, str | None]], set[str]]:
+    """Each file or folder with whose samples it holds (None: it says so itself), and other models' names."""
+    if MODEL not in path:
+        if not Path(path).exists():
+            raise DataError(f"generator.path={path}: no such file or folder")
+        only = family.models[0].name if len(family.models) == 1 else None
+        return [(Path(path), only)], set()
+    sources: list[tuple[Path, str | None]] = []
+    found = _matching(path)
+    for model in family.models:
+        if model.name not in found:
+            raise _absent(model.name, path, found)
+        sources.append((Path(path.replace(MODEL, model.name)), model.name))
+    return sources, found - {model.name for model in family.models}
+
+
+def _matching(pattern: str) -> set[str]:
+    """The names that stand for ``{model}`` in the paths that are there."""
+    head, *rest = map(re.escape, pattern.split(MODEL))
+    name = re.compile(head + "([^/]+)" + r"\1".join(rest))
+    parts = map(glob.escape, pattern.split(MODEL))
+    paths = glob.glob("*".join(parts))  # noqa: PTH207 - a pattern may be absolute, Path.glob's may not
+    return {match[1] for match in map(name.fullmatch, paths) if match is not None}
+
+
+def _importer(format: str | None, path: Path) -> Importer:
+    if format is not None:
+        if format not in FORMATS:
+            raise DataError(f"generator.format={format}: must be one of {', '.join(FORMATS)}")
+        return FORMATS[format]
+    for importer in FORMATS.values():
+        if importer.matches(path):
+            return importer
+    raise DataError(
+        f"{path}: not a recording in a known format; set generator.format to one of {', '.join(FORMATS)} "
+        "to see what it lacks"
+    )
+
+
+def _absent(model: str, path: str, found: set[str]) -> DataError:
+    there = ", ".join(sorted(found)) or "none"
+    return DataError(
+        f"{path}: no samples of model {model} (models found: {there}); "
+        "record it, or choose a family without it"
+    )

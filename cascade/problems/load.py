@@ -1,0 +1,78 @@
+"""Loading: a data set's file or hub repository as a list of `Problem`."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from cascade.base import DataError, Place, Record
+from cascade.problems import apps, humaneval, mbpp
+from cascade.problems.base import Problem
+from cascade.problems.dataset import DataSet
+from cascade.problems.mini import load_mini
+from cascade.problems.source import read_source
+
+# What turns a raw record into a problem, by `dataset.format`; None passes it over.
+FORMATS: Mapping[str, Callable[[Record], Problem | None]] = {
+    "apps": apps.to_problem,
+    "humaneval": humaneval.to_problem,
+    "mbpp": mbpp.to_problem,
+}
+
+# Data sets that ship with the project, by `dataset.format`.
+EMBEDDED: Mapping[str, Callable[[], list[Problem]]] = {"mini": load_mini}
+
+_log = logging.getLogger(__name__)
+
+
+def load_problems(dataset: DataSet) -> list[Problem]:
+    """The problems of a data set, in the order of its source.
+
+    Of an APPS problem that stands there several times the first record counts (copies in the wild
+    repeat ids), and one without tests is passed over; both are counted in a warning. Elsewhere an
+    id that comes twice is an error.
+
+    Raises:
+        DataError: one line that names the source, the record and the remedy: no such file, a
+            broken or incomplete record, an unknown format, an id twice, no problems at all.
+    """
+    if dataset.path is None and dataset.format in EMBEDDED:
+        return EMBEDDED[dataset.format]()
+    to_problem = FORMATS.get(dataset.format)
+    if to_problem is None:
+        raise DataError(f"dataset.format={dataset.format}: must be one of {', '.join(sorted(FORMATS))}")
+    problems: dict[str, Problem] = {}
+    places: dict[str, Place] = {}
+    read = repeated = untested = 0
+    difficulties: set[str] = set()
+    for record in read_source(dataset):
+        read += 1
+        if dataset.difficulty is not None:
+            difficulties.add(record.text("difficulty"))
+            if record.text("difficulty") != dataset.difficulty:
+                continue
+        problem = to_problem(record)
+        if problem is None:
+            untested += 1
+        elif problem.task_id not in problems:
+            problems[problem.task_id] = problem
+            places[problem.task_id] = record.place
+        elif dataset.format == "apps":
+            repeated += 1
+        else:
+            first = places[problem.task_id]
+            raise record.error(
+                f"task {problem.task_id} stands already in {first.unit} {first.number}; remove one of them"
+            )
+    source = dataset.path or dataset.hub_id
+    if repeated:
+        _log.warning("%s: %d repeated records passed over", source, repeated)
+    if untested:
+        _log.warning("%s: %d problems without tests passed over", source, untested)
+    if not problems:
+        if difficulties:
+            found = ", ".join(sorted(difficulties))
+            raise DataError(
+                f"{source}: none of the {read} problems is {dataset.difficulty}; "
+                f"set dataset.difficulty to one of {found}"
+            )
+        raise DataError(f"{source}: holds no problems; set dataset.path to the data set's file")
+    return list(problems.values())

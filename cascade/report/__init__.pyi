@@ -1,0 +1,25 @@
+from .content import Evaluated as Evaluated, Made as Made
+from .diagnostics import (
+    Runs as Runs,
+    acceptance_table as acceptance_table,
+    calibration_figure as calibration_figure,
+    calibration_table as calibration_table,
+    options_table as options_table,
+    solved_table as solved_table,
+)
+from .explain import (
+    EXAMPLES as EXAMPLES,
+    Example as Example,
+    Step as Step,
+    choose_examples as choose_examples,
+    explain_plan as explain_plan,
+    load_examples as load_examples,
+    save_examples as save_examples,
+)
+from .figures import cost_accuracy_figure as cost_accuracy_figure
+from .optuna_plots import optuna_plots as optuna_plots
+from .page import FOLDER as FOLDER
+from .study_page import write_study_page as write_study_page
+from .sweep import summarise as summarise
+from .sweep_page import write_sweep_page as write_sweep_page
+from .terminal import last_screen as last_screen, plans_markdown as plans_markdown, table as table

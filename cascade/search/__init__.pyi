@@ -1,0 +1,49 @@
+from .artifacts import (
+    COMBINATIONS as COMBINATIONS,
+    STAGE_TABLES as STAGE_TABLES,
+    Executed as Executed,
+    combinations_table as combinations_table,
+)
+from .choose import (
+    SAVING_WINDOW as SAVING_WINDOW,
+    equal_cost as equal_cost,
+    falling_k as falling_k,
+    near_front as near_front,
+    select as select,
+)
+from .compare_rules import rule_comparison as rule_comparison
+from .constraints import Intent as Intent, intended as intended
+from .cross_validation import nested_savings as nested_savings
+from .evaluate import (
+    difference as difference,
+    drop as drop,
+    estimates as estimates,
+    regret as regret,
+    replaced as replaced,
+    savings as savings,
+)
+from .grid import Combinations as Combinations, GridResult as GridResult, grid_search as grid_search
+from .grid_size import (
+    MAX_GRID_PLANS as MAX_GRID_PLANS,
+    GridSize as GridSize,
+    n_grid_plans as n_grid_plans,
+    size_of_grid as size_of_grid,
+)
+from .optuna_search import OBJECTIVES as OBJECTIVES, search_with_optuna as search_with_optuna
+from .optuna_settings import OptunaSettings as OptunaSettings
+from .plan_file import (
+    PLANS as PLANS,
+    ChosenPlan as ChosenPlan,
+    Estimate as Estimate,
+    PlanFile as PlanFile,
+    Proof as Proof,
+    Replacement as Replacement,
+)
+from .plan_list import given_plans as given_plans, one_stage_plans as one_stage_plans, values as values
+from .plan_results import (
+    StageShare as StageShare,
+    combination_outcomes as combination_outcomes,
+    plan_indices as plan_indices,
+    plan_outcomes as plan_outcomes,
+    stage_shares as stage_shares,
+)

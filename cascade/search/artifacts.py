@@ -1,0 +1,108 @@
+"""What one step writes and the next reads: executed studies and their combinations."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cascade.base import DataError
+from cascade.core import ARRAYS, Option, Split, StageTable
+from cascade.search.choose import near_front
+from cascade.search.grid import Combinations, GridResult
+
+STAGE_TABLES = "stage_tables.npz"
+COMBINATIONS = "combinations.parquet"
+MAX_ROWS = 1_000_000  # of the table of combinations
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A study after execution: all that choosing and proving need.
+
+    Attributes:
+        models: the family's model names, from small to large.
+        task_ids: of the problems, in the tables' order.
+        tables: one stage table a model, over all problems.
+        split: the validation and test sides.
+        origin: what the study was made from: names, prices, seed and the hashes of its inputs.
+    """
+
+    models: tuple[str, ...]
+    task_ids: tuple[str, ...]
+    tables: tuple[StageTable, ...]
+    split: Split
+    origin: Mapping[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write everything into one npz file."""
+        arrays: dict[str, Any] = {
+            "models": np.array(self.models),
+            "task_ids": np.array(self.task_ids),
+            "validation": self.split.validation,
+            "test": self.split.test,
+            "thetas": np.array(self.tables[0].thetas),
+            "origin": np.array(json.dumps(self.origin)),
+        }
+        for i, table in enumerate(self.tables):
+            arrays[f"{i}.options"] = np.array([(o.k, o.l) for o in table.options])
+            for name in ARRAYS:
+                arrays[f"{i}.{name}"] = getattr(table, name)
+        np.savez_compressed(path, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Executed":
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                thetas = tuple(arrays["thetas"].tolist())
+                models = tuple(arrays["models"].tolist())
+                tables = tuple(
+                    StageTable(
+                        tuple(Option(int(k), int(l)) for k, l in arrays[f"{i}.options"]),  # noqa: E741
+                        thetas,
+                        *(arrays[f"{i}.{name}"] for name in ARRAYS),
+                    )
+                    for i in range(len(models))
+                )
+                return cls(
+                    models,
+                    tuple(arrays["task_ids"].tolist()),
+                    tables,
+                    Split(arrays["validation"], arrays["test"]),
+                    json.loads(str(arrays["origin"])),
+                )
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{path}: not a stage-table file ({error}); run task=run again") from None
+
+
+def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
+    """The combinations as rows; of more than a million the 100,000 nearest to the front.
+
+    Returns:
+        Columns k_1…k_n, l_1…l_n (-1 where the model is skipped), theta (or theta_1…theta_n where every
+        stage has its own; NaN where none is looked at), split, accuracy (0..1), usd_per_1k_queries;
+        rows ordered by θ, then as in the plan space.
+    """
+    n_thetas, n_plans = grid.accuracy.shape
+    rows = Combinations(np.repeat(np.arange(n_thetas), n_plans), np.tile(np.arange(n_plans), n_thetas))
+    if len(rows) > MAX_ROWS:
+        rows = near_front(grid, rows, MAX_ROWS // 10)
+    space = grid.space.at(rows.plan)
+    columns: dict[str, Any] = {}
+    for name, values in (("k", space.k), ("l", space.l), ("theta", space.theta)):
+        if values is not None:
+            columns |= {f"{name}_{i + 1}": own for i, own in enumerate(values.T)}
+    if space.theta is None:
+        columns["theta"] = np.array(grid.thetas)[rows.theta]
+    columns["split"] = split
+    columns["accuracy"] = grid.accuracy[rows.theta, rows.plan]
+    columns["usd_per_1k_queries"] = grid.usd_per_1k_queries[rows.theta, rows.plan]
+    return pd.DataFrame(columns)

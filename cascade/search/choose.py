@@ -1,0 +1,163 @@
+"""Choosing plans on the validation side, and what they save on the test side (METHOD, Choosing)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.core import PlanSpace, front, hypervolume
+from cascade.search.grid import Combinations, GridResult
+
+SAVING_WINDOW = 0.01  # accuracy within ±1 point counts as equal (paper section 5.1)
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The plans chosen on one grid.
+
+    Attributes:
+        theta: the chosen θ, or None where one front was taken over all θ.
+        candidates: what the front was taken from: every distinct combination that was allowed.
+        front: the Pareto-optimal combinations by rising cost.
+        singular: the same among one-stage plans.
+        hypervolume: for every θ of the grid its front's hypervolume in (ln cost, accuracy); empty
+            where every stage has a θ of its own.
+        pooled_hypervolume: of the front over all θ.
+    """
+
+    theta: float | None
+    candidates: Combinations
+    front: Combinations
+    singular: Combinations
+    hypervolume: dict[float, float]
+    pooled_hypervolume: float
+
+
+def select(grid: GridResult, *, pooled: bool, allowed: NDArray[np.bool_] | None = None) -> Selection:
+    """The front of the best θ (or over all θ) and the singular front.
+
+    The best θ has the largest hypervolume in (ln cost, accuracy) up to the dearest plan of any θ;
+    a tie goes to the wider cost range, then to the smaller θ. The paper chooses by eye: "the most
+    Pareto-efficient behavior while offering the best cost coverage" (section 3.3).
+
+    Args:
+        grid: every combination on the validation side.
+        pooled: take one front over all θ (beyond the paper); with one θ a stage there is no other.
+        allowed: bool array (plans,): the plans that may be chosen, see `falling_k`; None for all.
+    """
+    cost, accuracy = _positive(grid.usd_per_1k_queries), grid.accuracy
+    plans = np.arange(len(grid.space)) if allowed is None else np.flatnonzero(allowed)
+    dearest = float(cost.max())
+    one_stage = np.flatnonzero(grid.space.one_stage)
+    rows = np.arange(len(grid.thetas))
+    # A front over several θ has no members but those of their own fronts.
+    fronts = [plans[front(cost[t, plans], accuracy[t, plans])] for t in rows]
+    volumes = [hypervolume(cost[t, own], accuracy[t, own], dearest) for t, own in enumerate(fronts)]
+    over_all = _joined(grid, rows, fronts)
+    per_stage = grid.space.thetas is not None
+    theta = None
+    if not (pooled or per_stage):
+        best = max(rows, key=lambda t: _merit(volumes[t], cost[t, fronts[t]]))
+        theta, rows = grid.thetas[best], np.array([best])
+    members = _joined(grid, rows, [fronts[t] for t in rows])
+    singles = Combinations(np.zeros_like(one_stage), one_stage)
+    return Selection(
+        theta,
+        _joined(grid, rows, [plans for _ in rows]),
+        members[front(cost[members.theta, members.plan], accuracy[members.theta, members.plan])],
+        singles[front(cost[0, one_stage], accuracy[0, one_stage])],
+        {} if per_stage else dict(zip(grid.thetas, volumes, strict=True)),
+        hypervolume(cost[over_all.theta, over_all.plan], accuracy[over_all.theta, over_all.plan], dearest),
+    )
+
+
+def _joined(grid: GridResult, rows: NDArray[np.int64], plans: Sequence[NDArray[np.int64]]) -> Combinations:
+    """Plans of every row; one-stage plans are the same at every θ, and the first row stands for them."""
+    theta, plan = np.repeat(rows, [len(own) for own in plans]), np.concatenate(plans)
+    alone = grid.space.one_stage[plan]
+    theta[alone] = rows[0]
+    keep = ~alone
+    of_alone = np.flatnonzero(alone)
+    keep[of_alone[np.unique(plan[of_alone], return_index=True)[1]]] = True
+    return Combinations(theta, plan)[keep]
+
+
+def _merit(volume: float, cost: NDArray[np.float64]) -> tuple[float, float]:
+    # Sums of the same areas in another order differ in the last bits: that is no difference.
+    return round(volume, 12), round(float(np.log(cost[-1] / cost[0])), 12)
+
+
+def falling_k(space: PlanSpace) -> NDArray[np.bool_]:
+    """The plans whose k falls from stage to stage, as a larger model's samples are dearer (beyond the paper).
+
+    Returns:
+        Bool array (plans,); one-stage plans are among them.
+    """
+    falls = np.ones(len(space), dtype=bool)
+    before = np.full(len(space), np.iinfo(np.int64).max)
+    for own in space.k.T:
+        asked = own >= 0
+        falls &= ~asked | (own < before)
+        before = np.where(asked, own, before)
+    return falls
+
+
+def near_front(grid: GridResult, some: Combinations, most: int) -> Combinations:
+    """At most so many combinations: those whose accuracy is nearest to the best that their cost buys."""
+    if len(some) <= most:
+        return some
+    at = some.theta, some.plan
+    cost, accuracy = grid.usd_per_1k_queries[at], grid.accuracy[at]
+    order = np.lexsort((-accuracy, cost))
+    best = np.maximum.accumulate(accuracy[order])
+    behind = best - accuracy[order]
+    # Plans that are as accurate as a cheaper one are no distance behind either: the front goes first.
+    behind[np.flatnonzero(np.diff(best, prepend=-1.0) > 0)] = -1.0
+    return some[np.sort(order[np.argpartition(behind, most)[:most]])]
+
+
+def _positive(cost: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Costs for the logarithm: a plan that wrote nothing at all counts as the cheapest that did."""
+    positive = cost[cost > 0]
+    return np.maximum(cost, positive.min() if positive.size else 1.0)
+
+
+def equal_cost(
+    accuracy: NDArray[np.float64],
+    one_stage_cost: NDArray[np.float64],
+    one_stage_accuracy: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """C_0: the mean cost of the one-stage plans within ±1 point of some accuracies (paper section 5.1).
+
+    Returns:
+        Float array like `accuracy`; NaN where no one-stage plan lies in the window.
+    """
+    window = np.abs(one_stage_accuracy[None, :] - accuracy[:, None]) <= SAVING_WINDOW + _ROUNDING
+    members = window.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(members > 0, (window * one_stage_cost).sum(axis=1) / members, np.nan)
+
+
+def cost_savings(
+    cost: NDArray[np.float64],
+    accuracy: NDArray[np.float64],
+    one_stage_cost: NDArray[np.float64],
+    one_stage_accuracy: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """What each cascade plan saves against one-stage plans of equal accuracy (paper section 5.1, Table 3).
+
+    C_0 is the mean cost of the one-stage plans within ±1 point of the plan's accuracy; the saving
+    is (C_0 − C_1)/C_0.
+
+    Args:
+        cost, accuracy: float arrays (plans,) of the cascade plans, on the test side.
+        one_stage_cost, one_stage_accuracy: float arrays of all one-stage plans, on the same side.
+
+    Returns:
+        Float array (plans,); NaN where no one-stage plan lies in the window.
+    """
+    c_0 = equal_cost(accuracy, one_stage_cost, one_stage_accuracy)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((c_0 - cost) / c_0)

@@ -1,0 +1,73 @@
+"""One plan by what the user wants: within a budget, of a least accuracy, or both (beyond the paper)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cascade.base import CascadeError
+from cascade.core import Floats, least_share
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What the user wants of one plan; either may be None, or both.
+
+    Attributes:
+        budget_usd_per_1k: the most that 1,000 queries may cost, in US dollars.
+        min_accuracy: the least accuracy, 0..1.
+        confidence: by what one-sided bound a plan must keep to them; None for the estimate itself.
+    """
+
+    budget_usd_per_1k: float | None
+    min_accuracy: float | None
+    confidence: float | None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything is wanted."""
+        return self.budget_usd_per_1k is not None or self.min_accuracy is not None
+
+
+def intended(intent: Intent, outcomes: Floats, weights: Floats) -> int:
+    """The plan that meets an intent: the cheapest of the least accuracy, or the most accurate in the budget.
+
+    Args:
+        intent: what is wanted.
+        outcomes: float array (2, N, P) of the plans to choose from.
+        weights: float array (B, P) of the bootstrap; read where the intent has a confidence.
+
+    Returns:
+        The plan's index; of equal ones the better in the other respect.
+
+    Raises:
+        CascadeError: no plan meets it; says how far they go.
+    """
+    accuracy, usd = outcomes.mean(axis=2)
+    # As on the front: sums of the same numbers in another order are no difference.
+    accuracy = np.round(accuracy, 12)
+    sure_accuracy, sure_usd = accuracy, usd
+    if intent.confidence is not None:
+        sure_accuracy = least_share(accuracy, outcomes.shape[2], intent.confidence)
+        sure_usd = np.quantile(outcomes[1] @ weights.T, intent.confidence, axis=1)
+    by = "" if intent.confidence is None else f" by its bound at select.confidence={intent.confidence:g}"
+    meets = np.ones(len(usd), dtype=bool)
+    if intent.budget_usd_per_1k is not None:
+        meets &= sure_usd <= intent.budget_usd_per_1k
+        if not meets.any():
+            raise CascadeError(
+                f"select.budget_usd_per_1k={intent.budget_usd_per_1k:g}: no plan is that cheap{by}; the "
+                f"cheapest costs {sure_usd.min():.4g} $ per 1,000 queries"
+            )
+    if intent.min_accuracy is not None:
+        best = sure_accuracy[meets].max()
+        meets &= sure_accuracy >= intent.min_accuracy
+        if not meets.any():
+            within = "" if intent.budget_usd_per_1k is None else " within the budget"
+            raise CascadeError(
+                f"select.min_accuracy={intent.min_accuracy:g}: no plan{within} is that accurate{by}; "
+                f"the best reaches {best:.4f}"
+            )
+    of = np.flatnonzero(meets)
+    # With a least accuracy the cheapest; otherwise the most accurate. The other one breaks ties.
+    first, second = (usd, -accuracy) if intent.min_accuracy is not None else (-sure_accuracy, usd)
+    return int(of[np.lexsort((second[of], first[of]))[0]])

@@ -1,0 +1,245 @@
+"""The chosen plans and what is known of them, as `plans.json` keeps them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from cascade.base import DataError
+from cascade.core import SKIP, Interval, Measured, Option, Plan
+
+PLANS = "plans.json"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan costs and how often it is right, on one side of the split.
+
+    Attributes:
+        usd_per_1k_queries: US dollars per 1,000 queries.
+        accuracy: share of problems answered right, 0..1.
+        usd_interval, accuracy_interval: of the paired bootstrap over problems.
+    """
+
+    usd_per_1k_queries: float
+    accuracy: float
+    usd_interval: Interval | None = None
+    accuracy_interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A cascade plan beside the one-stage plan that it replaces, on the test side, problem by problem.
+
+    Attributes:
+        plan: the cheapest plan of the singular front that is as accurate on the validation side; the
+            most accurate one where none is.
+        accuracy: the cascade's accuracy less that plan's.
+        saving: the share of that plan's cost that the cascade saves.
+    """
+
+    plan: Plan
+    accuracy: Measured
+    saving: Measured
+
+
+@dataclass(frozen=True)
+class ChosenPlan:
+    """A plan of a front with what is known of it.
+
+    Attributes:
+        plan: its options and θ.
+        validation: its estimate where it was chosen.
+        on_front: share of the bootstrap's replicates of the validation side in which it is on the
+            front; None for the singular front.
+        test: its estimate on the test side, once evaluated.
+        saving: share of cost saved against one-stage plans of equal accuracy on the test side;
+            None where there is none, for one-stage plans and before the evaluation.
+        saving_interval: of the bootstrap's replicates of the test side where there is such a plan.
+        replaces: the one-stage plan that a cascade plan replaces, once evaluated.
+    """
+
+    plan: Plan
+    validation: Estimate
+    on_front: float | None = None
+    test: Estimate | None = None
+    saving: float | None = None
+    saving_interval: Interval | None = None
+    replaces: Replacement | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the test side says of a front as a whole.
+
+    Attributes:
+        mean_saving: over the cascade plans that have a one-stage plan of equal accuracy (paper Table
+            3); None where none has.
+        n_cascades: how many cascade plans the front has.
+        n_empty_windows: how many of them have no one-stage plan of equal accuracy.
+        drop: accuracy on the validation side less that on the test side, in the mean over the front.
+        regret: share of the hypervolume of the test side's own front that is missed.
+    """
+
+    mean_saving: Measured | None
+    n_cascades: int
+    n_empty_windows: int
+    drop: Measured
+    regret: float
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """The chosen plans of a study, as `plans.json` keeps them.
+
+    Attributes:
+        models: names of the family's models, from small to large.
+        theta: the θ of the front; None where it was taken over all θ.
+        hypervolume: of each θ's front on the validation side, by θ.
+        front: the Pareto-optimal plans by rising cost.
+        singular: the same among one-stage plans.
+        intended: the plan that meets select.budget_usd_per_1k and select.min_accuracy; None where
+            neither was asked for.
+        band: the front's band on the validation side: rows of US dollars per 1,000 queries, and the
+            interval's low and high end of the best accuracy for at most that cost.
+        validation_ids, test_ids: the split.
+        selection: the settings by which plans were chosen.
+        optimism: by how much the bootstrap expects the front to be less accurate than it looks.
+        proof: what the test side says of the front as a whole; None before the evaluation.
+        origin: names, prices, seed and hashes of the study.
+    """
+
+    models: tuple[str, ...]
+    theta: float | None
+    hypervolume: Mapping[float, float]
+    front: tuple[ChosenPlan, ...]
+    singular: tuple[ChosenPlan, ...]
+    intended: ChosenPlan | None
+    band: tuple[tuple[float, float, float], ...]
+    validation_ids: tuple[str, ...]
+    test_ids: tuple[str, ...]
+    selection: Mapping[str, Any]
+    optimism: float
+    proof: Proof | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the file for people and programs to read."""
+        content = {
+            "study": dict(self.origin),
+            "selection": dict(self.selection),
+            "models": list(self.models),
+            "theta": self.theta,
+            "optimism": self.optimism,
+            "proof": None if self.proof is None else asdict(self.proof),
+            "hypervolume": {f"{theta:g}": volume for theta, volume in self.hypervolume.items()},
+            "intended": None if self.intended is None else self._entry(self.intended),
+            "front": [self._entry(chosen) for chosen in self.front],
+            "singular": [self._entry(chosen) for chosen in self.singular],
+            "band": [list(row) for row in self.band],
+            "split": {"validation": list(self.validation_ids), "test": list(self.test_ids)},
+        }
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    def _plan(self, plan: Plan) -> dict[str, Any]:
+        *before, (last, end) = plan.stages
+        stages = [{"model": self.models[i], "k": o.k, "l": o.l, "theta": plan.theta_at(i)} for i, o in before]
+        # The last stage always answers: it never looks at a threshold.
+        stages.append({"model": self.models[last], "k": end.k, "l": end.l, "theta": None})
+        one = plan.theta if before and not isinstance(plan.theta, tuple) else None
+        return {"stages": stages, "theta": one}
+
+    def _entry(self, chosen: ChosenPlan) -> dict[str, Any]:
+        entry = self._plan(chosen.plan)
+        for name in ("validation", "test", "saving", "saving_interval", "on_front"):
+            value = getattr(chosen, name)
+            entry[name] = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+        if (replaces := chosen.replaces) is None:
+            entry["replaces"] = None
+        else:
+            measured = {"accuracy": asdict(replaces.accuracy), "saving": asdict(replaces.saving)}
+            entry["replaces"] = self._plan(replaces.plan) | measured
+        return entry
+
+    @classmethod
+    def load(cls, path: Path) -> "PlanFile":
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            models = tuple(content["models"])
+            intended = content["intended"]
+            return cls(
+                models,
+                content["theta"],
+                {float(theta): volume for theta, volume in content["hypervolume"].items()},
+                tuple(_chosen(entry, models) for entry in content["front"]),
+                tuple(_chosen(entry, models) for entry in content["singular"]),
+                None if intended is None else _chosen(intended, models),
+                tuple((cost, low, high) for cost, low, high in content["band"]),
+                tuple(content["split"]["validation"]),
+                tuple(content["split"]["test"]),
+                content["selection"],
+                content["optimism"],
+                None if content["proof"] is None else _proof(content["proof"]),
+                content["study"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: not a plan file ({error!r}); run task=select again") from None
+
+
+def _plan(entry: Mapping[str, Any], models: tuple[str, ...]) -> Plan:
+    stages = {stage["model"]: stage for stage in entry["stages"]}
+    options = tuple(Option(stages[m]["k"], stages[m]["l"]) if m in stages else SKIP for m in models)
+    if entry["theta"] is not None or len(stages) == 1:
+        return Plan(options, entry["theta"] or 0.0)
+    return Plan(options, tuple((stages[m]["theta"] if m in stages else None) or 0.0 for m in models))
+
+
+def _chosen(entry: Mapping[str, Any], models: tuple[str, ...]) -> ChosenPlan:
+    replaces = entry["replaces"]
+    return ChosenPlan(
+        plan=_plan(entry, models),
+        validation=_estimate(entry["validation"]),
+        on_front=entry["on_front"],
+        test=None if entry["test"] is None else _estimate(entry["test"]),
+        saving=entry["saving"],
+        saving_interval=_interval(entry["saving_interval"]),
+        replaces=None
+        if replaces is None
+        else Replacement(
+            _plan(replaces, models), _measured(replaces["accuracy"]), _measured(replaces["saving"])
+        ),
+    )
+
+
+def _estimate(entry: Mapping[str, Any]) -> Estimate:
+    return Estimate(
+        entry["usd_per_1k_queries"],
+        entry["accuracy"],
+        _interval(entry["usd_interval"]),
+        _interval(entry["accuracy_interval"]),
+    )
+
+
+def _interval(entry: Mapping[str, float] | None) -> Interval | None:
+    return None if entry is None else Interval(**entry)
+
+
+def _proof(entry: Mapping[str, Any]) -> Proof:
+    saving = entry["mean_saving"]
+    return Proof(
+        None if saving is None else _measured(saving),
+        entry["n_cascades"],
+        entry["n_empty_windows"],
+        _measured(entry["drop"]),
+        entry["regret"],
+    )
+
+
+def _measured(entry: Mapping[str, Any]) -> Measured:
+    return Measured(entry["value"], Interval(**entry["interval"]))

@@ -1,0 +1,131 @@
+"""What stands between Hydra and the tasks: one clear line for every mistake that a user can mend."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from hydra.utils import get_method
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from cascade.base import FAILED, CascadeError
+from cascade.config import Config, OpenAIConfig, OptunaConfig, RecordedConfig, TransformersConfig, build_study
+
+UNKNOWN = r"Key '([^']+)' (?:not in|is not in)"  # how OmegaConf speaks of a key that no schema has
+INTERRUPTED = 130  # the shell's own status for Ctrl-C
+
+
+def run_task(cfg: DictConfig) -> None:
+    """Run the task of a composed configuration.
+
+    An error is told in one line. Alone it ends the program; in a sweep it is left in the job's folder
+    for the table at the end, and the other jobs go on.
+    """
+    hydra = HydraConfig.get()
+    output = Path(hydra.runtime.output_dir)
+    try:
+        study = build_study(cfg, hydra.overrides.task)
+        # Imported last: what a task needs is heavy, and a mistake should be told at once.
+        task: Callable[..., None] = get_method(cfg.task._target_)
+        task(study, output)
+    except CascadeError as error:
+        if hydra.mode != RunMode.MULTIRUN:
+            _fail(str(error))
+        print(_one_line(str(error)), file=sys.stderr)
+        (output / FAILED).write_text(str(error), encoding="utf-8")
+
+
+def guarded(main: Callable[[], None]) -> None:
+    """Call Hydra's main and turn every mistake in the configuration into one line and status 1."""
+    # Hydra shortens tracebacks by itself otherwise, and exits before we can speak.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        main()
+    except CascadeError as error:
+        _fail(str(error))
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        _fail(explain_plan(error))
+    except ValueError as error:
+        if "Config group override" not in str(error):
+            raise
+        _fail(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(
+            f"{error.filename}: {error.strerror}; choose another folder, e.g. hydra.run.dir=…, paths.store=… "
+            "or paths.mlruns=…"
+        )
+    except KeyboardInterrupt:
+        print("stopped; start the same command again to go on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def explain_plan(error: Exception) -> str:
+    """One line for an error of Hydra's composition: the key, what is wrong and what is allowed."""
+    texts = []
+    link: BaseException | None = error
+    while link is not None:
+        texts.append(str(link))
+        link = link.__cause__
+    whole = "\n".join(texts)
+    override = re.search(r"Could not override '([^']+)'", whole)
+    full_key = re.search(r"full_key: (\S+)", whole)
+    if found := re.search(r"Could not find '([^']+)'", whole):
+        group, _, option = found[1].rpartition("/")
+        available = [line.strip() for line in whole.splitlines() if line.startswith("\t")]
+        return f"{group}={option}: no such option; available: {', '.join(available) or 'none'}"
+    if unknown := re.search(UNKNOWN, whole):
+        # An override is named as the user wrote it; a key in a file by its place in the whole.
+        return _unknown_key((override or full_key or unknown)[1])
+    if override and len(texts) == 1:
+        return _unknown_key(override[1])
+    if full_key:
+        return f"{full_key[1]}: {_reason(texts[-1])}"
+    return whole
+
+
+def _reason(text: str) -> str:
+    """What OmegaConf says, without where and how it came to say it."""
+    return re.sub(r"^In '.*raised while composing config:", "", text.splitlines()[0]).strip()
+
+
+def _unknown_key(key: str) -> str:
+    known = _known_keys()
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{key}: no such setting{hint} (python run.py --cfg job shows them all)"
+
+
+def _known_keys() -> list[str]:
+    """Every key of the schemas, dotted."""
+
+    def keys(schema: Any, prefix: str) -> list[str]:
+        found = []
+        for field in fields(schema):
+            found.append(prefix + field.name)
+            if isinstance(field.type, type) and is_dataclass(field.type):
+                found += keys(field.type, f"{prefix}{field.name}.")
+        return found
+
+    generators = (RecordedConfig, TransformersConfig, OpenAIConfig)
+    found_in_groups = [key for schema in generators for key in keys(schema, "generator.")]
+    return keys(Config, "") + found_in_groups + keys(OptunaConfig, "search.")
+
+
+def _fail(message: str) -> None:
+    print(_one_line(message), file=sys.stderr)
+    sys.exit(1)
+
+
+def _one_line(message: str) -> str:
+    return f"error: {' '.join(message.split())}"

@@ -1,0 +1,18 @@
+from .client import Tracker as Tracker, sqlite_uri as sqlite_uri
+from .layout import (
+    log_combinations as log_combinations,
+    log_data_set as log_data_set,
+    log_plans as log_plans,
+    prepare as prepare,
+)
+from .traces import log_trace as log_trace
+from .views import (
+    COMBINATIONS_LINK as COMBINATIONS_LINK,
+    FRONTS as FRONTS,
+    KIND as KIND,
+    SELECTED as SELECTED,
+    STUDIES as STUDIES,
+    STUDY as STUDY,
+    page as page,
+    run_page as run_page,
+)

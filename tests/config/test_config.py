@@ -1,0 +1,230 @@
+"""Every file in conf/ composes and passes the boundary; values out of range do not."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from cascade.base.errors import ConfigError
+from cascade.config import Study, build_study
+from cascade.config.schemas import register_schemas
+from cascade.core.plans import Option
+from cascade.problems.mini import load_mini
+from cascade.search.optuna_settings import OptunaSettings
+from tests.conftest import ROOT
+from training.mini import prompts
+
+CONF = ROOT / "conf"
+FILES = sorted(CONF.glob("*/*.yaml"))
+
+PAPER = [
+    "family=wizardcoder_python",
+    "dataset=humaneval",
+    "hardware=rtx3090",
+    "generator=recorded",
+    "generator.path=x",
+]
+
+
+def study(*overrides: str) -> Study:
+    register_schemas()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return build_study(compose("config", overrides=[*PAPER, *overrides]))
+
+
+def remote(*overrides: str) -> Study:
+    register_schemas()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        own = [*PAPER[:3], "generator=openai", *overrides]
+        return build_study(compose("config", overrides=own))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.stem}")
+def test_every_file_composes(file: Path) -> None:
+    group, option = file.parent.name, file.stem
+    # What only its own kind goes with.
+    beside = {
+        "family-mini": ["dataset=mini", "hardware=cpu", "generator=transformers"],
+        "family-mini_variants": ["dataset=mini", "hardware=cpu", "generator=transformers"],
+        "dataset-mini": ["family=mini", "hardware=cpu", "generator=transformers"],
+        "hardware-cpu": ["generator=transformers"],
+        "hardware-gpu": ["generator=transformers", "hardware.usd_per_gpu_hour=2"],
+        "hardware-openai": ["family=gpt_4_1", "generator=openai"],
+        "family-gpt_4_1": ["hardware=openai", "generator=openai"],
+        "family-qwen2_5_coder": ["hardware=cpu", "generator=transformers"],
+        "family-deepseek_coder": ["hardware=cpu", "generator=transformers"],
+        "generator-openai": ["hardware=rtx3090"],
+    }.get(f"{group}-{option}", [])
+    register_schemas()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        checked = build_study(
+            compose(
+                "config",
+                overrides=[
+                    *PAPER[:-1],
+                    *beside,
+                    f"{group}={option}",
+                    *([] if beside or option == "transformers" else ["generator.path=x"]),
+                ],
+            )
+        )
+    assert checked.family.models
+    assert (checked.prices is None) == (checked.hardware.name in ("cpu", "gpu"))
+
+
+PRICED = {
+    "rtx3090": ("codegen", "wizardcoder", "wizardcoder_python"),
+    "h100": ("codegen", "wizardcoder", "wizardcoder_python"),
+    "h200": ("wizardcoder", "wizardcoder_python"),
+}
+
+
+@pytest.mark.parametrize(
+    ("hardware", "family"), [(name, family) for name, families in PRICED.items() for family in families]
+)
+@pytest.mark.parametrize("dataset", ["humaneval", "mbpp", "apps_intro"])
+def test_every_family_has_a_price_on_every_data_set(family: str, dataset: str, hardware: str) -> None:
+    checked = study(f"family={family}", f"dataset={dataset}", f"hardware={hardware}")
+    prices = [price.usd_per_1m_tokens for price in checked.prices]
+    assert prices == sorted(prices) and prices[0] > 0
+
+
+def test_the_paper_s_space_is_the_default() -> None:
+    checked = study()
+    assert len(checked.options) == 9
+    assert checked.thetas == tuple(round(0.1 * i, 1) for i in range(11))
+    assert checked.accept_without_tests and not checked.pooled
+    assert checked.split.validation_fraction == 0.3
+    assert checked.split.max_accuracy_gap == 0.05
+
+
+def test_optuna_and_rules_are_asked_for() -> None:
+    assert study().optuna is None and study().rule == "paper"
+    checked = study("search=optuna", "search.sampler=tpe", "rule=codet", "rule.compare=[paper]", "seed=3")
+    assert checked.optuna == OptunaSettings("tpe", 2000, 50, True, None, 3)
+    assert len(checked.thetas) == 21 and checked.per_stage_theta and len(checked.options) == 9
+    assert (checked.rule, checked.compared_rules) == ("codet", ("codet", "paper"))
+    # Where trials are kept changes no result.
+    stored = study("search=optuna", "search.storage=sqlite:///x.db")
+    assert stored.signature == study("search=optuna").signature
+
+
+def test_frozen_and_absolute() -> None:
+    checked = study("paths.store=here", "search.k=[-1,3]", "search.theta=[1,0.5,0.5]")
+    assert checked.store == Path.cwd() / "here"
+    assert checked.options == (Option(3, 2), Option(3, 4))
+    assert checked.thetas == (0.5, 1.0)
+    with pytest.raises(AttributeError):
+        checked.seed = 3  # type: ignore[misc]
+
+
+def test_the_signature_is_of_results_only() -> None:
+    same = ["task=select", "paths.store=elsewhere", "run_id=x", "sandbox.workers=1", "tracking.uri=x"]
+    assert study().signature == study(*same).signature
+    for other in ("seed=1", "search.theta=[0.5]", "rule.no_tests=escalate", "sandbox.timeout_s=2"):
+        assert study().signature != study(other).signature
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("search.theta=[0.5,-0.1]", r"search\.theta\[1\]=-0\.1: must lie between 0 and 1"),
+        ("search.theta=[]", r"search\.theta: empty"),
+        ("search.k=[-2]", r"search\.k\[0\]=-2: must be at least -1"),
+        ("search.k=[3]", None),
+        ("split.validation_fraction=1.2", r"split\.validation_fraction=1\.2: must lie between 0 and 1"),
+        ("estimator=resample estimator.n_subsets=1", r"estimator\.n_subsets=1: must be at least 2"),
+        ("bootstrap.replicates=10", r"bootstrap\.replicates=10: must be at least 100"),
+        ("bootstrap.confidence=1", r"bootstrap\.confidence=1: must lie between 0 and 1, and be neither"),
+        ("select.budget_usd_per_1k=0", r"select\.budget_usd_per_1k=0: must be a positive number"),
+        ("select.min_accuracy=70", r"select\.min_accuracy=70: must lie between 0 and 1"),
+        ("select.confidence=0.9", r"select\.confidence=0\.9: of what\?"),
+        ("sandbox.memory_mb=1", r"sandbox\.memory_mb=1: must be at least 64"),
+        ("sandbox.workers=-1", r"sandbox\.workers=-1: must be at least 1"),
+        ("family.max_new_tokens=0", r"family\.max_new_tokens=0: must be at least 1"),
+        ("family.prompts.test=ask", r"family\.prompts\.test='ask': must hold \{prompt\}"),
+        ("hardware.measured=true", r"hardware\.measured=true: leave hardware\.throughput out"),
+        ("search=optuna search.trials=0", r"search\.trials=0: must be at least 1"),
+        ("search=optuna search.population=1", r"search\.population=1: must be at least 2"),
+        ("seed=-1", r"seed=-1: must be at least 0"),
+        ("run_id=abc report.of=store", r"run_id=abc: names one study, and report\.\* names several"),
+        ("run_id=abc report.runs=[d]", r"run_id=abc: names one study, and report\.\* names several"),
+        ("dataset.hub_id=null", r"dataset\.path: the data set 'humaneval' has neither"),
+    ],
+)
+def test_ranges(override: str, says: str | None) -> None:
+    if says is None:
+        assert study(*override.split())
+    else:
+        with pytest.raises(ConfigError, match=says):
+            study(*override.split())
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("generator.api=batch", r"generator\.api=batch: must be one of completions, chat"),
+        ("generator.count=words", r"generator\.count=words: must be one of usage, tokenizer"),
+        ("generator.concurrency=0", r"generator\.concurrency=0: must be at least 1"),
+        ("n_shards=0", r"n_shards=0: must be at least 1"),
+        ("shard=4", r"shard=4: must lie between 0 and n_shards - 1 = 0"),
+        ("profile.repeats=0", r"profile\.repeats=0: must be at least 1"),
+        ("family.models.m7B.name=13B", r"family\.models: two models are named '13B'"),
+    ],
+)
+def test_ranges_around_generation(override: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        remote(override)
+
+
+def test_a_model_s_key_can_stand_on_the_command_line() -> None:
+    """Its name, which begins with a digit, cannot; recordings and profiles know it by its name."""
+    checked = study("family.models.m7B.revision=abc")
+    assert [(m.key, m.name) for m in checked.family.models] == [
+        ("m7B", "7B"),
+        ("m13B", "13B"),
+        ("m34B", "34B"),
+    ]
+    assert checked.family.models[0].revision == "abc"
+
+
+@pytest.mark.parametrize("family", ["codegen", "wizardcoder", "wizardcoder_python"])
+def test_architectures_have_the_sizes_of_their_names(family: str) -> None:
+    pytest.importorskip("torch")
+    from cascade.generate.local.loading import random_model
+
+    for model in study(f"family={family}").family.models:
+        billions = sum(p.numel() for p in random_model(model, "bfloat16", "meta").parameters()) / 1e9
+        named = float(model.name[:-1]) / (1000 if model.name.endswith("M") else 1)
+        assert billions == pytest.approx(named, rel=0.4)  # Codegen 2B has 2.78
+
+
+def test_the_embedded_family_is_asked_as_it_was_trained() -> None:
+    register_schemas()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        family = build_study(compose("config")).family
+    for problem in load_mini()[:5]:
+        assert family.prompts.ask_solution(problem) == prompts.solution_prompt(problem)
+        assert family.prompts.ask_test(problem) == prompts.test_prompt(problem)
+    assert all((Path(model.hub_id) / "model.safetensors").exists() for model in family.models)
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        (
+            "generator.dtype=float8",
+            r"generator\.dtype=float8: must be one of auto, float32, float16, bfloat16",
+        ),
+        ("generator.batch_size=0", r"generator\.batch_size=0: must be at least 1"),
+        ("generator.temperature=0", r"generator\.temperature=0: must be a positive number"),
+        ("generator.top_p=1.5", r"generator\.top_p=1\.5: must lie between 0 and 1"),
+    ],
+)
+def test_ranges_of_the_live_generator(override: str, says: str) -> None:
+    register_schemas()
+    with (
+        initialize_config_dir(str(CONF), version_base="1.3"),
+        pytest.raises(ConfigError, match=says),
+    ):
+        build_study(compose("config", overrides=[override]))

@@ -1,0 +1,354 @@
+"""The live generator on tiny checkpoints of the three paper families' architectures."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from cascade.base.errors import CascadeError
+from cascade.generate.family import Family, Model
+from cascade.generate.identity import fingerprint
+from cascade.generate.interface import Request
+from cascade.generate.local.batch import Ask
+from cascade.generate.local.generator import TransformersGenerator
+from cascade.generate.local.loaded_model import (
+    LoadedModel,
+    bytes_per_column,
+    new_rows,
+    with_batch_size_that_fits,
+)
+from cascade.generate.local.scheduler import work_off
+from cascade.generate.prompts import PromptStyle
+from cascade.generate.weights import MINI as WEIGHTS
+from cascade.problems.base import Problem
+from cascade.problems.mini import load_mini
+from tests.conftest import ROOT, Run
+from tests.generate.tiny import CONFIGS, save_tiny
+from tests.toy import write_toy
+
+PROMPTS = ["def f(x):\n", "def task_1(xs: list):\n    return", "assert", "x = 1\ny = 22\nassert task_1([1, 2"]
+GENERATOR = TransformersGenerator(
+    batch_size=8, draws=2, temperature=0.8, top_p=0.95, dtype="auto", device_map="cpu", cache="auto", seed=0
+)
+PROBLEMS = [Problem(f"T/{i}", f"def f{i}(x):\n", f"f{i}", "", "assert True") for i in range(5)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)  # threads that wait for each other on a busy machine take forever
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    save_tiny(folder, request.param, seed=1)
+    return folder
+
+
+def load(folder: Path) -> LoadedModel:
+    return LoadedModel(Model("tiny", str(folder), str(folder)), "auto", "cpu")
+
+
+def go_on(
+    loaded: LoadedModel,
+    prompts: list[str],
+    n: int = 1,
+    *,
+    seed: int | None = None,
+    rows: int = 8,
+    cache: str = "growing",
+    limit: int = 80,
+) -> list[list[int]]:
+    """Continue each prompt n times through a queue; the rows of a prompt together."""
+    ids = [loaded.encode(prompt, "", chat=False) for prompt in prompts]
+    asks = [
+        (i, j, Ask(own, limit, None if seed is None else 1000 * seed + 10 * i + j))
+        for i, own in enumerate(ids)
+        for j in range(n)
+    ]
+    asks.sort(key=lambda one: len(one[2].ids), reverse=True)
+    written: dict[tuple[int, int], list[int]] = {}
+    for look in loaded.work_off([a for _, _, a in asks], rows, cache, (0.8, 0.95), nobody):
+        for position, row, _ in look.ended:
+            assert asks[position][:2] not in written
+            written[asks[position][:2]] = row
+    return [written[i, j] for i in range(len(prompts)) for j in range(n)]
+
+
+def nobody(_: object, rows: list[list[int]]) -> list[bool]:
+    return [False] * len(rows)
+
+
+def plain_greedy(loaded: LoadedModel, prompt: str, limit: int = 80) -> list[int]:
+    """What the library writes for one prompt alone."""
+    inputs = loaded.tokenizer([prompt], return_tensors="pt")
+    out = loaded.weights.generate(**inputs, do_sample=False, max_new_tokens=limit, pad_token_id=0)
+    row: list[int] = out[0, inputs["input_ids"].shape[1] :].tolist()
+    return row[: row.index(0)] if 0 in row else row
+
+
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_greedy_rows_are_greedy_singles(tiny: Path, rows: int) -> None:
+    """Left padding, shared prefills, the cache, and rows that are replaced by others change no token."""
+    loaded = load(tiny)
+    expected = [plain_greedy(loaded, prompt) for prompt in PROMPTS]
+    assert go_on(loaded, PROMPTS, rows=rows) == expected
+    assert go_on(loaded, PROMPTS, n=3, rows=rows) == [row for row in expected for _ in range(3)]
+
+
+def test_a_row_replaces_another_of_any_length(tiny: Path) -> None:
+    """Prompts of every length through two slots: columns are dropped and shared in every way there is."""
+    loaded = load(tiny)
+    prompts = ["x = 1\n" * n + "assert" for n in range(1, 12)] + ["def"]
+    expected = [plain_greedy(loaded, prompt, 40) for prompt in prompts]
+    assert go_on(loaded, prompts, rows=2, limit=40) == expected
+
+
+def test_a_fixed_cache_writes_the_same(tiny: Path) -> None:
+    """The cache of a compiled step, without compiling, which takes minutes."""
+    loaded = load(tiny)
+    loaded.weights.get_compiled_call = lambda _: loaded.weights
+    expected = [plain_greedy(loaded, prompt, 40) for prompt in PROMPTS]
+    assert go_on(loaded, PROMPTS, n=5, rows=3, cache="fixed", limit=40) == [
+        r for r in expected for _ in range(5)
+    ]
+
+
+@pytest.mark.slow
+def test_a_compiled_step_writes_the_same() -> None:
+    loaded = load(WEIGHTS / "small")
+    prompts = [f"Tests:\n{p.prompt}" for p in load_mini()[:6]]
+    assert go_on(loaded, prompts, rows=4, cache="fixed") == go_on(loaded, prompts, rows=4)
+
+
+def test_sampling_depends_on_the_seed_only(tiny: Path) -> None:
+    """A row's random numbers are its own: what is written beside it does not matter."""
+    loaded = load(tiny)
+    one = go_on(loaded, PROMPTS, n=4, seed=5)
+    assert one == go_on(loaded, PROMPTS, n=4, seed=5)
+    assert one == go_on(loaded, PROMPTS, n=4, seed=5, rows=3)
+    assert one != go_on(loaded, PROMPTS, n=4, seed=6)
+    assert len({tuple(row) for row in one[:4]}) > 1
+
+
+def test_looks_count_every_token_once() -> None:
+    loaded = load(WEIGHTS / "small")
+    asks = [Ask(loaded.encode(f"Tests:\n{p.prompt}", "", chat=False), 50, None) for p in load_mini()[:9]]
+    asks.sort(key=lambda ask: len(ask.ids), reverse=True)
+    rows = new_rows(loaded.weights, asks, 4, "growing", (0.8, 0.95))
+    tokens, ended = 0, {}
+    for look in work_off(rows, asks, frozenset({0}), nobody):
+        assert look.rows <= 4
+        tokens += 16 * look.going + sum(len(ids) - before for _, ids, before in look.ended)
+        ended |= {position: len(ids) for position, ids, _ in look.ended}
+    assert sorted(ended) == list(range(9)) and tokens == sum(ended.values())
+
+
+def test_bytes_of_a_column() -> None:
+    """Keys and values, 4 bytes each: Llama's small model by hand."""
+    weights = load(WEIGHTS / "small").weights
+    config = weights.config
+    by_hand = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 4
+    assert bytes_per_column(weights) == by_hand
+
+
+def test_samples_are_written_once(tiny: Path, tmp_path: Path) -> None:
+    family = Family("tiny", (Model("m", str(tiny), str(tiny)),), PromptStyle(), 24)
+    request = Request(family, PROBLEMS, 3, 2, "cpu", tmp_path / "store")
+    first = GENERATOR.samples(request)
+    own = first.samples["m"]
+    assert list(own) == [p.task_id for p in PROBLEMS]
+    for samples in own.values():
+        assert samples.greedy is not None and len(samples.greedy.solutions) == len(samples.greedy.tests) == 1
+        assert [(len(d.solutions), len(d.tests)) for d in samples.draws] == [(3, 3)] * 2
+        assert all(s.tokens is not None and s.tokens <= 24 for d in samples.draws for s in d.solutions)
+    written = n_samples(tmp_path / "store")
+    assert GENERATOR.samples(request) == first  # the measured price too
+    assert n_samples(tmp_path / "store") == written
+    changed = replace(GENERATOR, seed=1).samples(request).samples["m"]
+    assert changed != own
+    assert [s.greedy for s in changed.values()] == [s.greedy for s in own.values()]
+
+
+def test_other_weights_are_another_model(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "copy")
+    assert fingerprint(Model("m", str(tiny), "")) == fingerprint(Model("m", str(tmp_path / "copy"), ""))
+    weights = tmp_path / "copy" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert fingerprint(Model("m", str(tiny), "")) != fingerprint(Model("m", str(tmp_path / "copy"), ""))
+
+
+def test_mini_stops_after_the_lines_that_are_looked_at(tmp_path: Path) -> None:
+    style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}", stop=("\n    return",))
+    family = Family("mini", (Model("m", str(WEIGHTS / "small"), str(WEIGHTS / "small")),), style, 60)
+    own = GENERATOR.samples(Request(family, load_mini()[:6], 1, 2, "cpu", tmp_path)).samples["m"]
+    for samples in own.values():
+        [test], [solution] = samples.greedy.tests, samples.greedy.solutions  # type: ignore[union-attr]
+        assert test.text.count("\n") == 1 and test.text.count("assert ") == 2
+        assert sorted(test.tokens_at) == [1, 2] and test.tokens_at[2] == test.tokens
+        assert "return" not in solution.text
+
+
+def test_a_small_model_writes_ahead_of_a_large_one(tmp_path: Path) -> None:
+    """Speculative decoding changes no greedy token, and is another model to the store."""
+    large = Model("large", str(WEIGHTS / "large"), str(WEIGHTS / "large"))
+    helped = replace(large, name="helped", assistant=str(WEIGHTS / "small"))
+    style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
+    family = Family("mini", (large, helped), style, 48)
+    made = GENERATOR.samples(Request(family, load_mini()[:3], 1, 2, "cpu", tmp_path))
+    assert n_samples(tmp_path) == 2 * 3 * 2
+    assert set(made.measured) == {"large", "helped"}
+    for task, own in made.samples["large"].items():
+        other = made.samples["helped"][task].greedy
+        assert own.greedy is not None and other is not None
+        assert [s.text for s in own.greedy.solutions] == [s.text for s in other.solutions]
+        assert [s.text for s in own.greedy.tests] == [s.text for s in other.tests]
+
+
+def test_quantized_weights_are_another_model(tmp_path: Path) -> None:
+    """As YAML says it; eight bits change hardly any greedy answer."""
+    pytest.importorskip("torchao", reason="the quantization's own package is not installed")
+    folder = str(WEIGHTS / "large")
+    int8 = {"default": {"_type": "Int8WeightOnlyConfig", "_version": 2, "_data": {}}}
+    eight = Model("8 bits", folder, folder, quantization={"quant_method": "torchao", "quant_type": int8})
+    style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
+    family = Family("f", (Model("32 bits", folder, folder), eight), style, 48)
+    made = GENERATOR.samples(Request(family, load_mini()[:10], 1, 0, "cpu", tmp_path))
+    answers = [
+        [own.greedy.solutions[0].text if own.greedy else "" for own in samples.values()]
+        for samples in made.samples.values()
+    ]
+    assert n_samples(tmp_path) == 2 * 10
+    assert sum(one == other for one, other in zip(*answers, strict=True)) >= 7
+
+
+def test_an_unknown_quantization(tmp_path: Path) -> None:
+    folder = str(WEIGHTS / "small")
+    family = Family("f", (Model("m", folder, folder, key="m", quantization={"quant_method": "no"}),))
+    with pytest.raises(CascadeError, match=r"m: family\.models\.m\.quantization: "):
+        GENERATOR.samples(Request(family, PROBLEMS[:1], 1, 0, "cpu", tmp_path))
+
+
+def test_memory_that_suffices_for_nothing() -> None:
+    tried = []
+
+    def write(batch_size: int) -> None:
+        tried.append(batch_size)
+        torch.empty(1 << 60, dtype=torch.uint8)  # the real allocator's real error
+
+    with pytest.raises(CascadeError, match="big: too little memory for one prompt"):
+        with_batch_size_that_fits(write, 8, "big")
+    assert tried[0] == 8 and tried[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda f: shutil.rmtree(f), "m: no model can be loaded from .*: no such folder"),
+        (lambda f: (f / "tokenizer.json").unlink(), "m: no tokenizer can be loaded from"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"broken"), "m: no model can be loaded from"),
+        (lambda f: (f / "config.json").write_text("{"), "m: no "),
+    ],
+)
+def test_broken_checkpoints(tmp_path: Path, harm: object, says: str) -> None:
+    shutil.copytree(WEIGHTS / "small", tmp_path / "m")
+    harm(tmp_path / "m")  # type: ignore[operator]
+    family = Family("f", (Model("m", str(tmp_path / "m"), str(tmp_path / "m")),))
+    with pytest.raises(CascadeError, match=says) as raised:
+        GENERATOR.samples(Request(family, PROBLEMS, 1, 0, "cpu", tmp_path / "store"))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_prompt_longer_than_the_context(tiny: Path) -> None:
+    family = Family("f", (Model("m", str(tiny), str(tiny)),), max_new_tokens=8)
+    problem = replace(PROBLEMS[0], prompt="x = 1\n" * 200)
+    with pytest.raises(
+        CascadeError, match=r"m, T/0: the prompt has .* tokens, but the model has room for 256"
+    ):
+        GENERATOR.samples(Request(family, [problem], 1, 0, "cpu", tiny / "store"))
+
+
+WRITE_MINI = """
+import sys, torch
+from pathlib import Path
+from cascade.generate.family import Family, Model
+from cascade.generate.interface import Request
+from cascade.generate.local.generator import TransformersGenerator
+from cascade.generate.weights import MINI as WEIGHTS
+from cascade.problems.mini import load_mini
+from cascade.generate.prompts import PromptStyle
+torch.set_num_threads(1)
+style = PromptStyle("Solution:\\n{prompt}", "Tests:\\n{prompt}")
+family = Family("mini", (Model("small", str(WEIGHTS / "small"), str(WEIGHTS / "small")),), style, 96)
+generator = TransformersGenerator(16, 1, 0.8, 0.95, "auto", "cpu", "auto", 0)
+samples = generator.samples(Request(family, load_mini()[:40], 3, 4, "cpu", Path(sys.argv[1]))).samples
+print([[s.text for d in own.draws for s in d.solutions + d.tests] for own in samples["small"].values()])
+"""
+
+
+def test_a_killed_generation_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    def start(store: Path) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(
+            [sys.executable, "-c", WRITE_MINI, str(store)], stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    whole, _ = start(tmp_path / "whole").communicate(timeout=300)
+    killed = start(tmp_path / "killed")
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and n_samples(tmp_path / "killed") < 50:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert 50 <= n_samples(tmp_path / "killed") < n_samples(tmp_path / "whole") == 40 * 8
+    resumed, _ = start(tmp_path / "killed").communicate(timeout=300)
+    # Each sample has its own random numbers, so that even those beside other rows come out alike.
+    assert resumed == whole
+    assert n_samples(tmp_path / "killed") == n_samples(tmp_path / "whole")
+
+
+def n_samples(store: Path) -> int:
+    """Samples that are kept in a store."""
+    return sum(file.read_bytes().count(b'"tokens_at"') for file in (store / "samples").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_the_whole_study_on_tiny_checkpoints(run: Run, tmp_path: Path, architecture: str) -> None:
+    """The same YAML for all three, only the ids changed; random models solve nothing, but everything runs."""
+    write_toy(tmp_path / "toy", n_problems=10)
+    for size, seed in (("a", 1), ("b", 2)):
+        save_tiny(tmp_path / size, architecture, seed)
+    family = {
+        "name": "tiny",
+        "models": {size: {"hub_id": str(tmp_path / size)} for size in "ab"},
+        "max_new_tokens": 12,
+        "prompts": {"test": "{prompt}    pass\n\n# check {entry_point}\nassert", "test_begins": "assert"},
+    }
+    (tmp_path / "conf" / "family").mkdir(parents=True)
+    (tmp_path / "conf" / "family" / "tiny.yaml").write_text(json.dumps(family))
+    done = run(
+        f"hydra.searchpath=[{tmp_path}/conf]",
+        "family=tiny",
+        "dataset=humaneval",
+        "dataset.path=toy/problems.jsonl",
+        "search.k=[-1,0,1,3]",
+        "generator.batch_size=16",
+        "hydra.run.dir=out",
+    )
+    assert done.returncode == 0, done.stderr
+    plans = json.loads((tmp_path / "out" / "plans.json").read_text())
+    assert plans["models"] == ["a", "b"] and len(plans["front"]) >= 1
+    assert all(price > 0 for price in plans["study"]["usd_per_1m_tokens"].values())

@@ -1,0 +1,104 @@
+"""The choice of θ and the savings, on hand-computed toys."""
+
+import numpy as np
+import pytest
+
+from cascade.core.plans import EXIT, Option, plan_space
+from cascade.search.choose import cost_savings, falling_k, near_front, select
+from cascade.search.grid import Combinations, GridResult
+
+# Two models with exit and one testing option each; the space's order is
+# [0] A greedy, [1] A 1:2, [2] B greedy, [3] B 1:2, [4] A 1:2 → B greedy, [5] A 1:2 → B 1:2
+SPACE = plan_space([(EXIT, Option(1, 2))] * 2)
+ONE_STAGE = [(1.0, 0.3), (2.0, 0.3), (8.0, 0.6), (9.0, 0.6)]
+
+
+def grid(*cascades: list[tuple[float, float]]) -> GridResult:
+    """One row a θ: the (cost, accuracy) of the two cascade plans."""
+    points = np.array([[*ONE_STAGE, *own] for own in cascades])
+    thetas = tuple(i / 10 for i in range(len(cascades)))
+    return GridResult(SPACE, thetas, points[..., 1].copy(), points[..., 0].copy())
+
+
+def pairs(some: Combinations) -> list[tuple[int, int]]:
+    return list(zip(some.theta.tolist(), some.plan.tolist(), strict=True))
+
+
+def test_space_order() -> None:
+    assert SPACE.one_stage.tolist() == [True, True, True, True, False, False]
+
+
+def test_the_largest_hypervolume_wins() -> None:
+    chosen = select(grid([(4.0, 0.4), (9.5, 0.6)], [(4.0, 0.55), (9.5, 0.6)]), pooled=False)
+    assert chosen.theta == 0.1
+    assert pairs(chosen.front) == [(1, 0), (1, 4), (1, 2)]
+    assert pairs(chosen.singular) == [(0, 0), (0, 2)]
+    # ln 4 of width at 0.3, ln 2 at 0.55, and from 8 to the dearest plan of any θ (9.5) at 0.6
+    expected = 0.3 * np.log(4) + 0.55 * np.log(2) + 0.6 * np.log(9.5 / 8)
+    assert chosen.hypervolume[0.1] == pytest.approx(expected)
+    assert chosen.hypervolume[0.0] < expected
+
+
+def test_a_tie_goes_to_the_wider_cost_range() -> None:
+    # At θ=0.1 the plan of 9.5 $ has a higher accuracy, but lies on the reference and adds no area.
+    chosen = select(grid([(4.0, 0.5), (9.5, 0.6)], [(4.0, 0.5), (9.5, 0.9)]), pooled=False)
+    assert chosen.hypervolume[0.0] == pytest.approx(chosen.hypervolume[0.1])
+    assert chosen.theta == 0.1
+
+
+def test_pooled_takes_one_front_over_all_thetas() -> None:
+    chosen = select(grid([(4.0, 0.4), (3.0, 0.45)], [(4.0, 0.55), (9.5, 0.6)]), pooled=True)
+    assert chosen.theta is None
+    # One-stage plans stand there once, from the first θ.
+    assert pairs(chosen.front) == [(0, 0), (0, 5), (1, 4), (0, 2)]
+    assert chosen.pooled_hypervolume >= max(chosen.hypervolume.values())
+
+
+def test_only_allowed_plans_are_chosen() -> None:
+    both = grid([(4.0, 0.4), (9.5, 0.6)], [(4.0, 0.55), (9.5, 0.65)])
+    allowed = np.array([True, True, True, True, False, True])
+    chosen = select(both, pooled=False, allowed=allowed)
+    assert pairs(chosen.front) == [(1, 0), (1, 2), (1, 5)]
+    assert 4 not in chosen.candidates.plan
+    assert chosen.hypervolume[0.1] < select(both, pooled=False).hypervolume[0.1]
+
+
+def test_candidates_are_distinct() -> None:
+    both = grid([(4.0, 0.4), (9.5, 0.6)], [(4.0, 0.55), (9.5, 0.65)])
+    assert len(select(both, pooled=True).candidates) == 4 + 2 * 2
+    assert len(select(both, pooled=False).candidates) == 6
+
+
+def test_falling_k() -> None:
+    # k = 1 twice does not fall; k = 1 before the greedy exit (k = 0) does.
+    assert falling_k(SPACE).tolist() == [True, True, True, True, True, False]
+    three = plan_space([(EXIT, Option(3, 2), Option(5, 4))] * 3)
+    for plan, falls in zip(range(len(three)), falling_k(three), strict=True):
+        k = [option.k for _, option in three.plan(plan, 0.0).stages]
+        assert falls == (k == sorted(set(k), reverse=True))
+
+
+def test_near_front_keeps_the_front_first() -> None:
+    rng = np.random.default_rng(0)
+    points = GridResult(SPACE, (0.0, 0.1), rng.random((2, 6)), rng.random((2, 6)))
+    every = select(points, pooled=True).candidates
+    kept = near_front(points, every, 5)
+    assert len(kept) == 5
+    assert set(pairs(select(points, pooled=True).front)) <= set(pairs(kept))
+    assert near_front(points, every, 100) is every
+
+
+def test_near_front_keeps_the_front_among_many_equals() -> None:
+    # Five plans are as accurate as the cheapest; the dearest alone is better.
+    flat = GridResult(SPACE, (0.0,), np.array([[0.5] * 5 + [0.6]]), np.arange(1.0, 7.0)[None])
+    assert pairs(near_front(flat, select(flat, pooled=True).candidates, 2)) == [(0, 0), (0, 5)]
+
+
+def test_savings_by_hand() -> None:
+    cost, accuracy = np.array([6.0, 3.0, 20.0]), np.array([0.60, 0.45, 0.305])
+    one_cost, one_accuracy = np.array([8.0, 12.0, 4.0, 10.0]), np.array([0.59, 0.61, 0.30, 0.30])
+    savings = cost_savings(cost, accuracy, one_cost, one_accuracy)
+    # ±1 point, both ends included: the mean of 8 and 12 is 10, of 4 and 10 it is 7.
+    assert savings[0] == pytest.approx(0.4)
+    assert np.isnan(savings[1])
+    assert savings[2] == pytest.approx((7 - 20) / 7)

@@ -1,0 +1,53 @@
+"""One plan by what is wanted of it."""
+
+import numpy as np
+import pytest
+
+from cascade.base.errors import CascadeError
+from cascade.core.bootstrap import problem_weights
+from cascade.search.constraints import Intent, intended
+
+# (cost, right on how many of 20 problems)
+PLANS = [(1.0, 10), (2.0, 14), (3.0, 14), (4.0, 18), (8.0, 20)]
+OUTCOMES = np.stack(
+    [
+        np.array([[float(i < n) for i in range(20)] for _, n in PLANS]),
+        np.array([[cost] * 20 for cost, _ in PLANS]),
+    ]
+)
+WEIGHTS = problem_weights(20, 1000, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "least", "confidence", "index"),
+    [
+        (2.5, None, None, 1),
+        (3.5, None, None, 1),  # of two that are as accurate the cheaper one
+        (100.0, None, None, 4),
+        (1.0, None, None, 0),
+        (None, 0.7, None, 1),
+        (None, 0.71, None, 3),
+        (5.0, 0.6, None, 1),
+        # 14 of 20 is not surely 70 %: the next plan is needed.
+        (None, 0.7, 0.9, 3),
+        (None, 0.85, 0.9, 4),
+    ],
+)
+def test_intended(budget: float | None, least: float | None, confidence: float | None, index: int) -> None:
+    assert intended(Intent(budget, least, confidence), OUTCOMES, WEIGHTS) == index
+
+
+@pytest.mark.parametrize(
+    ("intent", "says"),
+    [
+        (
+            Intent(0.5, None, None),
+            r"select\.budget_usd_per_1k=0\.5: no plan is that cheap; the cheapest .* 1 ",
+        ),
+        (Intent(2.0, 0.9, None), r"select\.min_accuracy=0\.9: no plan within the budget .*reaches 0\.7000"),
+        (Intent(4.0, 0.9, 0.95), r"by its bound at select\.confidence=0\.95"),
+    ],
+)
+def test_an_intent_that_nothing_meets(intent: Intent, says: str) -> None:
+    with pytest.raises(CascadeError, match=says):
+        intended(intent, OUTCOMES, WEIGHTS)

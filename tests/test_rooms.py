@@ -1,0 +1,95 @@
+"""The rooms of the house: what each may import, and that nothing runs upwards (docs/architecture.md)."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "cascade"
+# From the ground up; a room may import from those that are named.
+MAY_IMPORT = {
+    "base": (),
+    "core": ("base",),
+    "search": ("base", "core"),
+    "problems": ("base",),
+    "generate": ("base", "core", "problems"),
+    "execute": ("base", "core", "problems", "generate"),
+    "config": ("base", "core", "search", "problems", "generate", "execute"),
+    "report": ("base", "core", "search", "problems", "generate"),
+    "tracking": ("base", "search", "problems", "report"),
+    "tasks": ("base", "core", "search", "problems", "generate", "execute", "config", "report", "tracking"),
+}
+HEAVY = {"hydra", "omegaconf", "mlflow", "torch", "transformers", "pandas"}
+PURE = [f"core.{path.stem}" for path in sorted((PACKAGE / "core").glob("[!_]*.py"))]
+PURE += [
+    f"search.{path.stem}"
+    for path in sorted((PACKAGE / "search").glob("[!_]*.py"))
+    if path.stem not in ("artifacts", "optuna_search")
+]
+
+
+def imports(path: Path) -> list[str]:
+    """The modules of ours that a file imports, `cascade.room.module` or `cascade.room`."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("cascade."):
+            found.append(node.module)
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.startswith("cascade.")]
+    return found
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_the_rooms_are_these() -> None:
+    assert {path.name for path in PACKAGE.iterdir() if path.suffix == ".py"} == {"__init__.py"}
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_what_it_may_and_by_the_other_rooms_face(room: str) -> None:
+    for path in sorted((PACKAGE / room).rglob("*.py")):
+        for module in imports(path):
+            other = room_of(module)
+            if other == room:
+                continue
+            assert other in MAY_IMPORT[room], f"{path} imports {module}"
+            assert module.count(".") == 1, f"{path} imports {module}: take it from cascade.{other}"
+
+
+def test_nothing_runs_upwards() -> None:
+    seen: list[str] = []
+    for room, below in MAY_IMPORT.items():
+        assert set(below) <= set(seen), room
+        seen.append(room)
+
+
+def test_no_module_is_part_of_a_circle() -> None:
+    files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    after = {name: {m for m in imports(path) if m in files} for name, path in files.items()}
+    while leaves := [name for name, others in after.items() if not others & after.keys()]:
+        for name in leaves:
+            del after[name]
+    assert not after
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_rooms_face_says_what_it_is_for_and_hands_on_what_there_is(room: str) -> None:
+    every = "[getattr(room, name) for name in getattr(room, '__all__', ())]"
+    code = f"import cascade.{room} as room; {every}; print(room.__doc__)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert len(said.split()) > 12
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_core_imports_nothing_heavy(module: str) -> None:
+    code = f"import sys, cascade.{module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
