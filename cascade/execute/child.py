@@ -55,7 +55,7 @@ def hook(event, arguments):
         raise "NO_MODULE"
     if event == "object.__setattr__" and arguments[1] == "__code__":
         raise "REFUSAL"
-    if event in "ON_PATHS" and "proc" in "REPR"(arguments[0]):
+    if event in "ON_PATHS" and "proc" in "SPLIT"("TEXT"(arguments[0]), "/"):
         raise "REFUSAL"
     if (event == "os.kill" or event == "os.killpg") and arguments[0] != "PID":
         raise "REFUSAL"
@@ -238,7 +238,8 @@ def run_guarded(
             "START": str.startswith,
             "REFUSAL": PermissionError,
             "NO_MODULE": ImportError,
-            "REPR": repr,
+            "TEXT": str,
+            "SPLIT": str.split,
             "PID": os.getpid(),
         },
     )

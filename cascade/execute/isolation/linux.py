@@ -91,9 +91,9 @@ def landlock(readable: Iterable[str], writable: Iterable[str]) -> None:
                     folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
                 except OSError:
                     continue
-                if not os.path.isdir(path):  # noqa: PTH112 - the server stays light
-                    allowed &= _FILE_RIGHTS
-                rule = struct.pack("=Qi", allowed, folder)
+                is_folder = os.path.isdir(path)  # noqa: PTH112 - the server stays light
+                # Of this path only: what comes after a file in the list may be a folder.
+                rule = struct.pack("=Qi", allowed if is_folder else allowed & _FILE_RIGHTS, folder)
                 try:
                     syscall("landlock", LANDLOCK_ADD, ruleset, 1, ctypes.c_char_p(rule), ctypes.c_uint32(0))
                 finally:
