@@ -16,10 +16,11 @@ from benchmarks.sweep import mean_and_interval
 from cascade.core.plans import EXIT, plan_space
 from cascade.core.split import Split, balanced_split
 from cascade.search.artifacts import Executed
-from cascade.search.choose import cost_savings, falling_k, select
+from cascade.search.choose import falling_k, select
 from cascade.search.cross_validation import nested_savings
-from cascade.search.evaluate import regret
 from cascade.search.grid import GridResult, grid_search
+from cascade.search.mean_saving import cost_savings
+from cascade.search.measures import regret
 from cascade.tasks.select import NESTED_SPLITS
 
 # name -> (one θ a stage, front over all θ, which plans)
@@ -73,10 +74,8 @@ def judged(executed: Executed, split: Split, inside: Nested, way: str) -> tuple[
     at, best = (chosen.theta, chosen.plan), (own.theta, own.plan)
     cost, accuracy = test.usd_per_1k_queries[at], test.accuracy[at]
     missed = regret(
-        cost,
-        accuracy,
-        test.usd_per_1k_queries[best],
-        test.accuracy[best],
+        np.stack([accuracy, cost]),
+        np.stack([test.accuracy[best], test.usd_per_1k_queries[best]]),
         float(test.usd_per_1k_queries.max()),
     )
     return (

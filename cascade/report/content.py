@@ -13,7 +13,7 @@ from cascade.core import SKIP, Option, StageTable, front_certainty, problem_weig
 from cascade.report.curves import SavingCurve, saving_curve, theta_sweep
 from cascade.report.published import Published
 from cascade.search import (
-    SAVING_WINDOW,
+    EQUAL_ACCURACY,
     ChosenPlan,
     Combinations,
     Executed,
@@ -123,7 +123,7 @@ def recommended(plans: PlanFile) -> ChosenPlan:
     """
     if plans.intended is not None:
         return plans.intended
-    least = plans.singular[-1].validation.accuracy - SAVING_WINDOW
+    least = plans.singular[-1].validation.accuracy - EQUAL_ACCURACY
     # The front's last plan is as accurate as any: there is always one.
     return next(c for c in plans.front if c.validation.accuracy >= least - 1e-9)
 

@@ -4,13 +4,7 @@ from .artifacts import (
     Executed as Executed,
     combinations_table as combinations_table,
 )
-from .choose import (
-    SAVING_WINDOW as SAVING_WINDOW,
-    equal_cost as equal_cost,
-    falling_k as falling_k,
-    near_front as near_front,
-    select as select,
-)
+from .choose import falling_k as falling_k, near_front as near_front, select as select
 from .compare_rules import rule_comparison as rule_comparison
 from .constraints import Intent as Intent, intended as intended
 from .cross_validation import nested_savings as nested_savings
@@ -18,7 +12,6 @@ from .evaluate import (
     difference as difference,
     drop as drop,
     estimates as estimates,
-    regret as regret,
     replaced as replaced,
     savings as savings,
 )
@@ -28,6 +21,21 @@ from .grid_size import (
     GridSize as GridSize,
     n_grid_plans as n_grid_plans,
     size_of_grid as size_of_grid,
+)
+from .mean_saving import (
+    AS_PRINTED as AS_PRINTED,
+    AS_WRITTEN as AS_WRITTEN,
+    EQUAL_ACCURACY as EQUAL_ACCURACY,
+    SavingMeasure as SavingMeasure,
+    equal_cost as equal_cost,
+)
+from .measures import (
+    Measures as Measures,
+    Sides as Sides,
+    at_equal_accuracy_measured as at_equal_accuracy_measured,
+    by_target_measured as by_target_measured,
+    measures as measures,
+    regret as regret,
 )
 from .optuna_search import OBJECTIVES as OBJECTIVES, search_with_optuna as search_with_optuna
 from .optuna_settings import OptunaSettings as OptunaSettings

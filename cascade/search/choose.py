@@ -1,4 +1,4 @@
-"""Choosing plans on the validation side, and what they save on the test side (METHOD, Choosing)."""
+"""Choosing plans on the validation side: fronts and θ (METHOD, Choosing)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from cascade.core import PlanSpace, front, hypervolume
 from cascade.search.grid import Combinations, GridResult
-
-SAVING_WINDOW = 0.01  # accuracy within ±1 point counts as equal (paper section 5.1)
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -122,42 +119,3 @@ def _positive(cost: NDArray[np.float64]) -> NDArray[np.float64]:
     """Costs for the logarithm: a plan that wrote nothing at all counts as the cheapest that did."""
     positive = cost[cost > 0]
     return np.maximum(cost, positive.min() if positive.size else 1.0)
-
-
-def equal_cost(
-    accuracy: NDArray[np.float64],
-    one_stage_cost: NDArray[np.float64],
-    one_stage_accuracy: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """C_0: the mean cost of the one-stage plans within ±1 point of some accuracies (paper section 5.1).
-
-    Returns:
-        Float array like `accuracy`; NaN where no one-stage plan lies in the window.
-    """
-    window = np.abs(one_stage_accuracy[None, :] - accuracy[:, None]) <= SAVING_WINDOW + _ROUNDING
-    members = window.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(members > 0, (window * one_stage_cost).sum(axis=1) / members, np.nan)
-
-
-def cost_savings(
-    cost: NDArray[np.float64],
-    accuracy: NDArray[np.float64],
-    one_stage_cost: NDArray[np.float64],
-    one_stage_accuracy: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """What each cascade plan saves against one-stage plans of equal accuracy (paper section 5.1, Table 3).
-
-    C_0 is the mean cost of the one-stage plans within ±1 point of the plan's accuracy; the saving
-    is (C_0 − C_1)/C_0.
-
-    Args:
-        cost, accuracy: float arrays (plans,) of the cascade plans, on the test side.
-        one_stage_cost, one_stage_accuracy: float arrays of all one-stage plans, on the same side.
-
-    Returns:
-        Float array (plans,); NaN where no one-stage plan lies in the window.
-    """
-    c_0 = equal_cost(accuracy, one_stage_cost, one_stage_accuracy)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((c_0 - cost) / c_0)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.core import Split, StageTable, hypervolume
-from cascade.search.choose import cost_savings, select
+from cascade.search.choose import select
 from cascade.search.grid import Combinations, GridResult, grid_search
+from cascade.search.mean_saving import cost_savings
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.core import StageTable
-from cascade.search.choose import cost_savings, select
+from cascade.search.choose import select
 from cascade.search.grid import grid_search
+from cascade.search.mean_saving import cost_savings
 from cascade.search.plan_results import combination_outcomes
 
 

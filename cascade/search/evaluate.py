@@ -1,4 +1,4 @@
-"""What is known of chosen plans, with intervals: estimates, savings, differences, the drop and the regret.
+"""What is known of chosen plans, with intervals: estimates, savings, differences and the drop.
 
 Everything comes from outcomes (2, plans, problems), see `cascade.search.plan_results`, and from one set
 of bootstrap weights (replicates, problems), see `cascade.core.bootstrap`: replicates are paired, so that
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cascade.core import Floats, Interval, Measured, hypervolume, interval, intervals, replicate_means
-from cascade.search.choose import cost_savings
+from cascade.core import Floats, Interval, Measured, interval, intervals, replicate_means
+from cascade.search.mean_saving import cost_savings
 from cascade.search.plan_file import ChosenPlan, Estimate
 
 
@@ -95,18 +95,3 @@ def drop(validation: Floats, test: Floats, weights: tuple[Floats, Floats], confi
     before, after = (own[0].mean(axis=0) for own in (validation, test))
     drawn = weights[0] @ before - weights[1] @ after
     return Measured(float(before.mean() - after.mean()), interval(drawn, confidence))
-
-
-def regret(
-    cost: Floats, accuracy: Floats, own_cost: Floats, own_accuracy: Floats, reference_cost: float
-) -> float:
-    """The share of the test side's own front's hypervolume that the chosen plans miss.
-
-    Args:
-        cost, accuracy: float arrays (plans,) of the chosen plans on the test side.
-        own_cost, own_accuracy: of the front that the test side would have chosen.
-        reference_cost: the dearest plan's, up to which the hypervolume counts.
-    """
-    best = hypervolume(own_cost, own_accuracy, reference_cost)
-    # Where no plan is ever right there is nothing to miss.
-    return 1 - hypervolume(cost, accuracy, reference_cost) / best if best else 0.0

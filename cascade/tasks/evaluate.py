@@ -172,10 +172,8 @@ def _regret(plans: PlanFile, grid: GridResult) -> float:
     own = select(grid, pooled=plans.theta is None).front
     known = [one.test for one in plans.front if one.test is not None]
     return regret(
-        np.array([test.usd_per_1k_queries for test in known]),
-        np.array([test.accuracy for test in known]),
-        grid.usd_per_1k_queries[own.theta, own.plan],
-        grid.accuracy[own.theta, own.plan],
+        np.array([[test.accuracy for test in known], [test.usd_per_1k_queries for test in known]]),
+        np.stack([grid.accuracy[own.theta, own.plan], grid.usd_per_1k_queries[own.theta, own.plan]]),
         float(grid.usd_per_1k_queries.max()),
     )
 

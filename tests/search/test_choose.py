@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cascade.core.plans import EXIT, Option, plan_space
-from cascade.search.choose import cost_savings, falling_k, near_front, select
+from cascade.search.choose import falling_k, near_front, select
 from cascade.search.grid import Combinations, GridResult
 
 # Two models with exit and one testing option each; the space's order is
@@ -92,13 +92,3 @@ def test_near_front_keeps_the_front_among_many_equals() -> None:
     # Five plans are as accurate as the cheapest; the dearest alone is better.
     flat = GridResult(SPACE, (0.0,), np.array([[0.5] * 5 + [0.6]]), np.arange(1.0, 7.0)[None])
     assert pairs(near_front(flat, select(flat, pooled=True).candidates, 2)) == [(0, 0), (0, 5)]
-
-
-def test_savings_by_hand() -> None:
-    cost, accuracy = np.array([6.0, 3.0, 20.0]), np.array([0.60, 0.45, 0.305])
-    one_cost, one_accuracy = np.array([8.0, 12.0, 4.0, 10.0]), np.array([0.59, 0.61, 0.30, 0.30])
-    savings = cost_savings(cost, accuracy, one_cost, one_accuracy)
-    # ±1 point, both ends included: the mean of 8 and 12 is 10, of 4 and 10 it is 7.
-    assert savings[0] == pytest.approx(0.4)
-    assert np.isnan(savings[1])
-    assert savings[2] == pytest.approx((7 - 20) / 7)

@@ -5,7 +5,7 @@ import pytest
 
 from cascade.core.bootstrap import problem_weights
 from cascade.core.plans import EXIT, Plan
-from cascade.search.evaluate import difference, drop, estimates, regret, replaced, savings
+from cascade.search.evaluate import difference, drop, estimates, replaced, savings
 from cascade.search.plan_file import ChosenPlan, Estimate
 
 WEIGHTS = problem_weights(100, 2000, seed=0)
@@ -61,13 +61,6 @@ def test_drop() -> None:
     lost = drop(validation, test, (WEIGHTS, WEIGHTS), 0.95)
     assert lost.value == pytest.approx(0.5)
     assert lost.interval.low == pytest.approx(0.4, abs=0.02)
-
-
-def test_regret() -> None:
-    cost, accuracy = np.array([1.0, np.e]), np.array([0.5, 1.0])
-    # Own: 0.5 up to e, 1 from there to e²: 1.5. Chosen: the cheap one alone: 1.0.
-    assert regret(cost[:1], accuracy[:1], cost, accuracy, np.e**2) == pytest.approx(1 / 3)
-    assert regret(cost, accuracy, cost, accuracy, np.e**2) == pytest.approx(0)
 
 
 def test_the_plan_that_is_replaced() -> None:
