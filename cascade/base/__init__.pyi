@@ -5,5 +5,6 @@ from .errors import (
     DataError as DataError,
     ExecutionError as ExecutionError,
 )
+from .program import install_command as install_command, program as program
 from .records import Place as Place, Record as Record, read_records as read_records
 from .store import Log as Log, VerdictStore as VerdictStore, digest as digest

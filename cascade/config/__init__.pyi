@@ -1,3 +1,9 @@
+from .composing import (
+    CONF as CONF,
+    compose_study as compose_study,
+    is_option as is_option,
+    prepare_composition as prepare_composition,
+)
 from .hardware import ANY_DATASET as ANY_DATASET
 from .schemas import (
     AllowedPlans as AllowedPlans,

@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
-from cascade.base import ConfigError, digest
+from cascade.base import ConfigError, digest, program
 from cascade.config import checks
 from cascade.config.groups import (
     dataset_of,
@@ -89,6 +89,7 @@ class Study:
     """One study, checked: family x dataset x hardware x seed and how to run it.
 
     Attributes:
+        task: the function that runs it, by its dotted path.
         prices: the throughput and price of each of the family's models, in family order; None where
             the generator measures them.
         isolation: how untrusted code is kept apart.
@@ -115,6 +116,7 @@ class Study:
         signature: hash of all settings that the results depend on.
     """
 
+    task: str
     family: Family
     dataset: DataSet
     hardware: Hardware
@@ -185,6 +187,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         )
     sandbox: SandboxConfig = config.sandbox
     return Study(
+        task=config.task._target_,
         family=family,
         dataset=dataset,
         hardware=hardware,
@@ -238,7 +241,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         seed=int(checks.at_least(config.seed, 0, "seed")),
         run_id=config.run_id,
         yaml=yaml,
-        command=shlex.join(["python", "run.py", *overrides]),
+        command=" ".join([program(), shlex.join(overrides)]).strip(),
         signature=signature,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cascade.base import DataError, Place, Record, read_records
+from cascade.base import DataError, Place, Record, install_command, read_records
 from cascade.problems.dataset import DataSet
 
 # The hub's own conversion of a data set that has a loading script (which `datasets` no longer
@@ -36,7 +36,7 @@ def _hub(dataset: DataSet, hub_id: str) -> Iterator[Record]:
         from datasets.exceptions import DatasetsError
     except ImportError as error:
         raise DataError(
-            f"reading {hub_id} from the Hugging Face hub needs `datasets`: pip install 'cascade[hub]', "
+            f"reading {hub_id} from the Hugging Face hub needs `datasets`: {install_command('hub')}, "
             "or set dataset.path to a local copy"
         ) from error
     converted = dataset.revision == CONVERTED

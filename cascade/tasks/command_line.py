@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -17,11 +18,28 @@ from hydra.utils import get_method
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cascade.base import FAILED, CascadeError
-from cascade.config import Config, OpenAIConfig, OptunaConfig, RecordedConfig, TransformersConfig, build_study
+from cascade.base import FAILED, CascadeError, program
+from cascade.config import (
+    CONF,
+    Config,
+    OpenAIConfig,
+    OptunaConfig,
+    RecordedConfig,
+    TransformersConfig,
+    build_study,
+    is_option,
+    prepare_composition,
+)
 
 UNKNOWN = r"Key '([^']+)' (?:not in|is not in)"  # how OmegaConf speaks of a key that no schema has
-INTERRUPTED = 130  # the shell's own status for Ctrl-C
+
+prepare_composition()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def main(cfg: DictConfig) -> None:
+    """Run the task of a composed configuration."""
+    run_task(cfg)
 
 
 def run_task(cfg: DictConfig) -> None:
@@ -30,15 +48,15 @@ def run_task(cfg: DictConfig) -> None:
     An error is told in one line. Alone it ends the program; in a sweep it is left in the job's folder
     for the table at the end, and the other jobs go on.
     """
-    hydra = HydraConfig.get()
-    output = Path(hydra.runtime.output_dir)
+    job = HydraConfig.get()
+    output = Path(job.runtime.output_dir)
     try:
-        study = build_study(cfg, hydra.overrides.task)
+        study = build_study(cfg, job.overrides.task)
         # Imported last: what a task needs is heavy, and a mistake should be told at once.
-        task: Callable[..., None] = get_method(cfg.task._target_)
+        task: Callable[..., None] = get_method(study.task)
         task(study, output)
     except CascadeError as error:
-        if hydra.mode != RunMode.MULTIRUN:
+        if job.mode != RunMode.MULTIRUN:
             _fail(str(error))
         print(_one_line(str(error)), file=sys.stderr)
         (output / FAILED).write_text(str(error), encoding="utf-8")
@@ -65,9 +83,6 @@ def guarded(main: Callable[[], None]) -> None:
             f"{error.filename}: {error.strerror}; choose another folder, e.g. hydra.run.dir=…, paths.store=… "
             "or paths.mlruns=…"
         )
-    except KeyboardInterrupt:
-        print("stopped; start the same command again to go on", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 def explain_plan(error: Exception) -> str:
@@ -82,7 +97,9 @@ def explain_plan(error: Exception) -> str:
     full_key = re.search(r"full_key: (\S+)", whole)
     if found := re.search(r"Could not find '([^']+)'", whole):
         group, _, option = found[1].rpartition("/")
-        available = [line.strip() for line in whole.splitlines() if line.startswith("\t")]
+        listed = [line.strip() for line in whole.splitlines() if line.startswith("\t")]
+        # Hydra lists the folders that it searched in the same way.
+        available = [line for line in listed if is_option(line) and "path=" not in line]
         return f"{group}={option}: no such option; available: {', '.join(available) or 'none'}"
     if unknown := re.search(UNKNOWN, whole):
         # An override is named as the user wrote it; a key in a file by its place in the whole.
@@ -103,7 +120,7 @@ def _unknown_key(key: str) -> str:
     known = _known_keys()
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{key}: no such setting{hint} (python run.py --cfg job shows them all)"
+    return f"{key}: no such setting{hint} ({program()} --cfg job shows them all)"
 
 
 def _known_keys() -> list[str]:

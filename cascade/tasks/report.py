@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cascade.base import CascadeError
+from cascade.base import CascadeError, program
 from cascade.config import ReportOf, Study
 from cascade.report import FOLDER, Evaluated, Made, write_study_page, write_sweep_page
 from cascade.search import PLANS, PlanFile
@@ -85,7 +85,7 @@ def report_run(study: Study, tracker: Tracker, run_id: str, output: Path) -> Pat
     }
     folder = _folder(output)
     store = [word for word in shlex.split(study.command) if word.startswith(STORE)]
-    again = shlex.join(["python", "run.py", "task=report", f"run_id={run_id}", *store])
+    again = f"{program()} {shlex.join(['task=report', f'run_id={run_id}', *store])}"
     path = write_study_page(folder, evaluated, grids, again)
     tracker.log_folder(run_id, folder, FOLDER)
     return path

@@ -43,7 +43,7 @@ def main(mlruns: Path, port: int) -> None:
         CascadeError: there are no runs, or the port is taken.
     """
     if not (mlruns / "mlflow.db").exists():
-        raise CascadeError(f"{mlruns}: no runs there yet; start a study first: python run.py")
+        raise CascadeError(f"{mlruns}: no runs there yet; run a study in this folder first")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

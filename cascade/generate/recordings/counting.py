@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from cascade.base import DataError
+from cascade.base import DataError, install_command
 from cascade.core import split_lines
 from cascade.generate.family import Model
 from cascade.generate.recordings.importers.base import Imported
@@ -70,7 +70,7 @@ def _tokenizer(model: Model, path: str) -> Callable[[list[str]], list[list[int]]
     except ImportError as error:
         raise DataError(
             f"{path}: {model.name} has samples without token counts, and counting them needs "
-            f"`transformers`: pip install 'cascade[models]', or {remedy}"
+            f"`transformers`: {install_command('models')}, or {remedy}"
         ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(model.tokenizer)

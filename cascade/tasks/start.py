@@ -1,0 +1,19 @@
+"""Where the program starts: `python run.py` and the console command `cascade` are this one function."""
+
+import sys
+
+INTERRUPTED = 130  # the shell's own status for Ctrl-C
+
+
+def start() -> None:
+    """Compose the configuration, run its task, and say every mistake of the user's in one line.
+
+    The rest is imported here, so that Ctrl-C while Python is still loading ends without a traceback too.
+    """
+    try:
+        from cascade.tasks.command_line import guarded, main
+
+        guarded(main)
+    except KeyboardInterrupt:
+        print("interrupted; rerun the same command to resume", file=sys.stderr)
+        sys.exit(INTERRUPTED)
