@@ -8,6 +8,7 @@ from .hardware import ANY_DATASET as ANY_DATASET
 from .schemas import (
     AllowedPlans as AllowedPlans,
     Config as Config,
+    EngineConfig as EngineConfig,
     OpenAIConfig as OpenAIConfig,
     OptunaConfig as OptunaConfig,
     RecordedConfig as RecordedConfig,

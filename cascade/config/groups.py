@@ -1,24 +1,30 @@
 """The other groups whose values need more than a check: family, data set, generator and so on."""
 
 from pathlib import Path
+from typing import Any
 
 import hydra.utils
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from cascade.base import ConfigError
 from cascade.config import checks
 from cascade.config.schemas import (
     DatasetConfig,
+    EngineConfig,
     EstimatorConfig,
     FamilyConfig,
     GeneratorConfig,
+    ModelConfig,
     OpenAIConfig,
     OptunaConfig,
+    PromptsConfig,
     ResampleConfig,
     SelectConfig,
     TransformersConfig,
 )
 from cascade.core import Estimator
-from cascade.generate import Family, Generator, Model, PromptStyle
+from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
 from cascade.search import Intent, OptunaSettings
 
@@ -44,6 +50,13 @@ def family_of(config: FamilyConfig) -> Family:
             quantization=model.quantization,
             assistant=None if model.assistant is None else _located(model.assistant),
             architecture=model.architecture,
+            gguf_file=model.gguf_file,
+            prompts=None if model.prompts is None else _own_prompts(config.prompts, model.prompts, key),
+            chat_template_kwargs=model.chat_template_kwargs,
+            max_reasoning_tokens=int(
+                checks.at_least(model.max_reasoning_tokens, 0, f"family.models.{key}.max_reasoning_tokens")
+            ),
+            server=_server_of(model, f"family.models.{key}.server"),
         )
         for key, model in config.models.items()
     )
@@ -53,16 +66,41 @@ def family_of(config: FamilyConfig) -> Family:
     return Family(
         config.name,
         models,
-        PromptStyle(
-            checks.template(config.prompts.solution, "family.prompts.solution"),
-            checks.template(config.prompts.test, "family.prompts.test"),
-            config.prompts.completion,
-            config.prompts.test_begins,
-            tuple(config.prompts.stop),
-            config.prompts.chat,
-        ),
+        _prompts_of(config.prompts, "family.prompts"),
         int(checks.at_least(config.max_new_tokens, 1, "family.max_new_tokens")),
     )
+
+
+def _prompts_of(config: PromptsConfig, key: str) -> PromptStyle:
+    return PromptStyle(
+        checks.template(config.solution, f"{key}.solution"),
+        checks.template(config.test, f"{key}.test"),
+        config.completion,
+        config.test_begins,
+        tuple(config.stop),
+        config.chat,
+    )
+
+
+def _own_prompts(family: PromptsConfig, own: dict[str, Any], member: str) -> PromptStyle:
+    """The family's prompts with what one member says otherwise."""
+    key = f"family.models.{member}.prompts"
+    try:
+        merged: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(family), own))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{key}.{error.full_key}: {str(error).splitlines()[0]}") from None
+    return _prompts_of(merged, key)
+
+
+def _server_of(model: ModelConfig, key: str) -> Server:
+    """Where one member is served."""
+    own = model.server
+    if own.api is not None:
+        checks.one_of(own.api, APIS, f"{key}.api")
+    for name in ("concurrency", "gpus"):
+        if (value := getattr(own, name)) is not None:
+            checks.at_least(value, 1, f"{key}.{name}")
+    return Server(own.base_url, own.api, own.key_variable, own.concurrency, own.extra, own.gpus)
 
 
 def _located(source: str) -> str:
@@ -89,7 +127,7 @@ def dataset_of(config: DatasetConfig) -> DataSet:
 
 def generator_of(config: GeneratorConfig) -> Generator:
     """The generator."""
-    if isinstance(config, TransformersConfig | OpenAIConfig):
+    if isinstance(config, TransformersConfig | OpenAIConfig | EngineConfig):
         checks.at_least(config.draws, 0, "generator.draws")
         checks.positive(config.temperature, "generator.temperature")
         checks.fraction(checks.positive(config.top_p, "generator.top_p"), "generator.top_p")
@@ -105,8 +143,21 @@ def generator_of(config: GeneratorConfig) -> Generator:
         checks.at_least(config.samples_per_request, 1, "generator.samples_per_request")
         checks.at_least(config.retries, 0, "generator.retries")
         checks.positive(config.timeout_s, "generator.timeout_s")
-    generator: Generator = hydra.utils.instantiate(config)
+    if isinstance(config, EngineConfig):
+        _check_engine(config)
+    generator: Generator = hydra.utils.instantiate(config, _convert_="all")
     return generator
+
+
+def _check_engine(config: EngineConfig) -> None:
+    # What a command line must say, so that the server that we started is asked, and no other.
+    for placeholder in ("{model}", "{name}", "{port}"):
+        if not any(placeholder in argument for argument in config.command):
+            raise ConfigError(f"generator.command: must hold {placeholder}; see conf/generator/vllm.yaml")
+    checks.one_of(config.api, APIS, "generator.api")
+    checks.at_least(config.batch_size, 1, "generator.batch_size")
+    checks.positive(config.start_timeout_s, "generator.start_timeout_s")
+    checks.positive(config.timeout_s, "generator.timeout_s")
 
 
 def estimator_of(config: EstimatorConfig) -> Estimator:

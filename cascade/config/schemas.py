@@ -68,6 +68,16 @@ class TaskConfig:
 
 
 @dataclass
+class ServerConfig:
+    base_url: str | None = None
+    api: str | None = None
+    key_variable: str | None = None
+    concurrency: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    gpus: int | None = None
+
+
+@dataclass
 class ModelConfig:
     name: str | None = None  # in recordings, profiles and tables; the key where it is left out
     hub_id: str = MISSING
@@ -77,6 +87,11 @@ class ModelConfig:
     quantization: dict[str, Any] | None = None
     assistant: str | None = None
     architecture: dict[str, Any] | None = None
+    gguf_file: str | None = None
+    prompts: dict[str, Any] | None = None  # keys of PromptsConfig that are not the family's
+    chat_template_kwargs: dict[str, Any] = field(default_factory=dict)
+    max_reasoning_tokens: int = 0
+    server: ServerConfig = field(default_factory=ServerConfig)
 
 
 @dataclass
@@ -169,6 +184,23 @@ class OpenAIConfig(GeneratorConfig):
     retries: int = 8
     timeout_s: float = 300.0
     count: str = "usage"
+
+
+@dataclass
+class EngineConfig(GeneratorConfig):
+    _target_: str = "cascade.generate.EngineGenerator"
+    command: list[str] = MISSING
+    arguments: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+    api: str = "completions"
+    batch_size: int = 256
+    draws: int = 1
+    temperature: float = 0.8
+    top_p: float = 0.95
+    dtype: str = "auto"
+    seed: int = 0
+    start_timeout_s: float = 1800.0
+    timeout_s: float = 900.0
 
 
 @dataclass
@@ -329,6 +361,7 @@ def register_schemas() -> None:
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
     store.store(group="generator", name="base_openai", node=OpenAIConfig)
+    store.store(group="generator", name="base_engine", node=EngineConfig)
     store.store(group="search", name="base_optuna", node=OptunaConfig)
     store.store(group="estimator", name="base_first_k", node=FirstKConfig)
     store.store(group="estimator", name="base_resample", node=ResampleConfig)

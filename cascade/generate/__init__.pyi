@@ -1,4 +1,4 @@
-from .family import Family as Family, Model as Model
+from .family import Family as Family, Model as Model, Server as Server
 from .interface import (
     Generator as Generator,
     Measured as Measured,
@@ -14,5 +14,6 @@ from .local.profile import (
 )
 from .prompts import PromptStyle as PromptStyle
 from .recordings.recorded import RecordedGenerator as RecordedGenerator
+from .remote.engine import EngineGenerator as EngineGenerator
 from .remote.openai_server import OpenAIGenerator as OpenAIGenerator
 from .sample import Draw as Draw, ModelSamples as ModelSamples

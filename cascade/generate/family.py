@@ -8,6 +8,27 @@ from cascade.generate.prompts import PromptStyle
 
 
 @dataclass(frozen=True)
+class Server:
+    """Where one member is served, so far as it differs from what the generator says for all of them.
+
+    Attributes:
+        base_url: of the server, up to and with ``/v1``.
+        api: completions or chat.
+        key_variable: the environment variable that holds its key.
+        concurrency: requests at a time.
+        extra: fields that every request has besides, e.g. ``reasoning_effort``; they replace our own.
+        gpus: of a server that we start, the GPUs that it is given; None for the fewest that hold it.
+    """
+
+    base_url: str | None = None
+    api: str | None = None
+    key_variable: str | None = None
+    concurrency: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    gpus: int | None = None
+
+
+@dataclass(frozen=True)
 class Model:
     """One member of a family.
 
@@ -21,6 +42,12 @@ class Model:
         quantization: a `quantization_config` of transformers; None for the checkpoint's own weights.
         assistant: repository or local folder of a smaller model that writes ahead (speculative decoding).
         architecture: what its config.json says, for `weights=random`.
+        gguf_file: name of the GGUF file in the repository or folder, whose weights and tokenizer are taken.
+        prompts: how it is asked, where that is otherwise than the rest of its family.
+        chat_template_kwargs: what its chat template is told besides, e.g. ``enable_thinking``.
+        max_reasoning_tokens: tokens that it may think for before its answer begins, on top of the family's
+            `max_new_tokens`.
+        server: where it is served, where that differs from the generator's settings.
     """
 
     name: str
@@ -32,6 +59,11 @@ class Model:
     quantization: Mapping[str, Any] | None = None
     assistant: str | None = None
     architecture: Mapping[str, Any] | None = None
+    gguf_file: str | None = None
+    prompts: PromptStyle | None = None
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    max_reasoning_tokens: int = 0
+    server: Server = field(default_factory=Server)
 
     def at(self, revision: str | None) -> "Model":
         """The same at another revision."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from cascade.base import CascadeError
 from cascade.generate.family import Model
 
-WEIGHTS_AND_SETTINGS = (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja")
+WEIGHTS_AND_SETTINGS = (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja", ".gguf")
 
 
 def pinned(model: Model) -> Model:
@@ -32,7 +32,12 @@ def fingerprint(model: Model) -> str:
     """What a pinned model's samples are known by: repository and commit, or the content of a local folder."""
     ways = "".join(
         f" {name}={value!r}"
-        for name, value in (("quantization", model.quantization), ("assistant", model.assistant))
+        for name, value in (
+            ("quantization", model.quantization),
+            ("assistant", model.assistant),
+            ("gguf_file", model.gguf_file),
+            ("chat_template_kwargs", dict(model.chat_template_kwargs) or None),
+        )
         if value is not None
     )
     folder = Path(model.hub_id)

@@ -1,12 +1,12 @@
 """The interface of every generator: what a study asks for and what it gets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from cascade.core import Throughput
-from cascade.generate.family import Family
+from cascade.generate.family import Family, Model
 from cascade.generate.sample import ModelSamples
 from cascade.problems import Problem
 
@@ -32,6 +32,15 @@ class Request:
     hardware: str
     store: Path
     elsewhere: frozenset[str] = frozenset()
+
+    def to(self, model: Model) -> "Request":
+        """The same as it is put to one member: its own prompts, and room for its reasoning."""
+        family = replace(
+            self.family,
+            prompts=model.prompts or self.family.prompts,
+            max_new_tokens=self.family.max_new_tokens + model.max_reasoning_tokens,
+        )
+        return replace(self, family=family)
 
 
 @dataclass(frozen=True)

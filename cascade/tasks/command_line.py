@@ -22,6 +22,7 @@ from cascade.base import FAILED, CascadeError, program
 from cascade.config import (
     CONF,
     Config,
+    EngineConfig,
     OpenAIConfig,
     OptunaConfig,
     RecordedConfig,
@@ -134,7 +135,7 @@ def _known_keys() -> list[str]:
                 found += keys(field.type, f"{prefix}{field.name}.")
         return found
 
-    generators = (RecordedConfig, TransformersConfig, OpenAIConfig)
+    generators = (RecordedConfig, TransformersConfig, OpenAIConfig, EngineConfig)
     found_in_groups = [key for schema in generators for key in keys(schema, "generator.")]
     return keys(Config, "") + found_in_groups + keys(OptunaConfig, "search.")
 

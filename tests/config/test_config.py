@@ -54,6 +54,8 @@ def test_every_file_composes(file: Path) -> None:
         "family-qwen2_5_coder": ["hardware=cpu", "generator=transformers"],
         "family-deepseek_coder": ["hardware=cpu", "generator=transformers"],
         "generator-openai": ["hardware=rtx3090"],
+        "generator-vllm": ["hardware=cpu"],
+        "generator-sglang": ["hardware=cpu"],
     }.get(f"{group}-{option}", [])
     register_schemas()
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -175,6 +177,37 @@ def test_ranges(override: str, says: str | None) -> None:
 def test_ranges_around_generation(override: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         remote(override)
+
+
+def test_a_member_has_its_own_server_and_prompts() -> None:
+    own = "family.models.m7B."
+    checked = remote(
+        *(
+            own + "server.base_url=http://a/v1",
+            own + "server.concurrency=2",
+            own + "max_reasoning_tokens=100",
+        ),
+        *("+" + own + "server.extra.reasoning_effort=low", "+" + own + "prompts.completion=true"),
+    )
+    first, second = checked.family.models[:2]
+    assert (first.server.base_url, first.server.concurrency) == ("http://a/v1", 2)
+    assert first.server.extra == {"reasoning_effort": "low"} and second.server.base_url is None
+    assert first.prompts is not None and first.prompts.completion and second.prompts is None
+    assert first.prompts.solution == checked.family.prompts.solution
+    for wrong, says in (
+        ("server.api=x", r"server\.api=x: must be one of completions, chat"),
+        ("server.gpus=0", r"server\.gpus=0: must be at least 1"),
+        ("max_reasoning_tokens=-1", r"max_reasoning_tokens=-1: must be at least 0"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            remote(own + wrong)
+    with pytest.raises(ConfigError, match=r"family\.models\.m7B\.prompts\.sulution"):
+        remote("+" + own + "prompts.sulution=x")
+
+
+def test_a_command_line_that_names_no_port() -> None:
+    with pytest.raises(ConfigError, match=r"generator\.command: must hold \{name\}"):
+        remote("generator=vllm", "generator.command=[x,'{model}']")
 
 
 def test_a_model_s_key_can_stand_on_the_command_line() -> None:

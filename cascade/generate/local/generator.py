@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from cascade.base import digest
 from cascade.generate.family import Family, Model
 from cascade.generate.identity import fingerprint, pinned
-from cascade.generate.interface import Measured, Request, SampleSet
+from cascade.generate.interface import Request, SampleSet
 from cascade.generate.jobs import TEST, Job, Sampling, jobs_of, put_together
 from cascade.generate.reading import Written, read_solution, read_test, solution_end, test_is_complete
 from cascade.generate.sample_store import SampleStore, Timing
+from cascade.generate.throughput import measured_throughput
 from cascade.problems import Problem
 
 if TYPE_CHECKING:
@@ -72,10 +72,13 @@ class TransformersGenerator:
             samples, measured = {}, {}
             for model in map(pinned, request.family.models):
                 identity = f"{fingerprint(model)} {self.dtype}"
-                jobs = jobs_of(identity, request, self.draws, sampling)
-                self._write_missing(model, jobs, request, store)
-                samples[model.name] = put_together(jobs, request, store)
-                measured[model.name] = self._measured(jobs, request, store)
+                asked = request.to(model)
+                jobs = jobs_of(identity, asked, self.draws, sampling)
+                self._write_missing(model, jobs, asked, store)
+                samples[model.name] = put_together(jobs, asked, store)
+                measured[model.name] = measured_throughput(
+                    jobs, request.hardware, str(self.batch_size), store
+                )
         finally:
             store.close()
         return SampleSet(samples, (), measured)
@@ -169,22 +172,8 @@ class TransformersGenerator:
         from cascade.generate.local.loaded_model import LoadedModel
 
         loaded = LoadedModel(pinned(model), self.dtype, self.device_map)
-        request = Request(family, problems, PROFILED_SAMPLES, 0, "", Path())
+        request = Request(family, problems, PROFILED_SAMPLES, 0, "", Path()).to(model)
         sampling = Sampling(self.temperature, self.top_p, self.seed)
         jobs = [job for job in jobs_of("", request, 1, sampling) if job.draw is not None]
         _, asks, done = self._asks(loaded, jobs, request)
         return loaded, replace(plan, asks=asks, ends=loaded.ends, done=done)
-
-    def _measured(self, jobs: Sequence[Job], request: Request, store: SampleStore) -> Measured:
-        """The price's throughput: measured once on these samples' own batches, then kept."""
-        key = digest(request.hardware, str(self.batch_size), *(job.key for job in jobs))
-        if (kept := store.measured(key)) is not None:
-            return kept
-        timings = store.timings(job.key for job in jobs)
-        # While the batch is full; a study that is too small to fill one is priced by what it has.
-        full = [timing for timing in timings if timing.full] or timings
-        tokens = sum(timing.tokens for timing in full)
-        seconds = 1000 * sum(timing.seconds for timing in full) / max(tokens, 1)
-        measured = Measured(seconds, max(timing.rows for timing in full), timings[0].gpus)
-        store.add_measured(key, measured)
-        return measured

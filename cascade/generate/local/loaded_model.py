@@ -12,7 +12,7 @@ from cascade.base import CascadeError
 from cascade.generate.family import Model
 from cascade.generate.local.batch import Ask, Rows
 from cascade.generate.local.kv_cache import roomy_cache
-from cascade.generate.local.loading import load_tokenizer, load_weights
+from cascade.generate.local.loading import encode, load_tokenizer, load_weights
 from cascade.generate.local.scheduler import STEPS_BETWEEN_LOOKS, Done, Look, work_off
 
 log = logging.getLogger(__name__)
@@ -64,19 +64,7 @@ class LoadedModel:
         Raises:
             CascadeError: the tokenizer has no chat template.
         """
-        if not chat:
-            ids = self.tokenizer(prompt)["input_ids"]
-        else:
-            if self.tokenizer.chat_template is None:
-                raise CascadeError(
-                    f"{self._model.name}: its tokenizer has no chat template; set family.prompts.chat=false, "
-                    "and write the template into family.prompts.solution and .test"
-                )
-            text = self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
-            )
-            ids = self.tokenizer(text + begins, add_special_tokens=False)["input_ids"]
-        return tuple(ids)
+        return encode(self.tokenizer, self._model, prompt, begins, chat=chat)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Token ids to text, special tokens left out."""

@@ -32,6 +32,35 @@ def load_tokenizer(model: Model) -> Any:
     return tokenizer
 
 
+def encode(tokenizer: Any, model: Model, prompt: str, begins: str, *, chat: bool) -> tuple[int, ...]:
+    """A prompt's tokens.
+
+    Args:
+        tokenizer: the model's.
+        model: whose tokenizer it is.
+        prompt: what the model continues, or the user's message.
+        begins: what the model's answer begins with; in a chat only, elsewhere it ends the prompt.
+        chat: whether to ask through the chat template that came with the tokenizer.
+
+    Raises:
+        CascadeError: the tokenizer has no chat template.
+    """
+    if not chat:
+        return tuple(tokenizer(prompt)["input_ids"])
+    if tokenizer.chat_template is None:
+        raise CascadeError(
+            f"{model.name}: its tokenizer has no chat template; set family.prompts.chat=false, and write the "
+            "template into family.prompts.solution and .test"
+        )
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}],
+        tokenize=False,
+        add_generation_prompt=True,
+        **model.chat_template_kwargs,
+    )
+    return tuple(tokenizer(text + begins, add_special_tokens=False)["input_ids"])
+
+
 def load_weights(model: Model, dtype: str, device_map: str) -> Any:
     """A causal language model, ready to write.
 
