@@ -51,7 +51,7 @@ def family_of(config: FamilyConfig) -> Family:
             assistant=None if model.assistant is None else _located(model.assistant),
             architecture=model.architecture,
             gguf_file=model.gguf_file,
-            prompts=None if model.prompts is None else _own_prompts(config.prompts, model.prompts, key),
+            prompts=None if not model.prompts else _own_prompts(config.prompts, model.prompts, key),
             chat_template_kwargs=model.chat_template_kwargs,
             max_reasoning_tokens=int(
                 checks.at_least(model.max_reasoning_tokens, 0, f"family.models.{key}.max_reasoning_tokens")

@@ -88,7 +88,8 @@ class ModelConfig:
     assistant: str | None = None
     architecture: dict[str, Any] | None = None
     gguf_file: str | None = None
-    prompts: dict[str, Any] | None = None  # keys of PromptsConfig that are not the family's
+    # Keys of PromptsConfig that are otherwise than the family's.
+    prompts: dict[str, Any] = field(default_factory=dict)
     chat_template_kwargs: dict[str, Any] = field(default_factory=dict)
     max_reasoning_tokens: int = 0
     server: ServerConfig = field(default_factory=ServerConfig)
