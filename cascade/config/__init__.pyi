@@ -13,11 +13,7 @@ from .schemas import (
     OptunaConfig as OptunaConfig,
     RecordedConfig as RecordedConfig,
     ReportOf as ReportOf,
+    SplitConfig as SplitConfig,
     TransformersConfig as TransformersConfig,
 )
-from .study import (
-    ProfileSettings as ProfileSettings,
-    SplitSettings as SplitSettings,
-    Study as Study,
-    build_study as build_study,
-)
+from .study import Study as Study, build_study as build_study

@@ -6,9 +6,9 @@ from typing import Any
 from cascade.base import ConfigError
 
 
-def path(value: str | None) -> Path | None:
-    """A path as the process sees it from where it was started."""
-    return None if value is None else Path(value).expanduser().absolute()
+def path(value: str | None) -> str | None:
+    """A path as the process sees it from where it was started, absolute."""
+    return None if value is None else str(Path(value).expanduser().absolute())
 
 
 def each(values: list[Any], key: str, check: Any) -> tuple[Any, ...]:
@@ -28,7 +28,7 @@ def fraction(value: float, key: str) -> float:
 def between(value: float, key: str) -> float:
     """Between 0 and 1, neither included."""
     if not 0.0 < value < 1.0:
-        raise ConfigError(f"{key}={value:g}: must lie between 0 and 1, and be neither")
+        raise ConfigError(f"{key}={value:g}: must lie strictly between 0 and 1")
     return value
 
 

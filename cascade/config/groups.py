@@ -1,5 +1,6 @@
 """The other groups whose values need more than a check: family, data set, generator and so on."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from omegaconf.errors import OmegaConfBaseException
 from cascade.base import ConfigError
 from cascade.config import checks
 from cascade.config.schemas import (
-    DatasetConfig,
     EngineConfig,
     EstimatorConfig,
     FamilyConfig,
@@ -18,9 +18,13 @@ from cascade.config.schemas import (
     ModelConfig,
     OpenAIConfig,
     OptunaConfig,
+    ProfileConfig,
     PromptsConfig,
+    ReportConfig,
+    ReportOf,
     ResampleConfig,
     SelectConfig,
+    SplitConfig,
     TransformersConfig,
 )
 from cascade.core import Estimator
@@ -109,20 +113,11 @@ def _located(source: str) -> str:
     return source if inside == source else str(PACKAGE / inside)
 
 
-def dataset_of(config: DatasetConfig) -> DataSet:
+def dataset_of(config: DataSet) -> DataSet:
     """The data set."""
     if config.path is None and config.hub_id is None and config.format not in EMBEDDED:
         raise ConfigError(f"dataset.path: the data set {config.name!r} has neither a path nor a hub_id")
-    return DataSet(
-        name=config.name,
-        format=config.format,
-        path=checks.path(config.path),
-        hub_id=config.hub_id,
-        hub_config=config.hub_config,
-        hub_split=config.hub_split,
-        revision=config.revision,
-        difficulty=config.difficulty,
-    )
+    return replace(config, path=checks.path(config.path))
 
 
 def generator_of(config: GeneratorConfig) -> Generator:
@@ -202,3 +197,27 @@ def shard_of(shard: int, n_shards: int) -> int:
     if not 0 <= shard < n_shards:
         raise ConfigError(f"shard={shard}: must lie between 0 and n_shards - 1 = {n_shards - 1}")
     return shard
+
+
+def split_of(config: SplitConfig) -> SplitConfig:
+    """How the problems are split."""
+    checks.fraction(config.validation_fraction, "split.validation_fraction")
+    checks.fraction(config.max_accuracy_gap, "split.max_accuracy_gap")
+    checks.at_least(config.max_redraws, 0, "split.max_redraws")
+    return replace(config, validation_ids=checks.path(config.validation_ids))
+
+
+def profile_of(config: ProfileConfig) -> ProfileConfig:
+    """How a family's throughput is measured."""
+    for name in ("prompt_tokens", "new_tokens", "repeats"):
+        checks.at_least(getattr(config, name), 1, f"profile.{name}")
+    return replace(config, path=checks.path(config.path))
+
+
+def report_of(config: ReportConfig, run_id: str | None) -> ReportConfig:
+    """What task=report is about."""
+    if run_id is not None and (config.runs or config.of is not ReportOf.study):
+        raise ConfigError(
+            f"run_id={run_id}: names one study, and report.* names several; leave one of them out"
+        )
+    return config

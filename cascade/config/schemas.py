@@ -5,7 +5,9 @@ from enum import Enum
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
+
+from cascade.problems import DataSet
 
 
 class NoTests(Enum):
@@ -112,18 +114,6 @@ class FamilyConfig:
     models: dict[str, ModelConfig] = field(default_factory=dict)
     max_new_tokens: int = 1024
     prompts: PromptsConfig = field(default_factory=PromptsConfig)
-
-
-@dataclass
-class DatasetConfig:
-    name: str = MISSING
-    format: str = MISSING
-    path: str | None = None
-    hub_id: str | None = None
-    hub_config: str | None = None
-    hub_split: str = "test"
-    revision: str | None = None
-    difficulty: str | None = None
 
 
 @dataclass
@@ -258,8 +248,10 @@ class ResampleConfig(EstimatorConfig):
     pool_draws: bool = True
 
 
-@dataclass
+@dataclass(frozen=True)
 class SplitConfig:
+    """How the problems are split; see `cascade.core.split`."""
+
     validation_fraction: float = 0.3
     max_accuracy_gap: float = 0.05
     max_redraws: int = 1000
@@ -295,13 +287,19 @@ class Weights(Enum):
     random = "random"
 
 
-@dataclass
+@dataclass(frozen=True)
 class ProfileConfig:
+    """How a family's throughput is measured; see `cascade.generate.local.profile`."""
+
     weights: Weights = Weights.trained
     prompt_tokens: int = 192
     new_tokens: int = 256
     repeats: int = 3
     path: str | None = None
+
+    @property
+    def random_weights(self) -> bool:
+        return self.weights is Weights.random
 
 
 class ReportOf(Enum):
@@ -312,8 +310,16 @@ class ReportOf(Enum):
     store = "store"
 
 
-@dataclass
+@dataclass(frozen=True)
 class ReportConfig:
+    """What task=report is about, and whether a study makes its page on its own.
+
+    Attributes:
+        of: what task=report is about.
+        runs: ids of MLflow runs that it is about instead.
+        page: whether task=study ends with its page.
+    """
+
     of: ReportOf = ReportOf.study
     runs: list[str] = field(default_factory=list)
     page: bool = True
@@ -335,7 +341,7 @@ class PathsConfig:
 class Config:
     task: TaskConfig = field(default_factory=TaskConfig)
     family: FamilyConfig = field(default_factory=FamilyConfig)
-    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    dataset: DataSet = field(default_factory=DataSet)
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
@@ -358,7 +364,11 @@ class Config:
 def register_schemas() -> None:
     """Make the schemas known to Hydra; `conf/config.yaml` begins with `base_config`."""
     store = ConfigStore.instance()
-    store.store(name="base_config", node=Config)
+    config = OmegaConf.structured(Config)
+    # What a study keeps is frozen, and OmegaConf would refuse to merge files into it.
+    for group in ("dataset", "split", "profile", "report"):
+        OmegaConf.set_readonly(config[group], None)
+    store.store(name="base_config", node=config)
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
     store.store(group="generator", name="base_openai", node=OpenAIConfig)

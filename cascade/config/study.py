@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
@@ -24,64 +24,30 @@ from cascade.config.groups import (
     generator_of,
     intent_of,
     optuna_of,
+    profile_of,
+    report_of,
     shard_of,
+    split_of,
 )
 from cascade.config.hardware import hardware_of, prices_of
 from cascade.config.schemas import (
     AllowedPlans,
     Combinations,
+    Config,
     Container,
     NoTests,
     OptunaConfig,
+    ProfileConfig,
     ReportConfig,
-    ReportOf,
     Require,
-    SandboxConfig,
-    SearchConfig,
+    SplitConfig,
     ThetaChoice,
-    Weights,
 )
 from cascade.core import Estimator, Hardware, Option, Throughput, option_space
 from cascade.execute import Isolation, Limits
 from cascade.generate import Family, Generator
 from cascade.problems import DataSet
 from cascade.search import Intent, OptunaSettings
-
-
-@dataclass(frozen=True)
-class SplitSettings:
-    """How the problems are split; see `cascade.core.split`."""
-
-    validation_fraction: float
-    max_accuracy_gap: float
-    max_redraws: int
-    validation_ids: Path | None
-
-
-@dataclass(frozen=True)
-class ProfileSettings:
-    """How a family's throughput is measured; see `cascade.generate.local.profile`."""
-
-    random_weights: bool
-    prompt_tokens: int
-    new_tokens: int
-    repeats: int
-    path: Path | None
-
-
-@dataclass(frozen=True)
-class ReportSettings:
-    """What task=report is about, and whether a study makes its page on its own.
-
-    Attributes:
-        of: what task=report is about.
-        runs: ids of MLflow runs that it is about instead.
-        page: whether task=study ends with its page.
-    """
-
-    of: ReportOf
-    runs: tuple[str, ...]
-    page: bool
 
 
 @dataclass(frozen=True)
@@ -127,7 +93,7 @@ class Study:
     workers: int
     options: tuple[Option, ...]
     thetas: tuple[float, ...]
-    split: SplitSettings
+    split: SplitConfig
     rule: str
     compared_rules: tuple[str, ...]
     accept_without_tests: bool
@@ -135,12 +101,12 @@ class Study:
     per_stage_theta: bool
     optuna: OptunaSettings | None
     pooled: bool
-    profile: ProfileSettings
+    profile: ProfileConfig
     allowed: AllowedPlans
     intent: Intent
     replicates: int
     confidence: float
-    report: ReportSettings
+    report: ReportConfig
     tracking_uri: str | None
     combinations_as_runs: bool
     store: Path
@@ -168,7 +134,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         OmegaConf.resolve(cfg)
         yaml = OmegaConf.to_yaml(cfg)
         signature = _signature(cfg)
-        config: Any = OmegaConf.to_object(cfg)
+        config = cast(Config, OmegaConf.to_object(cfg))
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key}: no value; {_remedy(str(error.full_key))}") from None
     except InterpolationKeyError as error:
@@ -176,7 +142,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
     family = family_of(config.family)
     dataset = dataset_of(config.dataset)
     hardware = hardware_of(config.hardware)
-    space: SearchConfig = config.search
+    space = config.search
     thetas = tuple(sorted(set(checks.each(space.theta, "search.theta", checks.fraction))))
     k = checks.each(space.k, "search.k", lambda v, key: checks.at_least(v, -1, key))
     l = checks.each(space.l, "search.l", lambda v, key: checks.at_least(v, 0, key))  # noqa: E741
@@ -185,7 +151,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         raise ConfigError(
             f"search.k={list(k)}, search.l={list(l)}: no option in them; k=0 stands alone, k>0 needs an l>0"
         )
-    sandbox: SandboxConfig = config.sandbox
+    sandbox = config.sandbox
     return Study(
         task=config.task._target_,
         family=family,
@@ -207,12 +173,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         workers=int(checks.at_least(sandbox.workers or os.cpu_count() or 1, 1, "sandbox.workers")),
         options=options,
         thetas=thetas,
-        split=SplitSettings(
-            checks.fraction(config.split.validation_fraction, "split.validation_fraction"),
-            checks.fraction(config.split.max_accuracy_gap, "split.max_accuracy_gap"),
-            int(checks.at_least(config.split.max_redraws, 0, "split.max_redraws")),
-            checks.path(config.split.validation_ids),
-        ),
+        split=split_of(config.split),
         rule=config.rule.name.value,
         compared_rules=tuple(dict.fromkeys(r.value for r in (config.rule.name, *config.rule.compare))),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
@@ -220,13 +181,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         per_stage_theta=space.per_stage_theta,
         optuna=optuna_of(space, config.seed) if isinstance(space, OptunaConfig) else None,
         pooled=config.select.theta is ThetaChoice.pooled,
-        profile=ProfileSettings(
-            config.profile.weights is Weights.random,
-            int(checks.at_least(config.profile.prompt_tokens, 1, "profile.prompt_tokens")),
-            int(checks.at_least(config.profile.new_tokens, 1, "profile.new_tokens")),
-            int(checks.at_least(config.profile.repeats, 1, "profile.repeats")),
-            checks.path(config.profile.path),
-        ),
+        profile=profile_of(config.profile),
         shard=shard_of(config.shard, config.n_shards),
         n_shards=config.n_shards,
         allowed=config.select.plans,
@@ -244,15 +199,6 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         command=" ".join([program(), shlex.join(overrides)]).strip(),
         signature=signature,
     )
-
-
-def report_of(config: ReportConfig, run_id: str | None) -> ReportSettings:
-    """What task=report is about."""
-    if run_id is not None and (config.runs or config.of is not ReportOf.study):
-        raise ConfigError(
-            f"run_id={run_id}: names one study, and report.* names several; leave one of them out"
-        )
-    return ReportSettings(config.of, tuple(config.runs), config.page)
 
 
 def _signature(cfg: DictConfig) -> str:

@@ -1,7 +1,6 @@
 """Which data set, in which format, from where."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -11,7 +10,7 @@ class DataSet:
     Attributes:
         name: how studies and tables call it, e.g. ``apps_intro``.
         format: what a record looks like: ``humaneval``, ``mbpp`` or ``apps``.
-        path: local file (JSON list or JSON Lines, gzip or not); None reads the Hugging Face hub.
+        path: local file, absolute (JSON list or JSON Lines, gzip or not); None reads the Hugging Face hub.
         hub_id: the hub's data set, or a local folder that `datasets.load_dataset` reads.
         hub_config: its configuration; None where it has one only.
         hub_split: its split, in the notation of `load_dataset` (``train+test`` joins two).
@@ -19,9 +18,9 @@ class DataSet:
         difficulty: APPS only: keep the problems of this difficulty; None keeps all.
     """
 
-    name: str
-    format: str
-    path: Path | None = None
+    name: str = "???"  # OmegaConf's mark for a value that every file must give
+    format: str = "???"
+    path: str | None = None
     hub_id: str | None = None
     hub_config: str | None = None
     hub_split: str = "test"

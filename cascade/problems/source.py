@@ -1,6 +1,7 @@
 """Where problems come from: a local file, or the Hugging Face hub."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from cascade.base import DataError, Place, Record, install_command, read_records
 from cascade.problems.dataset import DataSet
@@ -18,13 +19,14 @@ def read_source(dataset: DataSet) -> Iterator[Record]:
         DataError: no source is set, or it cannot be read; the message says what to do.
     """
     if dataset.path is not None:
-        if not dataset.path.is_file():
-            what = "is a folder, not a file" if dataset.path.is_dir() else "does not exist"
+        path = Path(dataset.path)
+        if not path.is_file():
+            what = "is a folder, not a file" if path.is_dir() else "does not exist"
             raise DataError(
                 f"dataset.path={dataset.path}: {what}; set it to a JSON or JSON Lines file "
                 "(gzip or not), or leave it out to read the Hugging Face hub"
             )
-        return read_records(dataset.path)
+        return read_records(path)
     if dataset.hub_id is None:
         raise DataError(f"dataset {dataset.name} has no source: set dataset.path or dataset.hub_id")
     return _hub(dataset, dataset.hub_id)

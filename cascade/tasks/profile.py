@@ -40,7 +40,7 @@ def main(study: Study, output: Path) -> None:
     }
     name = f"profile {study.family.name} {study.hardware.name}"
     dataset = ANY_DATASET if study.profile.random_weights else study.dataset.name
-    path = study.profile.path or output / f"{study.hardware.name}.yaml"
+    path = Path(study.profile.path) if study.profile.path else output / f"{study.hardware.name}.yaml"
     measured: dict[str, ModelProfile] = {}
     with tracker.run(name, study_tags(study) | {KIND: "profile"}, params) as run_id:
         for i, model in enumerate(study.family.models):

@@ -216,7 +216,7 @@ def _split(
     settings = study.split
     if (path := settings.validation_ids) is not None:
         try:
-            ids = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+            ids = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise CascadeError(f"{path}: cannot be read ({error}); see split.validation_ids") from None
         return listed_split(task_ids, [line for line in ids if line], str(path))

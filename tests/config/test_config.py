@@ -137,7 +137,7 @@ def test_the_signature_is_of_results_only() -> None:
         ("split.validation_fraction=1.2", r"split\.validation_fraction=1\.2: must lie between 0 and 1"),
         ("estimator=resample estimator.n_subsets=1", r"estimator\.n_subsets=1: must be at least 2"),
         ("bootstrap.replicates=10", r"bootstrap\.replicates=10: must be at least 100"),
-        ("bootstrap.confidence=1", r"bootstrap\.confidence=1: must lie between 0 and 1, and be neither"),
+        ("bootstrap.confidence=1", r"bootstrap\.confidence=1: must lie strictly between 0 and 1"),
         ("select.budget_usd_per_1k=0", r"select\.budget_usd_per_1k=0: must be a positive number"),
         ("select.min_accuracy=70", r"select\.min_accuracy=70: must lie between 0 and 1"),
         ("select.confidence=0.9", r"select\.confidence=0\.9: of what\?"),
