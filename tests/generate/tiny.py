@@ -7,9 +7,15 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
     CodeGenConfig,
+    Gemma3TextConfig,
     GPTBigCodeConfig,
+    GptOssConfig,
     LlamaConfig,
     PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+    Qwen3MoeConfig,
+    Starcoder2Config,
 )
 
 EOS = "<|endoftext|>"
@@ -34,6 +40,32 @@ CONFIGS = {
     ),
 }
 
+_SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 256,
+}
+_EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+# Layers that keep a part of the past only: every second one, of 16 tokens.
+_WINDOW = {"sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]}
+WINDOWED = {
+    "gemma3": lambda n: Gemma3TextConfig(vocab_size=n, **_SMALL, **_WINDOW, query_pre_attn_scalar=8),
+    "gpt_oss": lambda n: GptOssConfig(
+        vocab_size=n, **_SMALL, **_WINDOW, num_local_experts=4, num_experts_per_tok=2
+    ),
+}
+# Others whose layers keep everything.
+OTHERS = {
+    "qwen2": lambda n: Qwen2Config(vocab_size=n, **_SMALL),
+    "qwen3": lambda n: Qwen3Config(vocab_size=n, **_SMALL),
+    "qwen3_moe": lambda n: Qwen3MoeConfig(vocab_size=n, **_SMALL, **_EXPERTS),
+    "starcoder2": lambda n: Starcoder2Config(vocab_size=n, **_SMALL, sliding_window=None),
+}
+
 
 def save_tiny(folder: Path, architecture: str, seed: int) -> None:
     """Write a random model and its tokenizer as `save_pretrained` does."""
@@ -50,6 +82,6 @@ def save_tiny(folder: Path, architecture: str, seed: int) -> None:
     # No padding token, as Codegen has none.
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS).save_pretrained(folder)
     torch.manual_seed(seed)
-    config = CONFIGS[architecture](tokenizer.get_vocab_size())
+    config = {**CONFIGS, **OTHERS, **WINDOWED}[architecture](tokenizer.get_vocab_size())
     config.bos_token_id = config.eos_token_id = 0
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)

@@ -1,8 +1,10 @@
 """Rows in flight: a batch whose rows end and are replaced one by one while the others go on."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -11,6 +13,10 @@ from transformers import CompileConfig, DynamicCache
 from cascade.generate.local.kv_cache import fixed_cache, roomy_cache
 from cascade.generate.local.nucleus_sampling import draw_tokens
 
+log = logging.getLogger(__name__)
+
+# Models whose step could not be compiled: it is not tried again.
+UNCOMPILABLE: WeakSet[Any] = WeakSet()
 # Tokens of prompts, padding counted, that are read at once: their scores must fit beside the cache.
 PREFILL_TOKENS = 16_384
 
@@ -159,13 +165,7 @@ class Rows:
             self._mask[..., self._filled - 1] = 0.0
             if self._columns is not None:
                 torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-            logits = self._step(
-                input_ids=self._last,
-                attention_mask=self._mask,
-                position_ids=self._positions,
-                past_key_values=self._cache,
-                use_cache=True,
-            ).logits[:, -1]
+            logits = self._logits()
             tokens = logits.argmax(-1)
             if sampled:
                 tokens[at] = draw_tokens(logits[at], uniforms[:, step], *self._sampling)
@@ -176,6 +176,46 @@ class Rows:
                 self._positions.clamp_(max=self._most_positions - 1)
         rows: list[list[int]] = written.tolist()
         return rows
+
+    def _logits(self) -> torch.Tensor:
+        """Scores of every row's next token; where the step cannot be compiled, from then on without."""
+        try:
+            return self._call()
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # what compilers raise is of a dozen kinds
+            if self._columns is None:
+                raise
+            UNCOMPILABLE.add(self._model)
+            log.warning(
+                "%s: its step cannot be compiled (%s: %s); going on with a growing cache, more slowly",
+                self._model.config.model_type,
+                type(error).__name__,
+                (str(error).strip().splitlines() or [""])[0],
+            )
+            self._let_grow()
+            return self._call()
+
+    def _call(self) -> torch.Tensor:
+        logits: torch.Tensor = self._step(
+            input_ids=self._last,
+            attention_mask=self._mask,
+            position_ids=self._positions,
+            past_key_values=self._cache,
+            use_cache=True,
+        ).logits[:, -1]
+        return logits
+
+    def _let_grow(self) -> None:
+        """Take a cache that grows, with what is written up to the newest token, which is not read yet."""
+        grown: Any = roomy_cache(self._model.config, self.slots)
+        end = self._filled - 1
+        slots = torch.arange(self.slots, device=self._device)
+        for own, fixed in zip(grown.layers, self._cache.layers, strict=True):
+            if end:
+                own.place(slots, fixed.keys[..., :end, :], fixed.values[..., :end, :], end)
+        self._cache, self._columns, self._step = grown, None, self._model
+        self._mask = self._mask[..., : self._filled].contiguous()
 
     @torch.no_grad()
     def drop_unused_columns(self) -> None:

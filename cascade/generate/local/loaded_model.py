@@ -10,7 +10,7 @@ from transformers import DynamicCache
 
 from cascade.base import CascadeError
 from cascade.generate.family import Model
-from cascade.generate.local.batch import Ask, Rows
+from cascade.generate.local.batch import UNCOMPILABLE, Ask, Rows
 from cascade.generate.local.kv_cache import roomy_cache
 from cascade.generate.local.loading import encode, load_tokenizer, load_weights
 from cascade.generate.local.scheduler import STEPS_BETWEEN_LOOKS, Done, Look, work_off
@@ -108,6 +108,11 @@ class LoadedModel:
             from cascade.generate.local.speculative import work_off_assisted
 
             return work_off_assisted(self.weights, self.assistant, asks, self.ends, sampling, done)
+        if not keeps_everything(self.weights):
+            from cascade.generate.local.static_batches import work_off_in_batches
+
+            size = largest_batch(self.weights, asks, most_rows, "growing")
+            return work_off_in_batches(self.weights, asks, size, self.ends, sampling, done)
         rows = new_rows(self.weights, asks, most_rows, cache, sampling)
         return work_off(rows, asks, self.ends, done)
 
@@ -116,7 +121,6 @@ def new_rows(
     model: Any, asks: Sequence[Ask], most_rows: int | None, cache: str, sampling: tuple[float, float]
 ) -> Rows:
     """An empty batch for some prompts, as large as the memory holds."""
-    check_layers(model)
     rows, columns = largest_batch(model, asks, most_rows, cache), _fixed_columns(model, asks, cache)
     log.debug("%d rows, %s columns", rows, columns or "growing")
     return Rows(model, rows, sampling, columns)
@@ -130,7 +134,9 @@ def largest_batch(model: Any, asks: Sequence[Ask], most_rows: int | None, cache:
 
 def _fixed_columns(model: Any, asks: Sequence[Ask], cache: str) -> int | None:
     """Columns of a cache of a fixed size; None where one that grows is better."""
-    if cache == "growing" or (cache == "auto" and not gains_by_compiling(model)):
+    if cache == "growing" or model in UNCOMPILABLE or not keeps_everything(model):
+        return None
+    if cache == "auto" and not gains_by_compiling(model):
         return None
     # The newest tokens of the longest rows, and what they write before they are looked at.
     return max(len(ask.ids) + ask.limit for ask in asks) + 2 * STEPS_BETWEEN_LOOKS
@@ -147,13 +153,12 @@ def gains_by_compiling(model: Any) -> bool:
     return bool(one_gpu and model._can_compile_fullgraph and model._supports_sdpa)
 
 
-def check_layers(model: Any) -> None:
-    """Raise `CascadeError` for an architecture whose rows cannot be replaced one by one."""
-    if roomy_cache(model.config, 1) is None:
-        raise CascadeError(
-            f"{model.config.model_type}: some of its layers keep a part of the past only (a sliding window, "
-            "say), which generator=transformers does not know; serve the model and use generator=openai"
-        )
+def keeps_everything(model: Any) -> bool:
+    """Whether every layer keeps the whole past, so that rows can be replaced one by one.
+
+    Of the others (a sliding window, say) whole batches go through the library's own cache.
+    """
+    return roomy_cache(model.config, 1) is not None
 
 
 def rows_that_fit(model: Any, columns: int) -> int:

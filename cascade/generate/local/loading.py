@@ -26,7 +26,7 @@ def load_tokenizer(model: Model) -> Any:
     # The revision is one of the model's repository, not of another that only gives the tokenizer.
     revision = model.revision if model.tokenizer == model.hub_id else None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model.tokenizer, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(model.tokenizer, revision=revision, **_gguf(model))
     except Exception as error:  # what transformers raises here is of a dozen kinds
         raise CascadeError(unloadable("tokenizer", model, model.tokenizer, error)) from None
     return tokenizer
@@ -75,7 +75,7 @@ def load_weights(model: Model, dtype: str, device_map: str) -> Any:
     _release_memory()
     on_cpu = device_map == "cpu" or not torch.cuda.is_available()
     kind: Any = torch.float32 if dtype == "auto" and on_cpu else dtype
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = _gguf(model)
     if model.quantization is not None:
         options["quantization_config"] = _quantization(model, model.quantization)
     try:
@@ -124,6 +124,10 @@ def random_model(model: Model, dtype: str, device_map: str) -> Any:
         raise CascadeError(f"{model.name}: family.models.{model.key}.architecture: {reason}") from None
     loaded.requires_grad_(False)
     return loaded.eval()
+
+
+def _gguf(model: Model) -> dict[str, Any]:
+    return {} if model.gguf_file is None else {"gguf_file": model.gguf_file}
 
 
 def _release_memory() -> None:

@@ -17,6 +17,7 @@ from cascade.generate.local.loaded_model import (
     LoadedModel,
     bytes_per_column,
     device_name,
+    keeps_everything,
     largest_batch,
     new_rows,
     rows_that_fit,
@@ -125,6 +126,12 @@ def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
     def write(most_rows: int) -> None:
         found.append(_timed(weights, gpus, replace(plan, batch_size=most_rows)))
 
+    if not keeps_everything(weights):
+        raise CascadeError(
+            f"{name}: some layers of {weights.config.model_type} keep a part of the past only (a sliding "
+            "window, say), so that its rows cannot be replaced one by one, which task=profile times; let a run "
+            "price it (hardware=gpu), or an engine (generator=vllm)"
+        )
     enough = _repeated(plan.asks)
     with_batch_size_that_fits(write, largest_batch(weights, enough, plan.batch_size, plan.cache), name)
     [profile] = found

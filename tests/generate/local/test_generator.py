@@ -34,7 +34,7 @@ from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.base import Problem
 from cascade.problems.mini import load_mini
 from tests.conftest import ROOT, Run
-from tests.generate.tiny import CONFIGS, save_tiny
+from tests.generate.tiny import CONFIGS, WINDOWED, save_tiny
 from tests.toy import write_toy
 
 PROMPTS = ["def f(x):\n", "def task_1(xs: list):\n    return", "assert", "x = 1\ny = 22\nassert task_1([1, 2"]
@@ -123,6 +123,45 @@ def test_a_fixed_cache_writes_the_same(tiny: Path) -> None:
     assert go_on(loaded, PROMPTS, n=5, rows=3, cache="fixed", limit=40) == [
         r for r in expected for _ in range(5)
     ]
+
+
+@pytest.mark.parametrize("works_for", [0, 1, 20])
+def test_a_step_that_cannot_be_compiled_goes_on_with_a_growing_cache(
+    tiny: Path, works_for: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whenever the compiler gives up: no token changes, one warning says so, and it is not tried again."""
+    loaded = load(tiny)
+    expected = [plain_greedy(loaded, prompt, 40) for prompt in PROMPTS]
+    steps = []
+
+    def compiled(**inputs: object) -> object:
+        steps.append(1)
+        if len(steps) > works_for:
+            raise RuntimeError("Cannot copy between CPU and CUDA tensors during CUDA graph capture")
+        return loaded.weights(**inputs)
+
+    loaded.weights.get_compiled_call = lambda _: compiled
+    for _ in range(2):
+        assert go_on(loaded, PROMPTS, n=5, rows=3, cache="fixed", limit=40) == [
+            r for r in expected for _ in range(5)
+        ]
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "cannot be compiled (RuntimeError: Cannot copy" in warning.message
+    assert len(steps) == works_for + 1
+
+
+@pytest.mark.parametrize("architecture", WINDOWED)
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_layers_that_keep_a_part_of_the_past(tmp_path: Path, architecture: str, rows: int) -> None:
+    """Sliding windows go through the library's cache: greedy as it writes, sampled by each row's seed."""
+    save_tiny(tmp_path, architecture, seed=1)
+    loaded = load(tmp_path)
+    # Longer than the window of 16, and padded to different lengths.
+    prompts = [*PROMPTS, "x = 1\ny = 22\n" * 8 + "assert"]
+    expected = [plain_greedy(loaded, prompt, 40) for prompt in prompts]
+    assert go_on(loaded, prompts, rows=rows, cache="auto", limit=40) == expected
+    sampled = go_on(loaded, prompts, n=2, seed=5, rows=rows, cache="auto", limit=40)
+    assert sampled == go_on(loaded, prompts, n=2, seed=5, rows=4, cache="auto", limit=40)
 
 
 @pytest.mark.slow
