@@ -129,8 +129,8 @@ def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
     if not keeps_everything(weights):
         raise CascadeError(
             f"{name}: some layers of {weights.config.model_type} keep a part of the past only (a sliding "
-            "window, say), so that its rows cannot be replaced one by one, which task=profile times; let a run "
-            "price it (hardware=gpu), or an engine (generator=vllm)"
+            "window, say), and task=profile times rows that are replaced one by one; let a run price it "
+            "(hardware=gpu), or an engine (generator=vllm)"
         )
     enough = _repeated(plan.asks)
     with_batch_size_that_fits(write, largest_batch(weights, enough, plan.batch_size, plan.cache), name)
