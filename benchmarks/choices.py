@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.sweep import mean_and_interval
-from cascade.core.plans import EXIT, plan_space
+from cascade.core.plans import EXIT, ThetaChoice, plan_space
 from cascade.core.split import Split, balanced_split
 from cascade.search.artifacts import Executed
 from cascade.search.choose import falling_k, select
@@ -56,9 +56,7 @@ def nested(executed: Executed, split: Split, seed: int) -> Nested:
     tables = [table.at(split.validation) for table in executed.tables]
     space = plan_space([table.options for table in tables])
     sets = {"all": np.ones(len(space), dtype=bool), "falling_k": falling_k(space)}
-    return nested_savings(
-        tables, sets, pooled=False, per_stage_theta=False, n_splits=NESTED_SPLITS, seed=seed
-    )
+    return nested_savings(tables, sets, theta_choice=ThetaChoice.best, n_splits=NESTED_SPLITS, seed=seed)
 
 
 def judged(executed: Executed, split: Split, inside: Nested, way: str) -> tuple[float, float, float]:
@@ -69,8 +67,8 @@ def judged(executed: Executed, split: Split, inside: Nested, way: str) -> tuple[
     if plans == "nested":
         plans = max(inside, key=lambda name: inside[name])
     allowed = falling_k(test.space) if plans == "falling_k" else None
-    chosen = select(validation, pooled=pooled, allowed=allowed).front
-    own = select(test, pooled=pooled).front
+    chosen = select(validation, ThetaChoice.pooled if pooled else ThetaChoice.best, allowed).front
+    own = select(test, ThetaChoice.pooled if pooled else ThetaChoice.best).front
     at, best = (chosen.theta, chosen.plan), (own.theta, own.plan)
     cost, accuracy = test.usd_per_1k_queries[at], test.accuracy[at]
     missed = regret(

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from cascade.core.bootstrap import front_certainty, intervals, problem_weights, replicate_means
-from cascade.core.plans import Plan, option_space
+from cascade.core.bootstrap import front_stability, intervals, problem_weights, replicate_means
+from cascade.core.plans import Plan, ThetaChoice, option_space
 from cascade.core.stage_tables import StageTable
 from cascade.search.choose import select
 from cascade.search.grid import GridResult, grid_search
@@ -121,7 +121,7 @@ def bootstrap(rng: np.random.Generator) -> None:
     """Intervals for every combination of three models, and how sure their front is."""
     tables = random_tables(3, 164, rng)
     grid = grid_search(tables)
-    every = select(grid, pooled=True).candidates
+    every = select(grid, ThetaChoice.pooled).candidates
     weights = problem_weights(164, REPLICATES, seed=0)
 
     def all_intervals() -> None:
@@ -132,7 +132,7 @@ def bootstrap(rng: np.random.Generator) -> None:
 
     def front() -> None:
         outcomes = combination_outcomes(tables, grid, every)
-        front_certainty(outcomes, weights, np.geomspace(0.1, 30, 100), 0.95)
+        front_stability(outcomes, weights, np.geomspace(0.1, 30, 100), 0.95)
 
     _, seconds = timed(all_intervals, 3)
     print(

@@ -23,14 +23,15 @@ from cascade.config.schemas import (
     ReportConfig,
     ReportOf,
     ResampleConfig,
+    RuleConfig,
     SelectConfig,
     SplitConfig,
     TransformersConfig,
 )
-from cascade.core import Estimator
+from cascade.core import RULES, Estimator, ThetaChoice
 from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
-from cascade.search import Intent, OptunaSettings
+from cascade.search import Constraints, OptunaSettings
 
 PACKAGE = Path(__file__).parents[1]
 DTYPES = ("auto", "float32", "float16", "bfloat16")
@@ -164,7 +165,7 @@ def estimator_of(config: EstimatorConfig) -> Estimator:
     return estimator
 
 
-def intent_of(config: SelectConfig) -> Intent:
+def constraints_of(config: SelectConfig) -> Constraints:
     """What is wanted of one plan."""
     budget, least, confidence = config.budget_usd_per_1k, config.min_accuracy, config.confidence
     if confidence is not None and budget is None and least is None:
@@ -172,11 +173,28 @@ def intent_of(config: SelectConfig) -> Intent:
             f"select.confidence={confidence:g}: of what? give select.min_accuracy or "
             "select.budget_usd_per_1k too, or leave it null"
         )
-    return Intent(
+    return Constraints(
         None if budget is None else checks.positive(budget, "select.budget_usd_per_1k"),
         None if least is None else checks.fraction(least, "select.min_accuracy"),
         None if confidence is None else checks.between(confidence, "select.confidence"),
     )
+
+
+def compared_rules(config: RuleConfig) -> tuple[str, ...]:
+    """The plans' own rule, and those that the diagnostics judge beside it."""
+    named = tuple(RULES) if config.compare is None else tuple(config.compare)
+    each = (checks.one_of(name, tuple(RULES), "rule.compare") for name in named)
+    return tuple(dict.fromkeys((config.name, *each)))
+
+
+def theta_choice_of(choice: ThetaChoice, *, per_stage_theta: bool) -> ThetaChoice:
+    """How θ is chosen: by `select.theta`, unless the space has one θ a stage."""
+    if choice.per_stage and not per_stage_theta:
+        raise ConfigError(
+            "select.theta=stage: the search space has one θ a plan; take search=per_stage_theta, or "
+            "select.theta=best or pooled"
+        )
+    return ThetaChoice.stage if per_stage_theta else choice
 
 
 def optuna_of(config: OptunaConfig, seed: int) -> OptunaSettings:

@@ -7,6 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
+from cascade.core import RULES, ThetaChoice
 from cascade.problems import DataSet
 
 
@@ -15,13 +16,6 @@ class NoTests(Enum):
 
     accept = "accept"
     escalate = "escalate"
-
-
-class ThetaChoice(Enum):
-    """How θ is chosen: the θ with the best front (the paper's way), or one front over all θ."""
-
-    best = "best"
-    pooled = "pooled"
 
 
 class Combinations(Enum):
@@ -53,15 +47,6 @@ class AllowedPlans(Enum):
     all = "all"
     falling_k = "falling_k"
     nested = "nested"
-
-
-class RuleName(Enum):
-    """How a stage finds its answer and how sure it is of it; `cascade.core.rules` has them by these names."""
-
-    paper = "paper"
-    codet = "codet"
-    pass_rate = "pass_rate"
-    agreement = "agreement"
 
 
 @dataclass
@@ -260,9 +245,9 @@ class SplitConfig:
 
 @dataclass
 class RuleConfig:
-    name: RuleName = RuleName.paper
+    name: str = "paper"  # of `cascade.core.RULES`
     no_tests: NoTests = NoTests.accept
-    compare: list[RuleName] = field(default_factory=lambda: list(RuleName))
+    compare: list[str] | None = None  # null: every rule
 
 
 @dataclass
@@ -369,6 +354,8 @@ def register_schemas() -> None:
     for group in ("dataset", "split", "profile", "report"):
         OmegaConf.set_readonly(config[group], None)
     store.store(name="base_config", node=config)
+    for rule in RULES:
+        store.store(group="rule", name=rule, node=RuleConfig(name=rule))
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
     store.store(group="generator", name="base_openai", node=OpenAIConfig)

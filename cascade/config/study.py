@@ -18,16 +18,18 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 from cascade.base import ConfigError, digest, program
 from cascade.config import checks
 from cascade.config.groups import (
+    compared_rules,
+    constraints_of,
     dataset_of,
     estimator_of,
     family_of,
     generator_of,
-    intent_of,
     optuna_of,
     profile_of,
     report_of,
     shard_of,
     split_of,
+    theta_choice_of,
 )
 from cascade.config.hardware import hardware_of, prices_of
 from cascade.config.schemas import (
@@ -41,13 +43,12 @@ from cascade.config.schemas import (
     ReportConfig,
     Require,
     SplitConfig,
-    ThetaChoice,
 )
-from cascade.core import Estimator, Hardware, Option, Throughput, option_space
+from cascade.core import RULES, Estimator, Hardware, Option, ThetaChoice, Throughput, option_space
 from cascade.execute import Isolation, Limits
 from cascade.generate import Family, Generator
 from cascade.problems import DataSet
-from cascade.search import Intent, OptunaSettings
+from cascade.search import Constraints, OptunaSettings
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,12 @@ class Study:
         compared_rules: the rules that the diagnostics judge side by side; the plans' own among them.
         accept_without_tests: whether a stage without a valid test line accepts.
         estimator: which of a draw's samples a stage takes.
-        per_stage_theta: whether every stage has a θ of its own.
         optuna: how Optuna searches; None for the exhaustive grid.
-        pooled: whether the front is taken over all θ.
+        theta_choice: how θ is chosen, and whether every stage has its own.
         profile: how task=profile measures.
         shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
         allowed: which plans may be chosen.
-        intent: what the user wants of one plan.
+        constraints: what the user wants of one plan.
         replicates, confidence: of the bootstrap over problems, and its intervals.
         report: what task=report is about.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
@@ -98,12 +98,11 @@ class Study:
     compared_rules: tuple[str, ...]
     accept_without_tests: bool
     estimator: Estimator
-    per_stage_theta: bool
     optuna: OptunaSettings | None
-    pooled: bool
+    theta_choice: ThetaChoice
     profile: ProfileConfig
     allowed: AllowedPlans
-    intent: Intent
+    constraints: Constraints
     replicates: int
     confidence: float
     report: ReportConfig
@@ -174,18 +173,17 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         options=options,
         thetas=thetas,
         split=split_of(config.split),
-        rule=config.rule.name.value,
-        compared_rules=tuple(dict.fromkeys(r.value for r in (config.rule.name, *config.rule.compare))),
+        rule=checks.one_of(config.rule.name, tuple(RULES), "rule.name"),
+        compared_rules=compared_rules(config.rule),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
         estimator=estimator_of(config.estimator),
-        per_stage_theta=space.per_stage_theta,
         optuna=optuna_of(space, config.seed) if isinstance(space, OptunaConfig) else None,
-        pooled=config.select.theta is ThetaChoice.pooled,
+        theta_choice=theta_choice_of(config.select.theta, per_stage_theta=space.per_stage_theta),
         profile=profile_of(config.profile),
         shard=shard_of(config.shard, config.n_shards),
         n_shards=config.n_shards,
         allowed=config.select.plans,
-        intent=intent_of(config.select),
+        constraints=constraints_of(config.select),
         replicates=int(checks.at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
         confidence=checks.between(config.bootstrap.confidence, "bootstrap.confidence"),
         report=report_of(config.report, config.run_id),

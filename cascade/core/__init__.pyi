@@ -1,15 +1,15 @@
 from .bootstrap import (
     Floats as Floats,
-    FrontCertainty as FrontCertainty,
+    FrontStability as FrontStability,
     Interval as Interval,
     Measured as Measured,
-    front_certainty as front_certainty,
+    front_stability as front_stability,
     interval as interval,
     intervals as intervals,
-    least_share as least_share,
     mean_of_studies as mean_of_studies,
     problem_weights as problem_weights,
     replicate_means as replicate_means,
+    wilson_lower_bound as wilson_lower_bound,
 )
 from .diagnostics import (
     MAX_SUBSETS as MAX_SUBSETS,
@@ -22,6 +22,7 @@ from .diagnostics import (
     who_solves_what as who_solves_what,
 )
 from .estimators import Estimator as Estimator, FirstK as FirstK, Resample as Resample
+from .growing import growing_rounds as growing_rounds, pool_sizes as pool_sizes
 from .lines import Line as Line, LineKind as LineKind, split_lines as split_lines
 from .outcomes import (
     DrawOutcome as DrawOutcome,
@@ -32,13 +33,21 @@ from .pareto import front as front, hypervolume as hypervolume
 from .plans import (
     EXIT as EXIT,
     SKIP as SKIP,
+    Growing as Growing,
     Option as Option,
     Plan as Plan,
     PlanSpace as PlanSpace,
+    ThetaChoice as ThetaChoice,
     option_space as option_space,
     plan_space as plan_space,
 )
-from .pricing import Hardware as Hardware, Throughput as Throughput, usd_per_1m_tokens as usd_per_1m_tokens
+from .pricing import (
+    Hardware as Hardware,
+    Throughput as Throughput,
+    usd_per_1k_queries as usd_per_1k_queries,
+    usd_per_1m_tokens as usd_per_1m_tokens,
+    usd_per_token as usd_per_token,
+)
 from .rules import RULES as RULES, Rule as Rule
 from .score import accepts as accepts, exact_theta as exact_theta
 from .split import Split as Split, balanced_split as balanced_split, listed_split as listed_split

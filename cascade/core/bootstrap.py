@@ -106,7 +106,7 @@ def mean_of_studies(values: Floats, confidence: float) -> Measured:
     return Measured(mean, Interval(mean - half, mean + half))
 
 
-def least_share(shares: Floats, n_problems: int, confidence: float) -> Floats:
+def wilson_lower_bound(shares: Floats, n_problems: int, confidence: float) -> Floats:
     """One-sided lower bounds of shares of problems (Wilson's).
 
     The bootstrap knows no doubt where every problem is right; this does. For expected outcomes
@@ -119,7 +119,7 @@ def least_share(shares: Floats, n_problems: int, confidence: float) -> Floats:
 
 
 @dataclass(frozen=True)
-class FrontCertainty:
+class FrontStability:
     """How sure a front is, over the replicates.
 
     Attributes:
@@ -138,9 +138,9 @@ class FrontCertainty:
     band: Floats
 
 
-def front_certainty(
+def front_stability(
     outcomes: Floats, weights: Floats, cost_grid: Floats, confidence: float
-) -> FrontCertainty:
+) -> FrontStability:
     """How often each of N plans is on the front of all of them, and the band that the front moves in.
 
     Args:
@@ -159,6 +159,6 @@ def front_certainty(
         order = np.flatnonzero(members)[np.argsort(cost[members])]
         at = np.searchsorted(cost[order], cost_grid, side="right") - 1
         best.append(np.where(at >= 0, accuracy[order[at]], 0.0))
-    return FrontCertainty(
+    return FrontStability(
         frequency / len(weights), float(np.mean(too_much)), cost_grid, intervals(np.stack(best), confidence)
     )

@@ -95,10 +95,10 @@ def reliability(runs: StageRuns) -> tuple[Bin, ...]:
     weight, right = runs.weight[judged], runs.right[judged]
     score, most = runs.score[judged], runs.most[judged]
     # In whole numbers: 0.7 belongs to the bin that begins there, whatever floats say.
-    place = np.minimum(score * N_BINS // most, N_BINS - 1) if score.size else score
+    index = np.minimum(score * N_BINS // most, N_BINS - 1) if score.size else score
     found = []
-    for b in np.unique(place):
-        own = place == b
+    for b in np.unique(index):
+        own = index == b
         mass = weight[own].sum()
         found.append(
             Bin(
@@ -151,9 +151,9 @@ def who_solves_what(solved: NDArray[np.bool_]) -> dict[tuple[bool, ...], NDArray
     Returns:
         By pattern (one flag a model) the indices of its problems; patterns that occur, most frequent first.
     """
-    patterns, place = np.unique(solved.T, axis=0, return_inverse=True)
+    patterns, index = np.unique(solved.T, axis=0, return_inverse=True)
     found = [
-        (tuple(bool(flag) for flag in pattern), np.flatnonzero(place.ravel() == i))
+        (tuple(bool(flag) for flag in pattern), np.flatnonzero(index.ravel() == i))
         for i, pattern in enumerate(patterns)
     ]
     return dict(sorted(found, key=lambda entry: (-len(entry[1]), entry[0])))

@@ -17,7 +17,7 @@ class Estimator(Protocol):
         """Whether the draws of a model and a problem are one pool, whose every pair is executed."""
 
     def subsets(
-        self, n_solutions: int, n_tests: int, k: int, n_draws: int, place: tuple[int, ...]
+        self, n_solutions: int, n_tests: int, k: int, n_draws: int, rng_key: tuple[int, ...]
     ) -> tuple[Indices, Indices]:
         """Which solutions and which tests are taken, for every time that the stage is run on a draw.
 
@@ -25,7 +25,7 @@ class Estimator(Protocol):
             n_solutions, n_tests: what the draw has.
             k: how many of each are taken.
             n_draws: how many draws the estimate is averaged over.
-            place: numbers that identify model, option, problem and draw.
+            rng_key: numbers that identify model, option, problem and draw.
 
         Returns:
             Int arrays (runs, k) of indices: of the solutions, and of the tests.
@@ -42,7 +42,7 @@ class FirstK:
     pool_draws: bool = False
 
     def subsets(
-        self, n_solutions: int, n_tests: int, k: int, n_draws: int, place: tuple[int, ...]
+        self, n_solutions: int, n_tests: int, k: int, n_draws: int, rng_key: tuple[int, ...]
     ) -> tuple[Indices, Indices]:
         return np.arange(k)[None], np.arange(k)[None]
 
@@ -68,11 +68,11 @@ class Resample:
     pool_draws: bool = True
 
     def subsets(
-        self, n_solutions: int, n_tests: int, k: int, n_draws: int, place: tuple[int, ...]
+        self, n_solutions: int, n_tests: int, k: int, n_draws: int, rng_key: tuple[int, ...]
     ) -> tuple[Indices, Indices]:
         if n_solutions == k and n_tests == k:
             return np.arange(k)[None], np.arange(k)[None]  # there is one subset only
-        rng = np.random.default_rng((self.seed, *place))
+        rng = np.random.default_rng((self.seed, *rng_key))
         n = -(-self.n_subsets // n_draws)
         # The order of random numbers is a random order: its first k are a random subset.
         solutions = rng.random((n, n_solutions)).argsort(axis=1)[:, :k]

@@ -39,11 +39,16 @@ class ProblemOutcome:
     draws: tuple[DrawOutcome, ...]
 
     def blocks(self, option: Option) -> tuple[DrawOutcome, ...]:
-        """The blocks that realise an option; empty where the samples do not allow it."""
+        """The blocks that realise an option; empty where the samples do not allow it.
+
+        Of a growing option those that follow the greedy pair.
+        """
         if option.k > 1:
             blocks = tuple(draw for draw in self.draws if len(draw.correct) >= option.k)
         else:
             blocks = tuple(draw for draw in (self.greedy,) if draw is not None)
+        if option.growing and (self.greedy is None or option.l not in self.greedy.test_tokens):
+            return ()
         return tuple(b for b in blocks if not option.tests or option.l in b.test_tokens)
 
 

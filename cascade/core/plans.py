@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -10,16 +11,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class ThetaChoice(Enum):
+    """How θ is chosen.
+
+    `best`: the θ with the best front (the paper's way); `pooled`: one front over all θ; `stage`: every
+    stage but the last has a θ of its own, and one front is taken over them all.
+    """
+
+    best = "best"
+    pooled = "pooled"
+    stage = "stage"
+
+    @property
+    def per_stage(self) -> bool:
+        """Whether the space has a θ for every stage."""
+        return self is ThetaChoice.stage
+
+
+class Growing(Enum):
+    """Whether stages may grow (`cascade.core.growing`): never, beside the others, or wherever k > 1."""
+
+    off = "off"
+    also = "also"
+    only = "only"
+
+
 @dataclass(frozen=True, order=True)
 class Option:
     """(k, l) of one model: k solutions and k tests of which l lines are looked at.
 
     k = 0 (then l = 0) is one greedy solution without tests, which ends the plan; k = 1 is the
-    greedy solution and the greedy test; k > 1 are sampled.
+    greedy solution and the greedy test; k > 1 are sampled. A growing option asks the greedy pair first and
+    stops as soon as its tests convince it, at k samples at the latest (`cascade.core.growing`).
     """
 
     k: int
     l: int  # noqa: E741 - the paper's own letter
+    growing: bool = False
 
     @property
     def tests(self) -> bool:
@@ -27,22 +55,32 @@ class Option:
         return self.k > 0
 
     def __str__(self) -> str:
-        return "skip" if self == SKIP else f"{self.k}:{self.l}" if self.tests else "greedy"
+        most = "≤" if self.growing else ""
+        return "skip" if self == SKIP else f"{most}{self.k}:{self.l}" if self.tests else "greedy"
 
 
 SKIP = Option(-1, -1)
 EXIT = Option(0, 0)
 
 
-def option_space(k: Sequence[int], l: Sequence[int]) -> tuple[Option, ...]:  # noqa: E741
+def option_space(
+    k: Sequence[int],
+    l: Sequence[int],  # noqa: E741
+    growing: Growing = Growing.off,
+) -> tuple[Option, ...]:
     """Every option of one model for the given values of k and l; skipping is not among them.
 
     Values of -1 in `k` and of 0 in `l` add nothing of their own: every model may be skipped, and
-    l = 0 if and only if k = 0.
+    l = 0 if and only if k = 0. `growing` adds the growing form of every option with k > 1, or puts it in
+    its place.
     """
     exits = (EXIT,) if 0 in k else ()
     testing = tuple(Option(a, b) for a in sorted(set(k)) if a > 0 for b in sorted(set(l)) if b > 0)
-    return exits + testing
+    grown = tuple(replace(option, growing=True) for option in testing if option.k > 1)
+    if growing is Growing.off:
+        return exits + testing
+    kept = testing if growing is Growing.also else tuple(option for option in testing if option.k == 1)
+    return exits + kept + grown
 
 
 @dataclass(frozen=True)
@@ -67,6 +105,11 @@ class Plan:
         """(model index, option) of the stages that are not skipped, in order."""
         return tuple((i, option) for i, option in enumerate(self.options) if option != SKIP)
 
+    @property
+    def uses_theta(self) -> bool:
+        """Whether a threshold is ever looked at: several stages, or one that grows until it is reached."""
+        return len(self.stages) > 1 or self.stages[-1][1].growing
+
     def describe(self, models: Sequence[str]) -> str:
         """The plan in one line; θ only where it matters.
 
@@ -74,7 +117,7 @@ class Plan:
         """
         if not isinstance(self.theta, tuple):
             stages = " → ".join(f"{models[i]} {option}" for i, option in self.stages)
-            return f"{stages}, θ={self.theta:g}" if len(self.stages) > 1 else stages
+            return f"{stages}, θ={self.theta:g}" if self.uses_theta else stages
         *before, (last, end) = self.stages
         return " → ".join(
             [*(f"{models[i]} {o} θ={self.theta[i]:g}" for i, o in before), f"{models[last]} {end}"]
@@ -112,8 +155,8 @@ class PlanSpace:
 
     @cached_property
     def one_stage(self) -> NDArray[np.bool_]:
-        """Bool array (plans,): the plans with a single stage."""
-        return np.asarray((self.choices >= 0).sum(axis=1) == 1)
+        """Bool array (plans,): the plans of a single stage that does not grow, so that no θ is looked at."""
+        return np.asarray(((self.choices >= 0).sum(axis=1) == 1) & ~self.growing.any(axis=1))
 
     @cached_property
     def k(self) -> NDArray[np.int64]:
@@ -126,6 +169,11 @@ class PlanSpace:
         return self._columns([[o.l for o in options] for options in self.options], -1)
 
     @cached_property
+    def growing(self) -> NDArray[np.bool_]:
+        """Bool array (plans, models): the model's stage grows."""
+        return self._columns([[o.growing for o in options] for options in self.options], False)
+
+    @cached_property
     def theta(self) -> NDArray[np.float64] | None:
         """Float array (plans, models) of θ, NaN where it is not looked at; None where θ is one a plan."""
         return None if self.thetas is None else self._columns(self.thetas, math.nan)
@@ -134,7 +182,7 @@ class PlanSpace:
         """The space of some of the plans only, by index."""
         return PlanSpace(self.options, self.thetas, self.choices[plans])
 
-    def _columns(self, values: Sequence[Sequence[Any]], skipped: float) -> NDArray[Any]:
+    def _columns(self, values: Sequence[Sequence[Any]], skipped: Any) -> NDArray[Any]:
         # The value for "skip" stands last, where the index -1 finds it.
         own = [np.array([*v, skipped])[self.choices[:, i]] for i, v in enumerate(values)]
         return np.stack(own, axis=1)
@@ -156,21 +204,25 @@ def plan_space(options: Sequence[Sequence[Option]], thetas: Sequence[float] | No
     """
     n = len(options)
     prefixes = np.full((1, n), -1, dtype=np.int16)
-    blocks, meanings, meant_thetas = [], [], []
+    blocks, all_options, all_thetas = [], [], []
     for i, own in enumerate(options):
         testing = [j for j, option in enumerate(own) if option.tests]
-        meaning, meant = list(own), [math.nan] * len(own)
+        if thetas is not None and any(option.growing for option in own):
+            raise ValueError("growing stages need one θ a plan: as a last stage they look at it too")
+        choice_options, choice_thetas = list(own), [math.nan] * len(own)
         blocks.append(_extend(prefixes, i, range(len(own))))
         if thetas is not None:
             # On the way a choice is an option with its θ; the last stage's choices have none.
-            meaning += [own[j] for j in testing for _ in thetas]
-            meant += [theta for _ in testing for theta in thetas]
-            testing = list(range(len(own), len(meaning)))
-        meanings.append(tuple(meaning))
-        meant_thetas.append(tuple(meant))
+            choice_options += [own[j] for j in testing for _ in thetas]
+            choice_thetas += [theta for _ in testing for theta in thetas]
+            testing = list(range(len(own), len(choice_options)))
+        all_options.append(tuple(choice_options))
+        all_thetas.append(tuple(choice_thetas))
         if i < n - 1:
             prefixes = np.concatenate([prefixes, _extend(prefixes, i, testing)])
-    return PlanSpace(tuple(meanings), None if thetas is None else tuple(meant_thetas), np.concatenate(blocks))
+    return PlanSpace(
+        tuple(all_options), None if thetas is None else tuple(all_thetas), np.concatenate(blocks)
+    )
 
 
 def _extend(prefixes: NDArray[np.int16], model: int, choices: Sequence[int]) -> NDArray[np.int16]:

@@ -1,6 +1,10 @@
 """What a token costs: GPU time x GPUs x price per GPU-hour (paper section 3.4, Table 2)."""
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 SECONDS_PER_HOUR = 3600
 
@@ -39,7 +43,7 @@ class Throughput:
     @property
     def usd_per_token(self) -> float:
         """US dollars per generated token."""
-        return self.usd_per_1m_tokens / 1e6
+        return usd_per_token(self.usd_per_1m_tokens)
 
 
 def usd_per_1m_tokens(seconds_per_1k_tokens: float, gpus: int, usd_per_gpu_hour: float) -> float:
@@ -49,6 +53,19 @@ def usd_per_1m_tokens(seconds_per_1k_tokens: float, gpus: int, usd_per_gpu_hour:
     (2.17 h x 2 GPUs x 0.44 $/h = 1.91 $).
     """
     return seconds_per_1k_tokens * 1000 / SECONDS_PER_HOUR * gpus * usd_per_gpu_hour
+
+
+def usd_per_token(usd_per_1m_tokens: float) -> float:
+    """US dollars per generated token, from the price of a million."""
+    return usd_per_1m_tokens / 1e6
+
+
+Usd = TypeVar("Usd", float, NDArray[np.float64])
+
+
+def usd_per_1k_queries(usd_per_query: Usd) -> Usd:
+    """US dollars per 1,000 queries, the unit of every plan's cost, from those of a single one."""
+    return 1000 * usd_per_query
 
 
 @dataclass(frozen=True)

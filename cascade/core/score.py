@@ -52,7 +52,7 @@ def acceptances(
 ) -> NDArray[np.bool_]:
     """Whether R stages' answers are taken at T thresholds, see `accepts`: bool array (T, R)."""
     base = int(most.max()) + 1
-    pairs, place = np.unique(score * base + most, return_inverse=True)
+    pairs, index = np.unique(score * base + most, return_inverse=True)
     # One by one, because Python's whole numbers hold any θ; different pairs are few.
     of_pairs = [
         [
@@ -61,4 +61,4 @@ def acceptances(
         ]
         for theta in map(exact_theta, thetas)
     ]
-    return np.array(of_pairs, dtype=bool)[:, place]
+    return np.array(of_pairs, dtype=bool)[:, index]

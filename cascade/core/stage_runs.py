@@ -45,7 +45,7 @@ class StageSamples:
 
 
 def take_samples(
-    outcomes: Sequence[ProblemOutcome], option: Option, estimator: Estimator, place: tuple[int, ...]
+    outcomes: Sequence[ProblemOutcome], option: Option, estimator: Estimator, rng_key: tuple[int, ...]
 ) -> StageSamples:
     """The samples of one option of one model, as often as the estimator wants them.
 
@@ -53,11 +53,11 @@ def take_samples(
         outcomes: the model's outcome for each of the P problems, whose samples must allow the option.
         option: any but skipping.
         estimator: which of a draw's samples are taken.
-        place: numbers of the model and the option, for the estimator.
+        rng_key: numbers of the model and the option, for the estimator.
     """
     blocks = [outcome.blocks(option) for outcome in outcomes]
     taken = [
-        _take(block, option, estimator, len(own), (*place, p, number))
+        _take(block, option, estimator, len(own), (*rng_key, p, number))
         for p, own in enumerate(blocks)
         for number, block in enumerate(own)
     ]
@@ -68,19 +68,35 @@ def take_samples(
 
 
 def _take(
-    block: DrawOutcome, option: Option, estimator: Estimator, n_draws: int, place: tuple[int, ...]
+    block: DrawOutcome, option: Option, estimator: Estimator, n_draws: int, rng_key: tuple[int, ...]
 ) -> tuple[Bools, Ints, Bools, Ints]:
     """A draw's part of `StageSamples.passes`, `n_lines`, `correct` and `tokens`."""
     if option == EXIT:
         nothing, none = np.zeros((1, 1, 0), dtype=bool), np.zeros(1, dtype=np.int64)
         return nothing, none, block.correct[:1][None], block.solution_tokens[:1]
     tokens = block.test_tokens[option.l]
-    solutions, tests = estimator.subsets(len(block.correct), len(tokens), option.k, n_draws, place)
+    return gather(
+        block, *estimator.subsets(len(block.correct), len(tokens), option.k, n_draws, rng_key), option.l
+    )
+
+
+def gather(
+    block: DrawOutcome,
+    solutions: Ints,
+    tests: Ints,
+    l: int,  # noqa: E741 - the paper's own letter
+) -> tuple[Bools, Ints, Bools, Ints]:
+    """What the runs see that take these solutions and tests (R, k) of a draw, up to line l.
+
+    Returns:
+        A part of `StageSamples.passes`, `n_lines`, `correct` and `tokens`.
+    """
+    tokens, k = block.test_tokens[l], tests.shape[1]
     # The index of every test's lines; -1, the line that is added and that nobody passes, where it has none.
-    index = np.full((len(tokens), option.l), -1)
-    [seen] = np.nonzero(block.line_position <= option.l)
+    index = np.full((len(tokens), l), -1)
+    [seen] = np.nonzero(block.line_position <= l)
     index[block.line_sample[seen], block.line_position[seen] - 1] = seen
-    lines = index[tests].reshape(len(tests), 1, option.k * option.l)
+    lines = index[tests].reshape(len(tests), 1, k * l)
     passes = np.zeros((len(block.correct), block.passes.shape[1] + 1), dtype=bool)
     passes[:, :-1] = block.passes
     spent = block.solution_tokens[solutions].sum(axis=1) + tokens[tests].sum(axis=1)

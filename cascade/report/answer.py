@@ -58,7 +58,7 @@ def study_answer(study: Evaluated) -> Answer:
             card("accuracy (test)", other.accuracy, "points", f"against {name}", signed=True),
         ]
         text.append(f"{_cheaper(other.saving, name)} {_better(other.accuracy)}")
-    elif plans.intended is None:
+    elif plans.constrained is None:
         text.append(
             "It is a plan of one model: on the validation problems no cascade came within a point of its "
             "accuracy for less."
@@ -111,7 +111,7 @@ def _all_cascades(proof: Proof) -> str:
 
 
 def _why(plans: PlanFile) -> str:
-    if plans.intended is not None:
+    if plans.constrained is not None:
         return "The plan is the one that select.budget_usd_per_1k and select.min_accuracy asked for."
     return (
         "The plan is the cheapest that came within one point of the most accurate plan of one model on the "

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cascade.core import SKIP, Option, StageTable, front_certainty, problem_weights
+from cascade.core import SKIP, Option, StageTable, front_stability, problem_weights
 from cascade.report.curves import SavingCurve, saving_curve, theta_sweep
 from cascade.report.published import Published
 from cascade.search import (
@@ -121,8 +121,8 @@ def recommended(plans: PlanFile) -> ChosenPlan:
         otherwise the cheapest chosen plan within one point of the most accurate one-stage plan, which
         is what the paper calls equal (section 5.1).
     """
-    if plans.intended is not None:
-        return plans.intended
+    if plans.constrained is not None:
+        return plans.constrained
     least = plans.singular[-1].validation.accuracy - EQUAL_ACCURACY
     # The front's last plan is as accurate as any: there is always one.
     return next(c for c in plans.front if c.validation.accuracy >= least - 1e-9)
@@ -142,7 +142,7 @@ def band_on_test(
     usd = np.maximum(outcomes[1].mean(axis=1), 1e-12)
     grid = np.geomspace(usd.min(), usd.max(), BAND_POINTS)
     weights = problem_weights(len(study.executed.split.test), replicates, study.origin["seed"])
-    band = front_certainty(outcomes, weights, grid, confidence).band
+    band = front_stability(outcomes, weights, grid, confidence).band
     return tuple(zip(grid.tolist(), *band.tolist(), strict=True))
 
 

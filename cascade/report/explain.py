@@ -20,6 +20,7 @@ from cascade.core import (
     accepts,
     exact_theta,
     split_lines,
+    usd_per_token,
 )
 from cascade.generate import Draw, ModelSamples
 from cascade.problems import Problem
@@ -170,7 +171,7 @@ def _step(
         threshold=None if theta is None else float(theta * most),
         accepted=theta is None or accepts(score, most, theta, accept_without_tests=accept_without_tests),
         correct=block.correct[best],
-        usd=tokens * price / 1e6,
+        usd=tokens * usd_per_token(price),
     )
 
 

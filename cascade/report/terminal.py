@@ -106,11 +106,11 @@ def _job_cells(plans: PlanFile | str) -> tuple[str, ...]:
 
 def _tables(plans: PlanFile) -> list[Table]:
     """The fronts, the plan that was asked for, and what each cascade plan stands in for."""
-    intended = () if plans.intended is None else (plans.intended,)
+    constrained = () if plans.constrained is None else (plans.constrained,)
     titled = (
         ("cascade front", plans.front),
         ("one-model front", plans.singular),
-        ("the plan that you want", intended),
+        ("the plan that you want", constrained),
     )
     tables: list[Table] = [
         ((title, *HEAD[1:]), [_row(chosen, plans.models) for chosen in some])

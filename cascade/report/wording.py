@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cascade.core import Interval, Measured, Option, Plan
+from cascade.core import Interval, Measured, Option, Plan, ThetaChoice
 from cascade.search import PlanFile
 
 SMALL_USD = 1e-4  # below it Python would write an exponent
@@ -41,7 +41,7 @@ def theta_of(plans: PlanFile) -> str:
     """The front's θ."""
     if plans.theta is not None:
         return f"θ={plans.theta:g}"
-    return "one θ a stage" if plans.selection["theta"] == "stage" else "all θ"
+    return "one θ a stage" if ThetaChoice(plans.selection["theta"]).per_stage else "all θ"
 
 
 def stage_sentences(plan: Plan, models: Sequence[str]) -> list[tuple[str, str]]:

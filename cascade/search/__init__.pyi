@@ -6,7 +6,7 @@ from .artifacts import (
 )
 from .choose import falling_k as falling_k, near_front as near_front, select as select
 from .compare_rules import rule_comparison as rule_comparison
-from .constraints import Intent as Intent, intended as intended
+from .constraints import Constraints as Constraints, constrained_plan as constrained_plan
 from .cross_validation import nested_savings as nested_savings
 from .evaluate import (
     difference as difference,
@@ -47,10 +47,11 @@ from .plan_file import (
     Proof as Proof,
     Replacement as Replacement,
 )
-from .plan_list import given_plans as given_plans, one_stage_plans as one_stage_plans, values as values
+from .plan_list import listed_plans as listed_plans, one_stage_plans as one_stage_plans, values as values
 from .plan_results import (
     StageShare as StageShare,
     combination_outcomes as combination_outcomes,
+    expected_rounds as expected_rounds,
     plan_indices as plan_indices,
     plan_outcomes as plan_outcomes,
     stage_shares as stage_shares,

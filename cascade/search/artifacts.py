@@ -48,7 +48,9 @@ class Executed:
             "origin": np.array(json.dumps(self.origin)),
         }
         for i, table in enumerate(self.tables):
-            arrays[f"{i}.options"] = np.array([(o.k, o.l) for o in table.options])
+            arrays[f"{i}.options"] = np.array([(o.k, o.l, o.growing) for o in table.options])
+            if table.growing is not None:
+                arrays[f"{i}.growing"] = np.stack(table.growing)
             for name in ARRAYS:
                 arrays[f"{i}.{name}"] = getattr(table, name)
         np.savez_compressed(path, allow_pickle=False, **arrays)
@@ -66,9 +68,10 @@ class Executed:
                 models = tuple(arrays["models"].tolist())
                 tables = tuple(
                     StageTable(
-                        tuple(Option(int(k), int(l)) for k, l in arrays[f"{i}.options"]),  # noqa: E741
+                        tuple(Option(int(k), int(l), bool(g)) for k, l, g in arrays[f"{i}.options"]),  # noqa: E741
                         thetas,
-                        *(arrays[f"{i}.{name}"] for name in ARRAYS),
+                        **{name: arrays[f"{i}.{name}"] for name in ARRAYS},
+                        growing=tuple(arrays[f"{i}.growing"]) if f"{i}.growing" in arrays else None,
                     )
                     for i in range(len(models))
                 )
@@ -87,9 +90,9 @@ def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
     """The combinations as rows; of more than a million the 100,000 nearest to the front.
 
     Returns:
-        Columns k_1…k_n, l_1…l_n (-1 where the model is skipped), theta (or theta_1…theta_n where every
-        stage has its own; NaN where none is looked at), split, accuracy (0..1), usd_per_1k_queries;
-        rows ordered by θ, then as in the plan space.
+        Columns k_1…k_n, l_1…l_n (-1 where the model is skipped), growing_1…growing_n where any stage grows,
+        theta (or theta_1…theta_n where every stage has its own; NaN where none is looked at), split,
+        accuracy (0..1), usd_per_1k_queries; rows ordered by θ, then as in the plan space.
     """
     n_thetas, n_plans = grid.accuracy.shape
     rows = Combinations(np.repeat(np.arange(n_thetas), n_plans), np.tile(np.arange(n_plans), n_thetas))
@@ -100,6 +103,8 @@ def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
     for name, values in (("k", space.k), ("l", space.l), ("theta", space.theta)):
         if values is not None:
             columns |= {f"{name}_{i + 1}": own for i, own in enumerate(values.T)}
+    if space.growing.any():
+        columns |= {f"growing_{i + 1}": own for i, own in enumerate(space.growing.T)}
     if space.theta is None:
         columns["theta"] = np.array(grid.thetas)[rows.theta]
     columns["split"] = split

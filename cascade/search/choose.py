@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.core import PlanSpace, front, hypervolume
+from cascade.core import PlanSpace, ThetaChoice, front, hypervolume
 from cascade.search.grid import Combinations, GridResult
 
 
@@ -32,7 +32,9 @@ class Selection:
     pooled_hypervolume: float
 
 
-def select(grid: GridResult, *, pooled: bool, allowed: NDArray[np.bool_] | None = None) -> Selection:
+def select(
+    grid: GridResult, theta_choice: ThetaChoice, allowed: NDArray[np.bool_] | None = None
+) -> Selection:
     """The front of the best θ (or over all θ) and the singular front.
 
     The best θ has the largest hypervolume in (ln cost, accuracy) up to the dearest plan of any θ;
@@ -41,7 +43,7 @@ def select(grid: GridResult, *, pooled: bool, allowed: NDArray[np.bool_] | None 
 
     Args:
         grid: every combination on the validation side.
-        pooled: take one front over all θ (beyond the paper); with one θ a stage there is no other.
+        theta_choice: `best` is the paper's; over a grid with one θ a stage there is one front alone.
         allowed: bool array (plans,): the plans that may be chosen, see `falling_k`; None for all.
     """
     cost, accuracy = _positive(grid.usd_per_1k_queries), grid.accuracy
@@ -55,7 +57,7 @@ def select(grid: GridResult, *, pooled: bool, allowed: NDArray[np.bool_] | None 
     over_all = _joined(grid, rows, fronts)
     per_stage = grid.space.thetas is not None
     theta = None
-    if not (pooled or per_stage):
+    if theta_choice is ThetaChoice.best and not per_stage:
         best = max(rows, key=lambda t: _merit(volumes[t], cost[t, fronts[t]]))
         theta, rows = grid.thetas[best], np.array([best])
     members = _joined(grid, rows, [fronts[t] for t in rows])

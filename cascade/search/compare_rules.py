@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.core import Split, StageTable, hypervolume
+from cascade.core import Split, StageTable, ThetaChoice, hypervolume
 from cascade.search.choose import select
 from cascade.search.grid import Combinations, GridResult, grid_search
 from cascade.search.mean_saving import cost_savings
@@ -43,7 +43,7 @@ def rule_comparison(tables: Mapping[str, Sequence[StageTable]], split: Split) ->
         split: the two sides.
     """
     validation = {rule: grid_search([t.at(split.validation) for t in own]) for rule, own in tables.items()}
-    chosen = {rule: select(grid, pooled=False) for rule, grid in validation.items()}
+    chosen = {rule: select(grid, ThetaChoice.best) for rule, grid in validation.items()}
     dearest = max(float(grid.usd_per_1k_queries.max()) for grid in validation.values())
     volumes = {rule: _volume(validation[rule], chosen[rule].front, dearest) for rule in tables}
     test_volumes = dict.fromkeys(tables, float("nan"))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cascade.base import CascadeError
-from cascade.core import Floats, least_share
+from cascade.core import Floats, wilson_lower_bound
 
 
 @dataclass(frozen=True)
-class Intent:
+class Constraints:
     """What the user wants of one plan; either may be None, or both.
 
     Attributes:
@@ -23,18 +23,18 @@ class Intent:
     confidence: float | None
 
     @property
-    def given(self) -> bool:
+    def is_set(self) -> bool:
         """Whether anything is wanted."""
         return self.budget_usd_per_1k is not None or self.min_accuracy is not None
 
 
-def intended(intent: Intent, outcomes: Floats, weights: Floats) -> int:
-    """The plan that meets an intent: the cheapest of the least accuracy, or the most accurate in the budget.
+def constrained_plan(constraints: Constraints, outcomes: Floats, weights: Floats) -> int:
+    """The cheapest plan of the least accuracy, or the most accurate one in the budget.
 
     Args:
-        intent: what is wanted.
+        constraints: what is wanted.
         outcomes: float array (2, N, P) of the plans to choose from.
-        weights: float array (B, P) of the bootstrap; read where the intent has a confidence.
+        weights: float array (B, P) of the bootstrap; read where the constraints have a confidence.
 
     Returns:
         The plan's index; of equal ones the better in the other respect.
@@ -45,29 +45,29 @@ def intended(intent: Intent, outcomes: Floats, weights: Floats) -> int:
     accuracy, usd = outcomes.mean(axis=2)
     # As on the front: sums of the same numbers in another order are no difference.
     accuracy = np.round(accuracy, 12)
-    sure_accuracy, sure_usd = accuracy, usd
-    if intent.confidence is not None:
-        sure_accuracy = least_share(accuracy, outcomes.shape[2], intent.confidence)
-        sure_usd = np.quantile(outcomes[1] @ weights.T, intent.confidence, axis=1)
-    by = "" if intent.confidence is None else f" by its bound at select.confidence={intent.confidence:g}"
+    sure_accuracy, sure_usd, by = accuracy, usd, ""
+    if constraints.confidence is not None:
+        sure_accuracy = wilson_lower_bound(accuracy, outcomes.shape[2], constraints.confidence)
+        sure_usd = np.quantile(outcomes[1] @ weights.T, constraints.confidence, axis=1)
+        by = f" by its bound at select.confidence={constraints.confidence:g}"
     meets = np.ones(len(usd), dtype=bool)
-    if intent.budget_usd_per_1k is not None:
-        meets &= sure_usd <= intent.budget_usd_per_1k
+    if constraints.budget_usd_per_1k is not None:
+        meets &= sure_usd <= constraints.budget_usd_per_1k
         if not meets.any():
             raise CascadeError(
-                f"select.budget_usd_per_1k={intent.budget_usd_per_1k:g}: no plan is that cheap{by}; the "
+                f"select.budget_usd_per_1k={constraints.budget_usd_per_1k:g}: no plan is that cheap{by}; the "
                 f"cheapest costs {sure_usd.min():.4g} $ per 1,000 queries"
             )
-    if intent.min_accuracy is not None:
+    if constraints.min_accuracy is not None:
         best = sure_accuracy[meets].max()
-        meets &= sure_accuracy >= intent.min_accuracy
+        meets &= sure_accuracy >= constraints.min_accuracy
         if not meets.any():
-            within = "" if intent.budget_usd_per_1k is None else " within the budget"
+            within = "" if constraints.budget_usd_per_1k is None else " within the budget"
             raise CascadeError(
-                f"select.min_accuracy={intent.min_accuracy:g}: no plan{within} is that accurate{by}; "
+                f"select.min_accuracy={constraints.min_accuracy:g}: no plan{within} is that accurate{by}; "
                 f"the best reaches {best:.4f}"
             )
     of = np.flatnonzero(meets)
     # With a least accuracy the cheapest; otherwise the most accurate. The other one breaks ties.
-    first, second = (usd, -accuracy) if intent.min_accuracy is not None else (-sure_accuracy, usd)
+    first, second = (usd, -accuracy) if constraints.min_accuracy is not None else (-sure_accuracy, usd)
     return int(of[np.lexsort((second[of], first[of]))[0]])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.core import StageTable
+from cascade.core import StageTable, ThetaChoice
 from cascade.search.choose import select
 from cascade.search.grid import grid_search
 from cascade.search.mean_saving import cost_savings
@@ -16,8 +16,7 @@ def nested_savings(
     tables: Sequence[StageTable],
     allowed: Mapping[str, NDArray[np.bool_]],
     *,
-    pooled: bool,
-    per_stage_theta: bool,
+    theta_choice: ThetaChoice,
     n_splits: int,
     seed: int,
 ) -> dict[str, float]:
@@ -26,8 +25,7 @@ def nested_savings(
     Args:
         tables: of the validation side only.
         allowed: by name, a bool array (plans,) of the space that `grid_search` makes of the tables.
-        pooled: see `cascade.search.choose.select`.
-        per_stage_theta: see `cascade.search.grid.grid_search`.
+        theta_choice: see `cascade.search.choose.select`.
         n_splits: how many random halves are tried; the same for every set.
         seed: of the halves.
 
@@ -41,10 +39,10 @@ def nested_savings(
     for _ in range(n_splits):
         order = rng.permutation(n_problems)
         first, second = order[: n_problems // 2], order[n_problems // 2 :]
-        grid = grid_search([table.at(first) for table in tables], per_stage_theta=per_stage_theta)
+        grid = grid_search([table.at(first) for table in tables], per_stage_theta=theta_choice.per_stage)
         other = [table.at(second) for table in tables]
         for name, own in allowed.items():
-            chosen = select(grid, pooled=pooled, allowed=own)
+            chosen = select(grid, theta_choice, own)
             one_stage = grid.space.one_stage
             front = chosen.front[~one_stage[chosen.front.plan]]
             single = chosen.candidates[one_stage[chosen.candidates.plan]]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.core import Plan, PlanSpace, StageTable, plan_space
+from cascade.core import Plan, PlanSpace, StageTable, plan_space, usd_per_1k_queries
 
 # Most numbers of a (prefixes, problems) array: problems are taken in parts that keep to it.
 MAX_NUMBERS = 2**23
@@ -80,10 +80,8 @@ def grid_search(tables: Sequence[StageTable], *, per_stage_theta: bool = False) 
         stages = [_Stage.of(table, own) for table in tables]
         for part in _parts(stages, n_problems):
             _add_sums([stage.at(part) for stage in stages], result[:, row])
-    result /= n_problems
-    accuracy, usd = result
-    usd *= 1000
-    return GridResult(space, (np.nan,) if per_stage_theta else thetas, accuracy, usd)
+    accuracy, usd = result / n_problems
+    return GridResult(space, (np.nan,) if per_stage_theta else thetas, accuracy, usd_per_1k_queries(usd))
 
 
 @dataclass(frozen=True)
@@ -99,8 +97,11 @@ class _Stage:
         """The choices at some of the θ: the testing options, each at every one of them."""
         testing = [o for o, option in enumerate(table.options) if option.tests]
         each = np.repeat(testing, len(thetas)).astype(int), np.tile(thetas, len(testing)).astype(int)
-        on_the_way = np.stack([table.accept_correct[each], table.usd[each[0]]])
-        return cls(np.stack([table.correct, table.usd]), on_the_way, 1.0 - table.accept[each])
+        correct, usd, _ = table.by_theta
+        on_the_way = np.stack([table.accept_correct[each], usd[each]])
+        # With one θ a plan a last stage that grows looks at it; no other does, and nothing grows elsewhere.
+        ends = np.stack([correct[:, thetas[0]], usd[:, thetas[0]]])
+        return cls(ends, on_the_way, 1.0 - table.accept[each])
 
     def at(self, problems: slice) -> "_Stage":
         return _Stage(self.ends[..., problems], self.on_the_way[..., problems], self.hands_on[:, problems])

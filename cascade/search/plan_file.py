@@ -99,7 +99,7 @@ class PlanFile:
         hypervolume: of each θ's front on the validation side, by θ.
         front: the Pareto-optimal plans by rising cost.
         singular: the same among one-stage plans.
-        intended: the plan that meets select.budget_usd_per_1k and select.min_accuracy; None where
+        constrained: the plan that meets select.budget_usd_per_1k and select.min_accuracy; None where
             neither was asked for.
         band: the front's band on the validation side: rows of US dollars per 1,000 queries, and the
             interval's low and high end of the best accuracy for at most that cost.
@@ -115,7 +115,7 @@ class PlanFile:
     hypervolume: Mapping[float, float]
     front: tuple[ChosenPlan, ...]
     singular: tuple[ChosenPlan, ...]
-    intended: ChosenPlan | None
+    constrained: ChosenPlan | None
     band: tuple[tuple[float, float, float], ...]
     validation_ids: tuple[str, ...]
     test_ids: tuple[str, ...]
@@ -134,7 +134,7 @@ class PlanFile:
             "optimism": self.optimism,
             "proof": None if self.proof is None else asdict(self.proof),
             "hypervolume": {f"{theta:g}": volume for theta, volume in self.hypervolume.items()},
-            "intended": None if self.intended is None else self._entry(self.intended),
+            "constrained": None if self.constrained is None else self._entry(self.constrained),
             "front": [self._entry(chosen) for chosen in self.front],
             "singular": [self._entry(chosen) for chosen in self.singular],
             "band": [list(row) for row in self.band],
@@ -172,14 +172,14 @@ class PlanFile:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             models = tuple(content["models"])
-            intended = content["intended"]
+            constrained = content["constrained"]
             return cls(
                 models,
                 content["theta"],
                 {float(theta): volume for theta, volume in content["hypervolume"].items()},
                 tuple(_chosen(entry, models) for entry in content["front"]),
                 tuple(_chosen(entry, models) for entry in content["singular"]),
-                None if intended is None else _chosen(intended, models),
+                None if constrained is None else _chosen(constrained, models),
                 tuple((cost, low, high) for cost, low, high in content["band"]),
                 tuple(content["split"]["validation"]),
                 tuple(content["split"]["test"]),

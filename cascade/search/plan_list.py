@@ -13,7 +13,7 @@ from cascade.search.plan_results import outcomes_at
 MAX_NUMBERS = 2**22  # of a (plans, problems) array: plans are taken in parts that keep to it
 
 
-def given_plans(
+def listed_plans(
     tables: Sequence[StageTable], options: NDArray[np.int64], thetas: NDArray[np.int64]
 ) -> GridResult:
     """The given plans as a result of the grid search with one θ a stage.
@@ -26,19 +26,19 @@ def given_plans(
     """
     accuracy, usd = values(tables, options, thetas)
     last = _last(options)
-    meanings, meant, choices = [], [], np.full(options.shape, -1, dtype=np.int16)
+    choice_options, choice_thetas, choices = [], [], np.full(options.shape, -1, dtype=np.int16)
     for i, table in enumerate(tables):
         # An option as a last stage, which has no θ, and then every testing option at every θ.
         n_options, n_thetas = len(table.options), len(table.thetas)
         testing = [o for o, option in enumerate(table.options) if option.tests]
         rank = np.zeros(n_options, dtype=np.int64)
         rank[testing] = np.arange(len(testing))
-        meanings.append((*table.options, *(table.options[o] for o in testing for _ in table.thetas)))
-        meant.append((*[math.nan] * n_options, *(theta for _ in testing for theta in table.thetas)))
+        choice_options.append((*table.options, *(table.options[o] for o in testing for _ in table.thetas)))
+        choice_thetas.append((*[math.nan] * n_options, *(theta for _ in testing for theta in table.thetas)))
         own, asked = options[:, i], options[:, i] >= 0
         on_the_way = n_options + rank[own] * n_thetas + thetas[:, i]
         choices[asked, i] = np.where(last == i, own, on_the_way)[asked]
-    space = PlanSpace(tuple(meanings), tuple(meant), choices)
+    space = PlanSpace(tuple(choice_options), tuple(choice_thetas), choices)
     return GridResult(space, (math.nan,), accuracy[None], usd[None])
 
 
@@ -47,7 +47,7 @@ def values(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Accuracy (0..1) and US dollars per 1,000 queries of given plans: two float arrays (N,).
 
-    Args: see `given_plans`.
+    Args: see `listed_plans`.
     """
     step = max(1, MAX_NUMBERS // tables[0].correct.shape[1])
     parts = [slice(start, start + step) for start in range(0, len(options), step)]

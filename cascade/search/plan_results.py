@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.core import SKIP, Plan, StageTable
+from cascade.core import SKIP, Plan, StageTable, usd_per_1k_queries
 from cascade.search.grid import Combinations, GridResult
 
 Indices = NDArray[np.int64]
@@ -36,8 +36,8 @@ def plan_indices(tables: Sequence[StageTable], plans: Sequence[Plan]) -> tuple[I
         for i, table in enumerate(tables):
             if plan.options[i] != SKIP:
                 options[n, i] = table.options.index(plan.options[i])
-                # The last stage's θ is never looked at, and may be any number.
-                if i != plan.stages[-1][0]:
+                # The θ of a last stage that does not grow is never looked at, and may be any number.
+                if i != plan.stages[-1][0] or plan.options[i].growing:
                     thetas[n, i] = table.thetas.index(plan.theta_at(i))
     return options, thetas
 
@@ -62,15 +62,15 @@ def combination_outcomes(
     else:
         # A choice is an option with its θ; what skips a model or ends a plan looks at none.
         own = [
-            np.array([table.options.index(option) for option in meaning] + [-1])
-            for table, meaning in zip(tables, grid.space.options, strict=True)
+            np.array([table.options.index(option) for option in choice_options] + [-1])
+            for table, choice_options in zip(tables, grid.space.options, strict=True)
         ]
         at = [
-            np.array([0 if np.isnan(theta) else table.thetas.index(theta) for theta in meant] + [0])
-            for table, meant in zip(tables, grid.space.thetas, strict=True)
+            np.array([0 if np.isnan(theta) else table.thetas.index(theta) for theta in choice_thetas] + [0])
+            for table, choice_thetas in zip(tables, grid.space.thetas, strict=True)
         ]
-        options = np.stack([meaning[choices[:, i]] for i, meaning in enumerate(own)], axis=1)
-        thetas = np.stack([meant[choices[:, i]] for i, meant in enumerate(at)], axis=1)
+        options = np.stack([choice_options[choices[:, i]] for i, choice_options in enumerate(own)], axis=1)
+        thetas = np.stack([choice_thetas[choices[:, i]] for i, choice_thetas in enumerate(at)], axis=1)
     return outcomes_at(tables, options, thetas)
 
 
@@ -80,7 +80,7 @@ def outcomes_at(tables: Sequence[StageTable], options: Indices, thetas: Indices)
     Args:
         tables: as `plan_outcomes` takes them.
         options: int array (N, models): index into the model's options, -1 where it is skipped.
-        thetas: int array (N, models): index into the tables' θ; not looked at for the last stage.
+        thetas: int array (N, models): index into the tables' θ; a last stage looks at it only where it grows.
 
     Returns:
         Float array (2, N, P), see `plan_outcomes`.
@@ -90,16 +90,32 @@ def outcomes_at(tables: Sequence[StageTable], options: Indices, thetas: Indices)
     reach = np.ones((len(options), n_problems))
     last = len(tables) - 1 - (options[:, ::-1] >= 0).argmax(axis=1)
     for i, table in enumerate(tables):
+        correct, usd, _ = table.by_theta
         ends = np.flatnonzero(last == i)
-        result[0, ends] += reach[ends] * table.correct[options[ends, i]]
-        result[1, ends] += reach[ends] * table.usd[options[ends, i]]
+        at = options[ends, i], thetas[ends, i]
+        result[0, ends] += reach[ends] * correct[at]
+        result[1, ends] += reach[ends] * usd[at]
         way = np.flatnonzero((last > i) & (options[:, i] >= 0))
         at = options[way, i], thetas[way, i]
         result[0, way] += reach[way] * table.accept_correct[at]
-        result[1, way] += reach[way] * table.usd[at[0]]
+        result[1, way] += reach[way] * usd[at]
         reach[way] *= 1.0 - table.accept[at]
-    result[1] *= 1000
+    result[1] = usd_per_1k_queries(result[1])
     return result
+
+
+def expected_rounds(tables: Sequence[StageTable], plan: Plan) -> float:
+    """Rounds of generation that a query waits for, one after the other, in the mean over problems.
+
+    A stage that does not grow is one round; a growing one has a round for every size of its pool.
+    """
+    [options], [thetas] = plan_indices(tables, [plan])
+    reach, rounds = np.ones(tables[0].correct.shape[1]), 0.0
+    for i, _ in plan.stages:
+        at = options[i], thetas[i]
+        rounds += float((reach * tables[i].by_theta[2][at]).mean())
+        reach = reach * (1.0 - tables[i].accept[at])
+    return rounds
 
 
 class StageShare(NamedTuple):
@@ -126,7 +142,8 @@ def stage_shares(tables: Sequence[StageTable], plan: Plan) -> list[StageShare]:
     for i, option in plan.stages:
         o = tables[i].options.index(option)
         if i == last:
-            accept, right = np.ones_like(reach), tables[i].correct[o]
+            t = tables[i].thetas.index(plan.theta_at(i)) if option.growing else 0
+            accept, right = np.ones_like(reach), tables[i].by_theta[0][o, t]
         else:
             t = tables[i].thetas.index(plan.theta_at(i))
             accept, right = tables[i].accept[o, t], tables[i].accept_correct[o, t]

@@ -123,7 +123,7 @@ def study_params(study: Study) -> dict[str, str]:
         "rule": study.rule,
         "no_tests": _no_tests(study),
         "estimator": study.estimator.describe(),
-        "select_theta": "stage" if study.per_stage_theta else "pooled" if study.pooled else "best",
+        "select_theta": study.theta_choice.value,
         "select_plans": study.allowed.value,
         "timeout_s": f"{study.limits.timeout_s:g}",
         "reference_timeout_s": f"{study.limits.reference_timeout_s:g}",

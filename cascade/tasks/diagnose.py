@@ -21,6 +21,7 @@ from cascade.core import (
     judge_samples,
     table_of_runs,
     take_samples,
+    usd_per_token,
 )
 from cascade.report import (
     Runs,
@@ -137,7 +138,7 @@ def _estimator(study: Study) -> Estimator:
 
 def _usd_per_token(executed: Executed) -> list[float]:
     prices = executed.origin["usd_per_1m_tokens"]
-    return [prices[model] / 1e6 for model in executed.models]
+    return [usd_per_token(prices[model]) for model in executed.models]
 
 
 def _writer(text: str) -> Callable[[Path], None]:

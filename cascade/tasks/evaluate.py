@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.config import Study
-from cascade.core import Measured, StageTable, problem_weights
+from cascade.core import Measured, StageTable, ThetaChoice, problem_weights
 from cascade.report import cost_accuracy_figure, last_screen
 from cascade.search import (
     PLANS,
@@ -75,9 +75,9 @@ def evaluate_plans(
     if len(executed.split.test) == 0:
         log.warning("the validation ids name every problem: there is no test side to prove the plans on")
         return plans
-    per_stage = plans.selection["theta"] == "stage"
+    theta_choice = ThetaChoice(plans.selection["theta"])
     tables = [table.at(executed.split.test) for table in executed.tables]
-    grid = search_again(tables, [one.plan for one in plans.front], per_stage_theta=per_stage)
+    grid = search_again(tables, [one.plan for one in plans.front], per_stage_theta=theta_choice.per_stage)
     weights = problem_weights(len(executed.split.test), study.replicates, study.seed)
     plans, saving = _proved(study, plans, tables, grid, weights)
     cascades = [c for c in plans.front if len(c.plan.stages) > 1]
@@ -135,8 +135,8 @@ def _proved(
         known = estimates(outcomes, weights, study.confidence)
         return tuple(replace(one, test=test) for one, test in zip(some, known, strict=True)), outcomes
 
-    intended = () if plans.intended is None else (plans.intended,)
-    some, outcomes = tested([*plans.front, *intended])
+    constrained = () if plans.constrained is None else (plans.constrained,)
+    some, outcomes = tested([*plans.front, *constrained])
     singular, single_outcomes = tested(plans.singular)
     is_cascade = np.array([len(one.plan.stages) > 1 for one in some])
     at = np.flatnonzero(grid.space.one_stage)
@@ -155,8 +155,8 @@ def _proved(
     n = len(plans.front)
     of_front = outcomes[:, :n][:, is_cascade[:n]]
     mean = savings(of_front, every_one_stage, weights, study.confidence)[1] if of_front.shape[1] else None
-    with_intended = replace(plans, intended=proved[n] if intended else None)
-    return replace(with_intended, front=tuple(proved[:n]), singular=singular), mean
+    with_constrained = replace(plans, constrained=proved[n] if constrained else None)
+    return replace(with_constrained, front=tuple(proved[:n]), singular=singular), mean
 
 
 def _drop(study: Study, executed: Executed, plans: PlanFile, weights: NDArray[np.float64]) -> Measured:
@@ -169,7 +169,7 @@ def _drop(study: Study, executed: Executed, plans: PlanFile, weights: NDArray[np
 
 def _regret(plans: PlanFile, grid: GridResult) -> float:
     """Against the front that the same choice among all executed plans would have made on the test side."""
-    own = select(grid, pooled=plans.theta is None).front
+    own = select(grid, ThetaChoice(plans.selection["theta"])).front
     known = [one.test for one in plans.front if one.test is not None]
     return regret(
         np.array([[test.accuracy for test in known], [test.usd_per_1k_queries for test in known]]),

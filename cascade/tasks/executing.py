@@ -44,7 +44,7 @@ def own_samples(study: Study, generated: SampleSet) -> Samples:
     }
 
 
-def _looked_at(study: Study) -> list[int]:
+def _l_values(study: Study) -> list[int]:
     """The values of l > 0 in the search space."""
     return sorted({option.l for option in study.options if option.tests})
 
@@ -55,7 +55,7 @@ def request(study: Study, problems: list[Problem], elsewhere: frozenset[str] = f
         study.family,
         problems,
         draw_size=max(1, *(option.k for option in study.options)),
-        lines=max(_looked_at(study), default=0),
+        lines=max(_l_values(study), default=0),
         hardware=study.hardware.name,
         store=study.store,
         elsewhere=elsewhere,
@@ -78,7 +78,7 @@ def execute(
             outcomes, report = judge_family(
                 problems,
                 samples,
-                _looked_at(study),
+                _l_values(study),
                 Sandbox(study.limits, study.workers, store, study.isolation),
                 progress,
             )

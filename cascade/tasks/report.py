@@ -10,6 +10,7 @@ import pandas as pd
 
 from cascade.base import CascadeError, program
 from cascade.config import ReportOf, Study
+from cascade.core import ThetaChoice
 from cascade.report import FOLDER, Evaluated, Made, write_study_page, write_sweep_page
 from cascade.search import PLANS, PlanFile
 from cascade.tasks.common import COMMAND, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
@@ -77,10 +78,10 @@ def report_run(study: Study, tracker: Tracker, run_id: str, output: Path) -> Pat
         output: the output folder.
     """
     evaluated = load_evaluated(tracker, run_id)
-    per_stage = evaluated.plans.selection["theta"] == "stage"
+    theta_choice = ThetaChoice(evaluated.plans.selection["theta"])
     plans = [one.plan for one in evaluated.plans.front]
     grids = {
-        side: search_again(evaluated.side(side), plans, per_stage_theta=per_stage)
+        side: search_again(evaluated.side(side), plans, per_stage_theta=theta_choice.per_stage)
         for side in ("validation", "test")
     }
     folder = _folder(output)

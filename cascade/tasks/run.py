@@ -102,7 +102,7 @@ def _combinations(study: Study, executed: Executed, output: Path, tracker: Track
     with timed(tracker, run_id, "search"):
         grid = grid_search(
             [table.at(executed.split.validation) for table in executed.tables],
-            per_stage_theta=study.per_stage_theta,
+            per_stage_theta=study.theta_choice.per_stage,
         )
         combinations = combinations_table(grid, "validation")
     if len(combinations) < grid.accuracy.size:

@@ -17,8 +17,8 @@ from cascade.search import (
     GridResult,
     GridSize,
     combinations_table,
-    given_plans,
     grid_search,
+    listed_plans,
     n_grid_plans,
     one_stage_plans,
     plan_indices,
@@ -41,7 +41,7 @@ def check_size(study: Study, n_problems: int) -> GridSize:
         CascadeError: the exhaustive search would not fit.
     """
     options = [study.options] * len(study.family.models)
-    size = size_of_grid(options, study.thetas, n_problems, per_stage_theta=study.per_stage_theta)
+    size = size_of_grid(options, study.thetas, n_problems, per_stage_theta=study.theta_choice.per_stage)
     if study.optuna is None and not size.feasible:
         raise CascadeError(
             f"search: the grid has {size}; take search=optuna, fewer values of search.k, search.l and "
@@ -62,7 +62,7 @@ def search_plans(
 ) -> GridResult:
     """Every plan on the validation side; with Optuna those that it tried, and all of one stage."""
     if study.optuna is None:
-        return grid_search(tables, per_stage_theta=study.per_stage_theta)
+        return grid_search(tables, per_stage_theta=study.theta_choice.per_stage)
     # Imported where it is needed: it takes half a second.
     from cascade.report import optuna_plots
     from cascade.search import search_with_optuna
@@ -79,9 +79,9 @@ def search_plans(
     dearest = float(usd.max())
     said = f"{found.n_trials:,} trials were {len(usd):,} plans"
     options = [table.options for table in tables]
-    n = n_grid_plans(options, len(tables[0].thetas), per_stage_theta=study.per_stage_theta)
+    n = n_grid_plans(options, len(tables[0].thetas), per_stage_theta=study.theta_choice.per_stage)
     if n <= MAX_GRID_PLANS:
-        grid = grid_search(tables, per_stage_theta=study.per_stage_theta)
+        grid = grid_search(tables, per_stage_theta=study.theta_choice.per_stage)
         dearest = float(grid.usd_per_1k_queries.max())
         whole = hypervolume(grid.usd_per_1k_queries.ravel(), grid.accuracy.ravel(), dearest)
         share = hypervolume(usd, accuracy, dearest) / whole
@@ -127,7 +127,7 @@ def _with_singles(
     known = {tuple(row) for row in options.tolist()}
     singles = singles[[tuple(row) not in known for row in singles.tolist()]]
     both = np.concatenate([options, singles]), np.concatenate([thetas, np.zeros_like(singles)])
-    return given_plans(tables, *both)
+    return listed_plans(tables, *both)
 
 
 def trials_to_reach(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cascade.base import CascadeError
 from cascade.config import AllowedPlans, Study
-from cascade.core import RULES, FrontCertainty, StageTable, front_certainty, problem_weights
+from cascade.core import RULES, FrontStability, StageTable, front_stability, problem_weights
 from cascade.report import EXAMPLES, Example, cost_accuracy_figure, explain_plan, last_screen, load_examples
 from cascade.search import (
     PLANS,
@@ -22,9 +22,9 @@ from cascade.search import (
     GridResult,
     PlanFile,
     combination_outcomes,
+    constrained_plan,
     estimates,
     falling_k,
-    intended,
     near_front,
     nested_savings,
     select,
@@ -99,7 +99,7 @@ def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracke
     grid = search_plans(study, executed.models, tables, output, tracker, run_id)
     allowed, how, nested = _allowed(study, tables, grid)
     metrics |= {f"nested_saving.{name}": saving for name, saving in nested.items()}
-    chosen = select(grid, pooled=study.pooled, allowed=allowed)
+    chosen = select(grid, study.theta_choice, allowed)
     weights = problem_weights(len(executed.split.validation), study.replicates, study.seed)
 
     candidates = near_front(grid, chosen.candidates, MAX_CANDIDATES)
@@ -115,8 +115,8 @@ def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracke
         for one, t, p in zip(front, chosen.front.theta, chosen.front.plan, strict=True)
     )
     one_plan = None
-    if study.intent.given:
-        which = np.array([intended(study.intent, outcomes, weights)])
+    if study.constraints.is_set:
+        which = np.array([constrained_plan(study.constraints, outcomes, weights)])
         [one_plan] = _chosen(study, tables, grid, candidates[which], weights)
         one_plan = replace(one_plan, on_front=float(certainty.frequency[which[0]]))
     ids = executed.task_ids
@@ -126,16 +126,16 @@ def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracke
         hypervolume=chosen.hypervolume,
         front=front,
         singular=_chosen(study, tables, grid, chosen.singular, weights),
-        intended=one_plan,
+        constrained=one_plan,
         band=tuple(zip(certainty.cost.tolist(), *certainty.band.tolist(), strict=True)),
         validation_ids=tuple(ids[i] for i in executed.split.validation),
         test_ids=tuple(ids[i] for i in executed.split.test),
         selection={
-            "theta": "stage" if study.per_stage_theta else "pooled" if study.pooled else "best",
+            "theta": study.theta_choice.value,
             "plans": how,
-            "budget_usd_per_1k": study.intent.budget_usd_per_1k,
-            "min_accuracy": study.intent.min_accuracy,
-            "confidence": study.intent.confidence,
+            "budget_usd_per_1k": study.constraints.budget_usd_per_1k,
+            "min_accuracy": study.constraints.min_accuracy,
+            "confidence": study.constraints.confidence,
             "replicates": study.replicates,
             "interval": study.confidence,
         },
@@ -173,8 +173,7 @@ def _allowed(
     nested = nested_savings(
         tables,
         sets,
-        pooled=study.pooled,
-        per_stage_theta=study.per_stage_theta,
+        theta_choice=study.theta_choice,
         n_splits=NESTED_SPLITS,
         seed=study.seed,
     )
@@ -187,10 +186,10 @@ def _allowed(
     return sets[how], how, nested
 
 
-def _certainty(study: Study, outcomes: NDArray[np.float64], weights: NDArray[np.float64]) -> FrontCertainty:
+def _certainty(study: Study, outcomes: NDArray[np.float64], weights: NDArray[np.float64]) -> FrontStability:
     usd = np.maximum(outcomes[1].mean(axis=1), 1e-12)
     cost_grid = np.geomspace(usd.min(), usd.max(), BAND_POINTS)
-    return front_certainty(outcomes, weights, cost_grid, study.confidence)
+    return front_stability(outcomes, weights, cost_grid, study.confidence)
 
 
 def _chosen(

@@ -81,7 +81,7 @@ def log_plans(tracker: Tracker, run_id: str, plans: PlanFile) -> None:
     tracker.log(run_id, steps=steps, tags={NOTE: plans_markdown(plans)})
     # A plan of one stage may be on both fronts; its θ, which it never looks at, may differ.
     on: dict[str, tuple[ChosenPlan, list[str]]] = {}
-    wanted = () if plans.intended is None else (plans.intended,)
+    wanted = () if plans.constrained is None else (plans.constrained,)
     for front, members in (("cascade", plans.front), ("one model", plans.singular), ("wanted", wanted)):
         for member in members:
             on.setdefault(member.plan.describe(plans.models), (member, []))[1].append(front)

@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 from cascade.base.errors import ConfigError
 from cascade.config import Study, build_study
 from cascade.config.schemas import register_schemas
-from cascade.core.plans import Option
+from cascade.core.plans import Option, ThetaChoice
+from cascade.core.rules import RULES
 from cascade.problems.mini import load_mini
 from cascade.search.optuna_settings import OptunaSettings
 from tests.conftest import ROOT
@@ -95,7 +96,7 @@ def test_the_paper_s_space_is_the_default() -> None:
     checked = study()
     assert len(checked.options) == 9
     assert checked.thetas == tuple(round(0.1 * i, 1) for i in range(11))
-    assert checked.accept_without_tests and not checked.pooled
+    assert checked.accept_without_tests and checked.theta_choice is ThetaChoice.best
     assert checked.split.validation_fraction == 0.3
     assert checked.split.max_accuracy_gap == 0.05
 
@@ -104,7 +105,8 @@ def test_optuna_and_rules_are_asked_for() -> None:
     assert study().optuna is None and study().rule == "paper"
     checked = study("search=optuna", "search.sampler=tpe", "rule=codet", "rule.compare=[paper]", "seed=3")
     assert checked.optuna == OptunaSettings("tpe", 2000, 50, True, None, 3)
-    assert len(checked.thetas) == 21 and checked.per_stage_theta and len(checked.options) == 9
+    assert len(checked.thetas) == 21 and len(checked.options) == 9
+    assert checked.theta_choice is ThetaChoice.stage
     assert (checked.rule, checked.compared_rules) == ("codet", ("codet", "paper"))
     # Where trials are kept changes no result.
     stored = study("search=optuna", "search.storage=sqlite:///x.db")
@@ -261,3 +263,18 @@ def test_ranges_of_the_live_generator(override: str, says: str) -> None:
         pytest.raises(ConfigError, match=says),
     ):
         build_study(compose("config", overrides=[override]))
+
+
+def test_one_theta_a_stage_is_one_choice() -> None:
+    assert study("search=per_stage_theta").theta_choice is ThetaChoice.stage
+    assert study("select.theta=pooled").theta_choice is ThetaChoice.pooled
+    with pytest.raises(ConfigError, match=r"select\.theta=stage: .*search=per_stage_theta"):
+        study("select.theta=stage")
+
+
+def test_every_registered_rule_can_be_asked_for() -> None:
+    for rule in RULES:
+        assert study(f"rule={rule}").rule == rule
+    assert study().compared_rules == tuple(RULES)
+    with pytest.raises(ConfigError, match=r"rule\.compare=majority: must be one of paper, "):
+        study("rule.compare=[majority]")

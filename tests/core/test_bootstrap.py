@@ -6,14 +6,14 @@ from scipy.stats import binomtest, bootstrap
 
 from cascade.core import bootstrap as stats
 from cascade.core.bootstrap import (
-    front_certainty,
+    front_stability,
     interval,
     intervals,
-    least_share,
     mean_of_studies,
     problem_weights,
     replicate_means,
     replicates,
+    wilson_lower_bound,
 )
 from cascade.core.pareto import on_front
 
@@ -51,7 +51,7 @@ def test_an_interval_of_nothing_is_unknown() -> None:
 def test_the_lower_bound_is_scipy_s(right: int, n: int) -> None:
     # Its two-sided 80 % interval begins where the one-sided 90 % bound lies.
     theirs = binomtest(right, n).proportion_ci(0.8, method="wilson").low
-    assert least_share(np.array([right / n]), n, 0.9)[0] == pytest.approx(theirs, abs=1e-12)
+    assert wilson_lower_bound(np.array([right / n]), n, 0.9)[0] == pytest.approx(theirs, abs=1e-12)
 
 
 def test_the_mean_of_studies_by_hand() -> None:
@@ -77,7 +77,7 @@ def test_front_certainty_is_what_a_loop_counts() -> None:
     rng = np.random.default_rng(4)
     outcomes, weights = rng.random((2, 8, 12)), problem_weights(12, 200, seed=0)
     grid = np.linspace(0.3, 0.9, 7)
-    ours = front_certainty(outcomes, weights, grid, 0.8)
+    ours = front_stability(outcomes, weights, grid, 0.8)
     frequency, optimism, best = np.zeros(8), [], []
     for own in weights:
         accuracy, cost = outcomes @ own
@@ -93,7 +93,7 @@ def test_front_certainty_is_what_a_loop_counts() -> None:
 def test_certain_fronts() -> None:
     # A plan that is cheaper and right wherever the other is, is on every front alone.
     outcomes = np.array([[[1.0, 1, 0, 1], [1, 0, 0, 1]], [[1.0, 1, 1, 1], [2, 2, 2, 2]]])
-    ours = front_certainty(outcomes, problem_weights(4, 100, seed=0), np.array([0.5, 3.0]), 0.9)
+    ours = front_stability(outcomes, problem_weights(4, 100, seed=0), np.array([0.5, 3.0]), 0.9)
     assert ours.frequency.tolist() == [1.0, 0.0]
     assert ours.optimism == pytest.approx(0, abs=0.05)
     assert ours.band[:, 0].tolist() == [0.0, 0.0]

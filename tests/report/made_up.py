@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from cascade.core.bootstrap import Interval, Measured, front_certainty, problem_weights
+from cascade.core.bootstrap import Interval, Measured, front_stability, problem_weights
+from cascade.core.plans import ThetaChoice
 from cascade.core.split import Split
 from cascade.report.content import Evaluated, Made
 from cascade.report.diagnostics import solved_table
@@ -78,11 +79,11 @@ def _plans(executed: Executed, theta: str) -> PlanFile:
     split = executed.split
     tables = [table.at(split.validation) for table in executed.tables]
     grid = grid_search(tables, per_stage_theta=theta == "stage")
-    chosen = select(grid, pooled=theta == "pooled")
+    chosen = select(grid, ThetaChoice(theta))
     outcomes = combination_outcomes(tables, grid, chosen.front)
     weights = problem_weights(len(split.validation), REPLICATES, 0)
     costs = np.geomspace(outcomes[1].mean(axis=1).min(), outcomes[1].mean(axis=1).max(), 20)
-    certainty = front_certainty(outcomes, weights, costs, CONFIDENCE)
+    certainty = front_stability(outcomes, weights, costs, CONFIDENCE)
     front = [
         ChosenPlan(plan, estimate, on_front=float(share))
         for plan, estimate, share in zip(
@@ -100,7 +101,7 @@ def _plans(executed: Executed, theta: str) -> PlanFile:
         hypervolume=chosen.hypervolume,
         front=tuple(front),
         singular=tuple(singular),
-        intended=None,
+        constrained=None,
         band=tuple(zip(certainty.cost.tolist(), *certainty.band.tolist(), strict=True)),
         validation_ids=tuple(executed.task_ids[i] for i in split.validation),
         test_ids=tuple(executed.task_ids[i] for i in split.test),

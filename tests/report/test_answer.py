@@ -19,7 +19,7 @@ def with_cascade(saving: tuple[float, float, float], accuracy: tuple[float, floa
     assert chosen.replaces is not None
     told = [Measured(own[0], Interval(*own[1:])) for own in (accuracy, saving)]
     chosen = replace(chosen, replaces=Replacement(chosen.replaces.plan, *told))
-    return replace(study, plans=replace(study.plans, intended=chosen))
+    return replace(study, plans=replace(study.plans, constrained=chosen))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_plan_to_use_is_the_cheapest_good_one(n_models: int, seed: int) -> N
 
 def test_a_plan_that_was_asked_for_goes_first() -> None:
     plans = evaluated().plans
-    assert recommended(replace(plans, intended=plans.front[0])) == plans.front[0]
+    assert recommended(replace(plans, constrained=plans.front[0])) == plans.front[0]
 
 
 def test_the_cloud_is_a_part_of_the_grid() -> None:

@@ -27,7 +27,7 @@ PLANS = PlanFile(
         ),
     ),
     singular=(ChosenPlan(ALONE, Estimate(4.0, 0.5), test=Estimate(4.0, 0.75)),),
-    intended=None,
+    constrained=None,
     band=(),
     validation_ids=("a",),
     test_ids=("b", "c"),
@@ -51,7 +51,7 @@ def test_what_it_saves_and_against_what() -> None:
     assert screen.splitlines()[-1] == "files  here"
     assert "the plan that you want" not in screen
     assert "the plan that you want" in last_screen(
-        "a study", replace(PLANS, intended=PLANS.front[0]), {"": ""}
+        "a study", replace(PLANS, constrained=PLANS.front[0]), {"": ""}
     )
 
 

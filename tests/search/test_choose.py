@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cascade.core.plans import EXIT, Option, plan_space
+from cascade.core.plans import EXIT, Option, ThetaChoice, plan_space
 from cascade.search.choose import falling_k, near_front, select
 from cascade.search.grid import Combinations, GridResult
 
@@ -29,7 +29,7 @@ def test_space_order() -> None:
 
 
 def test_the_largest_hypervolume_wins() -> None:
-    chosen = select(grid([(4.0, 0.4), (9.5, 0.6)], [(4.0, 0.55), (9.5, 0.6)]), pooled=False)
+    chosen = select(grid([(4.0, 0.4), (9.5, 0.6)], [(4.0, 0.55), (9.5, 0.6)]), ThetaChoice.best)
     assert chosen.theta == 0.1
     assert pairs(chosen.front) == [(1, 0), (1, 4), (1, 2)]
     assert pairs(chosen.singular) == [(0, 0), (0, 2)]
@@ -41,13 +41,13 @@ def test_the_largest_hypervolume_wins() -> None:
 
 def test_a_tie_goes_to_the_wider_cost_range() -> None:
     # At θ=0.1 the plan of 9.5 $ has a higher accuracy, but lies on the reference and adds no area.
-    chosen = select(grid([(4.0, 0.5), (9.5, 0.6)], [(4.0, 0.5), (9.5, 0.9)]), pooled=False)
+    chosen = select(grid([(4.0, 0.5), (9.5, 0.6)], [(4.0, 0.5), (9.5, 0.9)]), ThetaChoice.best)
     assert chosen.hypervolume[0.0] == pytest.approx(chosen.hypervolume[0.1])
     assert chosen.theta == 0.1
 
 
 def test_pooled_takes_one_front_over_all_thetas() -> None:
-    chosen = select(grid([(4.0, 0.4), (3.0, 0.45)], [(4.0, 0.55), (9.5, 0.6)]), pooled=True)
+    chosen = select(grid([(4.0, 0.4), (3.0, 0.45)], [(4.0, 0.55), (9.5, 0.6)]), ThetaChoice.pooled)
     assert chosen.theta is None
     # One-stage plans stand there once, from the first θ.
     assert pairs(chosen.front) == [(0, 0), (0, 5), (1, 4), (0, 2)]
@@ -57,16 +57,16 @@ def test_pooled_takes_one_front_over_all_thetas() -> None:
 def test_only_allowed_plans_are_chosen() -> None:
     both = grid([(4.0, 0.4), (9.5, 0.6)], [(4.0, 0.55), (9.5, 0.65)])
     allowed = np.array([True, True, True, True, False, True])
-    chosen = select(both, pooled=False, allowed=allowed)
+    chosen = select(both, ThetaChoice.best, allowed)
     assert pairs(chosen.front) == [(1, 0), (1, 2), (1, 5)]
     assert 4 not in chosen.candidates.plan
-    assert chosen.hypervolume[0.1] < select(both, pooled=False).hypervolume[0.1]
+    assert chosen.hypervolume[0.1] < select(both, ThetaChoice.best).hypervolume[0.1]
 
 
 def test_candidates_are_distinct() -> None:
     both = grid([(4.0, 0.4), (9.5, 0.6)], [(4.0, 0.55), (9.5, 0.65)])
-    assert len(select(both, pooled=True).candidates) == 4 + 2 * 2
-    assert len(select(both, pooled=False).candidates) == 6
+    assert len(select(both, ThetaChoice.pooled).candidates) == 4 + 2 * 2
+    assert len(select(both, ThetaChoice.best).candidates) == 6
 
 
 def test_falling_k() -> None:
@@ -81,14 +81,14 @@ def test_falling_k() -> None:
 def test_near_front_keeps_the_front_first() -> None:
     rng = np.random.default_rng(0)
     points = GridResult(SPACE, (0.0, 0.1), rng.random((2, 6)), rng.random((2, 6)))
-    every = select(points, pooled=True).candidates
+    every = select(points, ThetaChoice.pooled).candidates
     kept = near_front(points, every, 5)
     assert len(kept) == 5
-    assert set(pairs(select(points, pooled=True).front)) <= set(pairs(kept))
+    assert set(pairs(select(points, ThetaChoice.pooled).front)) <= set(pairs(kept))
     assert near_front(points, every, 100) is every
 
 
 def test_near_front_keeps_the_front_among_many_equals() -> None:
     # Five plans are as accurate as the cheapest; the dearest alone is better.
     flat = GridResult(SPACE, (0.0,), np.array([[0.5] * 5 + [0.6]]), np.arange(1.0, 7.0)[None])
-    assert pairs(near_front(flat, select(flat, pooled=True).candidates, 2)) == [(0, 0), (0, 5)]
+    assert pairs(near_front(flat, select(flat, ThetaChoice.pooled).candidates, 2)) == [(0, 0), (0, 5)]

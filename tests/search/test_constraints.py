@@ -5,7 +5,7 @@ import pytest
 
 from cascade.base.errors import CascadeError
 from cascade.core.bootstrap import problem_weights
-from cascade.search.constraints import Intent, intended
+from cascade.search.constraints import Constraints, constrained_plan
 
 # (cost, right on how many of 20 problems)
 PLANS = [(1.0, 10), (2.0, 14), (3.0, 14), (4.0, 18), (8.0, 20)]
@@ -33,21 +33,26 @@ WEIGHTS = problem_weights(20, 1000, seed=0)
         (None, 0.85, 0.9, 4),
     ],
 )
-def test_intended(budget: float | None, least: float | None, confidence: float | None, index: int) -> None:
-    assert intended(Intent(budget, least, confidence), OUTCOMES, WEIGHTS) == index
+def test_constrained_plan(
+    budget: float | None, least: float | None, confidence: float | None, index: int
+) -> None:
+    assert constrained_plan(Constraints(budget, least, confidence), OUTCOMES, WEIGHTS) == index
 
 
 @pytest.mark.parametrize(
-    ("intent", "says"),
+    ("constraints", "says"),
     [
         (
-            Intent(0.5, None, None),
+            Constraints(0.5, None, None),
             r"select\.budget_usd_per_1k=0\.5: no plan is that cheap; the cheapest .* 1 ",
         ),
-        (Intent(2.0, 0.9, None), r"select\.min_accuracy=0\.9: no plan within the budget .*reaches 0\.7000"),
-        (Intent(4.0, 0.9, 0.95), r"by its bound at select\.confidence=0\.95"),
+        (
+            Constraints(2.0, 0.9, None),
+            r"select\.min_accuracy=0\.9: no plan within the budget .*reaches 0\.7000",
+        ),
+        (Constraints(4.0, 0.9, 0.95), r"by its bound at select\.confidence=0\.95"),
     ],
 )
-def test_an_intent_that_nothing_meets(intent: Intent, says: str) -> None:
+def test_constraints_that_nothing_meets(constraints: Constraints, says: str) -> None:
     with pytest.raises(CascadeError, match=says):
-        intended(intent, OUTCOMES, WEIGHTS)
+        constrained_plan(constraints, OUTCOMES, WEIGHTS)

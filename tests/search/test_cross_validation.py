@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cascade.core.plans import EXIT, Option
+from cascade.core.plans import EXIT, Option, ThetaChoice
 from cascade.core.stage_tables import StageTable
 from cascade.search.choose import falling_k
 from cascade.search.cross_validation import nested_savings
@@ -31,7 +31,7 @@ def test_nested_savings() -> None:
     sets = {"all": np.ones(len(space), dtype=bool), "one": space.one_stage, "falling_k": falling_k(space)}
 
     def savings(seed: int) -> dict[str, float]:
-        return nested_savings(tables, sets, pooled=False, per_stage_theta=False, n_splits=10, seed=seed)
+        return nested_savings(tables, sets, theta_choice=ThetaChoice.best, n_splits=10, seed=seed)
 
     found = savings(1)
     # 1.1 + half of 10 instead of 10 (greedy) or 11 (tested), whose mean is 10.5.

@@ -27,7 +27,7 @@ def plan_file(*plans: Plan, theta: float | None) -> PlanFile:
         hypervolume={0.5: 1.25},
         front=front,
         singular=(ChosenPlan(one, KNOWN),),
-        intended=front[0],
+        constrained=front[0],
         band=((1.0, 0.5, 0.75),),
         validation_ids=("a", "b"),
         test_ids=("c",),

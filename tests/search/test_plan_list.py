@@ -6,7 +6,7 @@ import pytest
 from cascade.core.plans import SKIP, option_space
 from cascade.search.grid import grid_search
 from cascade.search.grid_size import MAX_GRID_PLANS, n_grid_plans, size_of_grid
-from cascade.search.plan_list import given_plans, one_stage_plans
+from cascade.search.plan_list import listed_plans, one_stage_plans
 from cascade.search.plan_results import plan_indices
 from tests.made_up import OPTIONS, THETAS, made_up_tables
 
@@ -20,7 +20,7 @@ def test_given_plans_are_the_grid_s(n_models: int, per_stage_theta: bool) -> Non
     grid = grid_search(tables, per_stage_theta=per_stage_theta)
     for t, theta in enumerate(grid.thetas):
         plans = [grid.space.plan(p, theta) for p in range(len(grid.space))]
-        found = given_plans(tables, *plan_indices(tables, plans))
+        found = listed_plans(tables, *plan_indices(tables, plans))
         assert np.allclose(found.accuracy[0], grid.accuracy[t], atol=1e-12)
         assert np.allclose(found.usd_per_1k_queries[0], grid.usd_per_1k_queries[t], atol=1e-12)
         for n, plan in enumerate(plans):
@@ -34,7 +34,7 @@ def test_given_plans_are_the_grid_s(n_models: int, per_stage_theta: bool) -> Non
 
 def test_one_stage_plans_are_all_and_no_others() -> None:
     tables = made_up_tables(3, 4, SMALL)
-    result = given_plans(tables, one_stage_plans(tables), np.zeros((9, 3), dtype=np.int64))
+    result = listed_plans(tables, one_stage_plans(tables), np.zeros((9, 3), dtype=np.int64))
     assert result.space.one_stage.all() and len({result.space.plan(i, 0).options for i in range(9)}) == 9
     assert sum(option != SKIP for option in result.space.plan(8, 0).options) == 1
 

@@ -309,9 +309,9 @@ def test_one_plan_by_intent(run: Run, tmp_path: Path, toy: list[str]) -> None:
     assert done.returncode == 0 and "the plan that you want" in done.stdout, done.stderr
     plans = PlanFile.load(tmp_path / "budget" / "plans.json")
     affordable = [c for c in plans.front if c.validation.usd_per_1k_queries <= 3]
-    assert plans.intended is not None and plans.intended.plan == affordable[-1].plan
+    assert plans.constrained is not None and plans.constrained.plan == affordable[-1].plan
     assert run("task=evaluate", "hydra.run.dir=proved", *toy).returncode == 0
-    proved = PlanFile.load(tmp_path / "proved" / "plans.json").intended
+    proved = PlanFile.load(tmp_path / "proved" / "plans.json").constrained
     assert proved is not None and proved.test is not None
     # 18 problems, all right, are no proof of 99 %.
     done = run("task=select", "select.min_accuracy=0.99", "select.confidence=0.9", *toy)

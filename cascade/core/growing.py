@@ -1,0 +1,127 @@
+"""Growing stages: more samples are written only while the tests do not convince (beyond the paper).
+
+A growing stage K:l first asks the greedy pair (one greedy solution, one greedy test up to l lines). If that
+does not reach the threshold it writes sampled solutions and tests in rounds until it has 2, 3, 5, 7, 10, up
+to K of each, scores them after every round and stops at the first round that reaches the threshold. Where
+none does it escalates, or, as the last stage, answers with the last round's best. So what it costs and what
+it answers depend on θ. Every round waits for the one before: rounds are latency.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.core.estimators import Estimator
+from cascade.core.outcomes import ProblemOutcome
+from cascade.core.plans import Option
+from cascade.core.rules import Rule
+from cascade.core.score import acceptances
+from cascade.core.stage_runs import StageRuns, StageSamples, gather, judge_samples
+
+POOL_SIZES = (2, 3, 5, 7, 10)  # how many sampled solutions and tests there are after each round
+
+
+def pool_sizes(k: int) -> tuple[int, ...]:
+    """How many sampled solutions, and as many tests, there are after each round but the first."""
+    return (*(size for size in POOL_SIZES if size < k), k)
+
+
+@dataclass(frozen=True)
+class GrowingTable:
+    """What one growing option does at every θ (T) on every problem (P), averaged over draws or subsets.
+
+    Attributes:
+        accept, accept_correct: float arrays (T, P), as in `cascade.core.stage_tables.StageTable`.
+        correct: float array (T, P): probability that its answer is right, accepted or not.
+        tokens: float array (T, P): expected tokens until it stops.
+        rounds: float array (T, P): expected rounds until it stops, the greedy pair's among them.
+        correct_error, token_error: float arrays (P,): the largest Monte-Carlo standard error over θ.
+    """
+
+    accept: NDArray[np.float64]
+    accept_correct: NDArray[np.float64]
+    correct: NDArray[np.float64]
+    tokens: NDArray[np.float64]
+    rounds: NDArray[np.float64]
+    correct_error: NDArray[np.float64]
+    token_error: NDArray[np.float64]
+
+
+def growing_table(
+    outcomes: Sequence[ProblemOutcome],
+    option: Option,
+    thetas: Sequence[float],
+    *,
+    accept_without_tests: bool,
+    estimator: Estimator,
+    rng_key: tuple[int, ...],
+    rule: Rule,
+) -> GrowingTable:
+    """The table of one growing option; for the arguments see `cascade.core.stage_tables.stage_table`."""
+    rounds = growing_rounds(outcomes, option, estimator, rng_key, rule)
+    taken = np.stack(
+        [
+            acceptances(one.score, one.most, thetas, accept_without_tests=accept_without_tests)
+            for one in rounds
+        ]
+    )
+    accepted = np.asarray(taken.any(axis=0))
+    # The first round that is accepted, or the last of all.
+    stop = np.where(accepted, taken.argmax(axis=0), len(rounds) - 1)
+    runs = np.arange(stop.shape[1])
+    right = np.stack([one.right for one in rounds])[stop, runs]
+    tokens = np.stack([one.tokens for one in rounds])[stop, runs]
+    first = rounds[0]
+
+    def means(values: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.stack([first.per_problem(row) for row in values])
+
+    return GrowingTable(
+        accept=means(accepted),
+        accept_correct=means(np.asarray(accepted & right)),
+        correct=means(right),
+        tokens=means(tokens),
+        rounds=means(stop + 1),
+        correct_error=np.max([first.errors(row) for row in right], axis=0),
+        token_error=np.max([first.errors(row) for row in tokens], axis=0),
+    )
+
+
+def growing_rounds(
+    outcomes: Sequence[ProblemOutcome],
+    option: Option,
+    estimator: Estimator,
+    rng_key: tuple[int, ...],
+    rule: Rule,
+) -> list[StageRuns]:
+    """The runs of a growing option after every round, in the same order; their tokens are all so far."""
+    parts: list[list[tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]]]
+    parts = [[] for _ in range(1 + len(pool_sizes(option.k)))]
+    n_draws = []
+    n_runs = []
+    for p, outcome in enumerate(outcomes):
+        greedy, draws = outcome.greedy, outcome.blocks(option)
+        assert greedy is not None, "an available growing option has a greedy block"
+        n_draws.append(len(draws))
+        for number, draw in enumerate(draws):
+            n_tests = len(draw.test_tokens[option.l])
+            key = (*rng_key, p, number)
+            solutions, tests = estimator.subsets(len(draw.correct), n_tests, option.k, len(draws), key)
+            only = np.zeros((len(solutions), 1), dtype=np.int64)
+            begin = gather(greedy, only, only, option.l)
+            parts[0].append(begin)
+            for own, size in zip(parts[1:], pool_sizes(option.k), strict=True):
+                passes, n_lines, correct, tokens = gather(
+                    draw, solutions[:, :size], tests[:, :size], option.l
+                )
+                own.append((passes, n_lines, correct, begin[3] + tokens))
+            n_runs.append(len(solutions))
+    problem = np.repeat(np.repeat(np.arange(len(outcomes)), n_draws), n_runs)
+    rounds = []
+    for own in parts:
+        passes, n_lines, correct, tokens = (np.concatenate(arrays) for arrays in zip(*own, strict=True))
+        samples = StageSamples(np.array(n_draws), problem, passes, n_lines, correct, tokens)
+        rounds.append(judge_samples(samples, rule))
+    return rounds
