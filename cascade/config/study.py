@@ -32,6 +32,7 @@ from cascade.config.groups import (
     theta_choice_of,
 )
 from cascade.config.hardware import hardware_of, prices_of
+from cascade.config.keys import refuse_unknown_keys
 from cascade.config.schemas import (
     AllowedPlans,
     Combinations,
@@ -130,6 +131,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         ConfigError: names the key, its value and what is allowed.
     """
     try:
+        refuse_unknown_keys(cfg)
         OmegaConf.resolve(cfg)
         yaml = OmegaConf.to_yaml(cfg)
         signature = _signature(cfg)

@@ -1,13 +1,10 @@
 """What stands between Hydra and the tasks: one clear line for every mistake that a user can mend."""
 
-import difflib
 import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
 
 import hydra
 import yaml
@@ -18,17 +15,13 @@ from hydra.utils import get_method
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cascade.base import FAILED, CascadeError, program
+from cascade.base import FAILED, CascadeError
 from cascade.config import (
     CONF,
-    Config,
-    EngineConfig,
-    OpenAIConfig,
-    OptunaConfig,
-    RecordedConfig,
-    TransformersConfig,
     build_study,
+    check_local_paths,
     is_option,
+    no_such_setting,
     prepare_composition,
 )
 
@@ -53,6 +46,7 @@ def run_task(cfg: DictConfig) -> None:
     output = Path(job.runtime.output_dir)
     try:
         study = build_study(cfg, job.overrides.task)
+        check_local_paths(study)
         # Imported last: what a task needs is heavy, and a mistake should be told at once.
         task: Callable[..., None] = get_method(study.task)
         task(study, output)
@@ -74,7 +68,8 @@ def guarded(main: Callable[[], None]) -> None:
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         _fail(explain_plan(error))
     except ValueError as error:
-        if "Config group override" not in str(error):
+        # What Hydra itself raises so: `family=3`, and two of its flags that exclude each other.
+        if not re.match("Config group override|Only one of --", str(error)):
             raise
         _fail(str(error))
     except OSError as error:
@@ -104,40 +99,19 @@ def explain_plan(error: Exception) -> str:
         return f"{group}={option}: no such option; available: {', '.join(available) or 'none'}"
     if unknown := re.search(UNKNOWN, whole):
         # An override is named as the user wrote it; a key in a file by its place in the whole.
-        return _unknown_key((override or full_key or unknown)[1])
+        return no_such_setting((override or full_key or unknown)[1])
     if override and len(texts) == 1:
-        return _unknown_key(override[1])
+        return no_such_setting(override[1])
     if full_key:
         return f"{full_key[1]}: {_reason(texts[-1])}"
     return whole
 
 
 def _reason(text: str) -> str:
-    """What OmegaConf says, without where and how it came to say it."""
+    """What OmegaConf says, without where and how it came to say it; a list's brackets are shown."""
+    if re.search(r"(\w+) is not a ListConfig, list or tuple", text):
+        return "must be a list in brackets and quotes, e.g. 'search.theta=[0.5]' or 'search.k=[0,1]'"
     return re.sub(r"^In '.*raised while composing config:", "", text.splitlines()[0]).strip()
-
-
-def _unknown_key(key: str) -> str:
-    known = _known_keys()
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{key}: no such setting{hint} ({program()} --cfg job shows them all)"
-
-
-def _known_keys() -> list[str]:
-    """Every key of the schemas, dotted."""
-
-    def keys(schema: Any, prefix: str) -> list[str]:
-        found = []
-        for field in fields(schema):
-            found.append(prefix + field.name)
-            if isinstance(field.type, type) and is_dataclass(field.type):
-                found += keys(field.type, f"{prefix}{field.name}.")
-        return found
-
-    generators = (RecordedConfig, TransformersConfig, OpenAIConfig, EngineConfig)
-    found_in_groups = [key for schema in generators for key in keys(schema, "generator.")]
-    return keys(Config, "") + found_in_groups + keys(OptunaConfig, "search.")
 
 
 def _fail(message: str) -> None:

@@ -63,6 +63,18 @@ def fails(run: Run, *arguments: str) -> str:
             ["generator.path=x", "dataset.name=other"],
             "hardware.throughput: the hardware profile 'rtx3090' has no",
         ),
+        (
+            ["+experiment=typo"],
+            "experiment=typo: no such option; the search path has no experiment/typo.yaml",
+        ),
+        (["+sandbox.timeout=1"], "sandbox.timeout: no such setting; did you mean sandbox.timeout_s?"),
+        (
+            ["search.theta=0.5"],
+            "search.theta: must be a list in brackets and quotes, e.g. 'search.theta=[0.5]'",
+        ),
+        (["generator.path=gone.jsonl"], "generator.path=gone.jsonl: does not exist; name the recording's"),
+        (["generator=typo"], "generator=typo: no such option; available: openai, recorded,"),
+        (["-m", "--cfg", "job"], "Only one of --run, --multirun, --cfg"),
         (["family=3"], "Config group override must be a string or a list. Got int"),
     ],
 )
@@ -151,3 +163,8 @@ def test_completion_is_offered(run: Run) -> None:
     done = run("--shell-completion", "install=bash")
     assert done.returncode == 0
     assert "complete " in done.stdout
+
+
+def test_help_and_errors_show_no_schema(run: Run) -> None:
+    assert "base_" not in run("--help").stdout
+    assert "base_" not in run("search=typo").stderr and "path=" not in run("search=typo").stderr
