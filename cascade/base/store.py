@@ -81,18 +81,18 @@ class Log:
 
 
 class VerdictStore:
-    """Verdicts by the hashes of program and test; see `cascade.execute` for the letters."""
+    """Verdicts by the hashes of program and test; see `cascade.execute` for what each character means."""
 
     def __init__(self, folder: Path) -> None:
         """Open the store and read what is known; the folder need not exist."""
         self._log = Log(folder / "verdicts")
-        # By scope, blocks of (test hash -> column, program hash -> row of letters).
+        # By scope, blocks of (test hash -> column, program hash -> row of verdicts).
         self._blocks: dict[str, list[tuple[dict[str, int], dict[str, str]]]] = {}
         for record in self._log:
             self._remember(record["scope"], record["tests"], record["rows"])
 
     def known(self, scope: str, program: str, tests: Sequence[str]) -> dict[str, str]:
-        """The letters that are known for a program, by test hash."""
+        """The verdicts that are known for a program, by test hash."""
         found: dict[str, str] = {}
         for columns, rows in self._blocks.get(scope, ()):
             row = rows.get(program)
@@ -109,7 +109,7 @@ class VerdictStore:
         Args:
             scope: what else the verdicts depend on, and what they are looked up by together.
             tests: hashes of the tests, the columns.
-            rows: by program hash, a letter for each test; "." where the pair was not run.
+            rows: by program hash, a verdict for each test; "." where the pair was not run.
         """
         self._log.append({"scope": scope, "tests": list(tests), "rows": dict(rows)})
         self._remember(scope, tests, rows)

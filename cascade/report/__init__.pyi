@@ -1,4 +1,4 @@
-from .content import Evaluated as Evaluated, Made as Made
+from .content import Evaluated as Evaluated, RunRecord as RunRecord
 from .diagnostics import (
     Runs as Runs,
     acceptance_table as acceptance_table,

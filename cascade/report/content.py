@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from cascade.search import (
     Executed,
     GridResult,
     PlanFile,
+    Provenance,
     StageShare,
     plan_outcomes,
     stage_shares,
@@ -29,7 +29,7 @@ BAND_POINTS = 100
 
 
 @dataclass(frozen=True)
-class Made:
+class RunRecord:
     """How a study was made, as its MLflow runs tell.
 
     Attributes:
@@ -62,7 +62,7 @@ class Evaluated:
         plans: the proved plans.
         diagnostics: by name the tables of `cascade.tasks.diagnose`; who_solves_what is always there.
         rule: that plans were run by.
-        made: how.
+        record: of its MLflow runs.
     """
 
     name: str
@@ -70,12 +70,12 @@ class Evaluated:
     plans: PlanFile
     diagnostics: Mapping[str, pd.DataFrame]
     rule: str
-    made: Made
+    record: RunRecord
 
     @property
-    def origin(self) -> Mapping[str, Any]:
-        """Names, prices, seed and hashes."""
-        return self.plans.origin
+    def provenance(self) -> Provenance:
+        """What the study was made from."""
+        return self.plans.provenance
 
     def side(self, name: str) -> list[StageTable]:
         """The tables of one side of the split."""
@@ -141,7 +141,7 @@ def band_on_test(
     outcomes = plan_outcomes(tables, [one.plan for one in study.plans.front])
     usd = np.maximum(outcomes[1].mean(axis=1), 1e-12)
     grid = np.geomspace(usd.min(), usd.max(), BAND_POINTS)
-    weights = problem_weights(len(study.executed.split.test), replicates, study.origin["seed"])
+    weights = problem_weights(len(study.executed.split.test), replicates, study.provenance.seed)
     band = front_stability(outcomes, weights, grid, confidence).band
     return tuple(zip(grid.tolist(), *band.tolist(), strict=True))
 

@@ -88,7 +88,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class HowMade:
+class ProvenanceSection:
     """How to have everything again.
 
     Attributes:

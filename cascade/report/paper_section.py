@@ -44,8 +44,8 @@ def paper_sections(folder: Path, study: Evaluated, test: GridResult, paper: Publ
     assert proof is not None
     own = [
         (
-            study.origin["family"],
-            study.origin["dataset"],
+            study.provenance.family,
+            study.provenance.dataset,
             "" if proof.mean_saving is None else percent(proof.mean_saving),
             f"{proof.n_cascades - proof.n_empty_windows} of {proof.n_cascades}",
         )
@@ -70,7 +70,7 @@ def table_1(study: Evaluated, paper: Published) -> Table:
     rows = []
     for model in study.plans.models:
         right = greedy_right(solved, model)
-        row = [model, usd(study.origin["usd_per_1m_tokens"][model])]
+        row = [model, usd(study.provenance.prices[model].usd_per_1m_tokens)]
         if paper.usd_per_1m_tokens:
             row.append(f"{paper.usd_per_1m_tokens[model]:.2f}" if model in paper.usd_per_1m_tokens else "")
         row += [f"{right} of {n}", f"{100 * right / n:.1f}"]
@@ -89,12 +89,12 @@ def table_2(study: Evaluated, paper: Published) -> Table:
     names = ("GPUs", "hours", "batch", "$")
     rows = []
     for model in study.plans.models:
-        own = study.origin["throughput"][model]
+        own = study.provenance.prices[model]
         ours = (
-            str(own["gpus"]),
-            _or_empty(own["hours_per_1m_tokens"], ".3g"),
-            _or_empty(own["batch"], "d"),
-            usd(study.origin["usd_per_1m_tokens"][model]),
+            str(own.gpus),
+            _or_empty(own.hours_per_1m_tokens, ".3g"),
+            _or_empty(own.batch, "d"),
+            usd(study.provenance.prices[model].usd_per_1m_tokens),
         )
         its = paper.speed.get(model)
         theirs = (

@@ -8,9 +8,9 @@ import pandas as pd
 from cascade.report.answer import study_answer
 from cascade.report.charts import front_chart
 from cascade.report.chooser import chooser, plans_table, singular_table
-from cascade.report.content import Cloud, Evaluated, Made, band_on_test, cloud
+from cascade.report.content import Cloud, Evaluated, RunRecord, band_on_test, cloud
 from cascade.report.figures import cost_accuracy_figure
-from cascade.report.page import HowMade, Picture, Section, Table, versions, write_page
+from cascade.report.page import Picture, ProvenanceSection, Section, Table, versions, write_page
 from cascade.report.paper_section import paper_sections
 from cascade.report.published import published
 from cascade.report.study_tables import diagnostics_section, proof_section
@@ -29,8 +29,8 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
         grids: by side, the plans that stand behind the fronts.
         again: the command that makes this page.
     """
-    plans, origin = study.plans, study.origin
-    paper = published(origin["family"], origin["dataset"], origin["hardware"])
+    plans, provenance = study.plans, study.provenance
+    paper = published(provenance.family, provenance.dataset, provenance.hardware)
     confidence = plans.selection["interval"]
     bands = {"validation": plans.band, "test": band_on_test(study, plans.selection["replicates"], confidence)}
     clouds = {side: cloud(grid, plans) for side, grid in grids.items()}
@@ -53,13 +53,13 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
         *diagnostics_section(folder, study),
     ]
     own, singular = plans_table(study), singular_table(study)
-    made = _made(study.made, origin["hashes"], again)
+    how = _provenance(study.record, provenance.hashes, again)
     return write_page(
         folder,
         "study.html.j2",
         sections,
-        [own, singular, *made.tables],
-        title=f"{origin['family']} on {origin['dataset']}: which plan to use, and what it saves",
+        [own, singular, *how.tables],
+        title=f"{provenance.family} on {provenance.dataset}: which plan to use, and what it saves",
         kind="Report of one study",
         facts=_facts(study),
         contents=[
@@ -73,16 +73,16 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
         chooser=chooser(study),
         plans_table=own,
         singular_table=singular,
-        made=made,
+        provenance=how,
     )
 
 
 def _facts(study: Evaluated) -> str:
-    origin, plans = study.origin, study.plans
+    provenance, plans = study.provenance, study.plans
     return (
-        f"Models {', '.join(plans.models)} · priced on {origin['hardware']} · {len(plans.validation_ids)} "
-        f"validation and {len(plans.test_ids)} test problems, seed {origin['seed']} · "
-        f"{study.made.started:%Y-%m-%d}"
+        f"Models {', '.join(plans.models)} · priced on {provenance.hardware} · {len(plans.validation_ids)} "
+        f"validation and {len(plans.test_ids)} test problems, seed {provenance.seed} · "
+        f"{study.record.started:%Y-%m-%d}"
     )
 
 
@@ -135,22 +135,22 @@ def _place(estimate: Estimate) -> str:
     return f"{100 * estimate.accuracy:.1f} % for ${usd(estimate.usd_per_1k_queries)} per 1,000 queries"
 
 
-def _made(made: Made, hashes: Mapping[str, str], again: str) -> HowMade:
+def _provenance(record: RunRecord, hashes: Mapping[str, str], again: str) -> ProvenanceSection:
     facts = [
-        ("MLflow run", made.run_id),
-        ("MLflow run that was executed", made.source_run_id),
-        ("started", f"{made.started:%Y-%m-%d %H:%M} UTC"),
+        ("MLflow run", record.run_id),
+        ("MLflow run that was executed", record.source_run_id),
+        ("started", f"{record.started:%Y-%m-%d %H:%M} UTC"),
         (
             "isolation of the programs",
-            made.isolation or "nothing was executed: every verdict was in the store",
+            record.isolation or "nothing was executed: every verdict was in the store",
         ),
         *((f"hash of {name}", value) for name, value in hashes.items()),
-        ("cascade, at the study", made.version),
+        ("cascade, at the study", record.version),
         ("versions, at this page", versions()),
     ]
-    seconds = [(step, f"{took:.1f}") for step, took in made.seconds.items()]
+    seconds = [(step, f"{took:.1f}") for step, took in record.seconds.items()]
     tables = [
         Table("made", "What it was made from", ("what", "value"), facts, words=(0, 1)),
         Table("seconds", "Seconds by step", ("step", "seconds"), seconds),
     ]
-    return HowMade(made.version, made.command, again, tables, made.yaml)
+    return ProvenanceSection(record.version, record.command, again, tables, record.yaml)

@@ -12,7 +12,7 @@ from cascade.report.answer import sweep_answer
 from cascade.report.charts import overlay_chart
 from cascade.report.content import Evaluated, recommended
 from cascade.report.figures import overlay_figure
-from cascade.report.page import HowMade, Picture, Section, Table, versions, write_page
+from cascade.report.page import Picture, ProvenanceSection, Section, Table, versions, write_page
 from cascade.report.paper_section import table_1, table_2, table_3
 from cascade.report.published import published
 from cascade.report.wording import percent, points, theta_of, usd
@@ -32,19 +32,19 @@ def group_studies(studies: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
     for key, own in groups.items():
         family, dataset, *rest = (key[i] for i in differ)
         named[", ".join([f"{family} on {dataset}", *filter(None, rest)])] = sorted(
-            own, key=lambda s: int(s.origin["seed"])
+            own, key=lambda s: s.provenance.seed
         )
     return named
 
 
 def _key(study: Evaluated) -> tuple[str, ...]:
-    origin, selection = study.origin, study.plans.selection
+    provenance, selection = study.provenance, study.plans.selection
     return (
-        origin["family"],
-        origin["dataset"],
-        origin["hardware"],
+        provenance.family,
+        provenance.dataset,
+        provenance.hardware,
         f"rule {study.rule}",
-        origin["estimator"],
+        provenance.estimator,
         f"θ {selection['theta']}",
         f"plans {selection['plans']}",
         _wish("budget $", selection["budget_usd_per_1k"]),
@@ -66,7 +66,7 @@ def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> 
     """
     groups = group_studies(studies)
     labels = {
-        f"seed={study.origin['seed']}" if len(groups) == 1 else f"{name}, seed={study.origin['seed']}": study
+        ("" if len(groups) == 1 else f"{name}, ") + f"seed={study.provenance.seed}": study
         for name, own in groups.items()
         for study in own
     }
@@ -76,13 +76,13 @@ def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> 
         Section("paper", "Beside the paper", (), (), _paper_tables(groups)),
     ]
     runs = [
-        (label, study.made.run_id, f"{study.made.started:%Y-%m-%d %H:%M}", study.made.command or "")
+        (label, study.record.run_id, f"{study.record.started:%Y-%m-%d %H:%M}", study.record.command or "")
         for label, study in labels.items()
     ]
     first = studies[0]
-    facts = [("cascade", first.made.version), ("versions, at this page", versions())]
-    made = HowMade(
-        first.made.version,
+    facts = [("cascade", first.record.version), ("versions, at this page", versions())]
+    how = ProvenanceSection(
+        first.record.version,
         None,
         again,
         [
@@ -102,7 +102,7 @@ def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> 
         folder,
         "sweep.html.j2",
         sections,
-        made.tables,
+        how.tables,
         title=f"{len(studies)} studies: what cascading saves",
         kind="Report of several studies",
         facts=f"{'; '.join(groups)} · {' or '.join(map(str, sorted(n_problems)))} problems",
@@ -112,7 +112,7 @@ def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> 
             ("made", "How it was made"),
         ],
         answer=sweep_answer(groups),
-        made=made,
+        provenance=how,
     )
 
 
@@ -227,16 +227,16 @@ def _paper_tables(groups: Groups) -> list[Table]:
     rows, savings, tables = [], [], []
     seen: set[tuple[str, str, str]] = set()
     for own in groups.values():
-        origin = own[0].origin
-        place = (origin["family"], origin["dataset"], origin["hardware"])
+        provenance = own[0].provenance
+        place = (provenance.family, provenance.dataset, provenance.hardware)
         paper = published(*place)
         proofs = [study.plans.proof for study in own if study.plans.proof is not None]
         saved = np.array([p.mean_saving.value for p in proofs if p.mean_saving is not None])
         compared = sum(p.n_cascades - p.n_empty_windows for p in proofs)
         rows.append(
             (
-                origin["family"],
-                origin["dataset"],
+                provenance.family,
+                provenance.dataset,
                 _mean(saved, own[0].plans.selection["interval"]),
                 f"{compared} of {sum(p.n_cascades for p in proofs)}",
             )

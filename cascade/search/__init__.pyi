@@ -56,3 +56,4 @@ from .plan_results import (
     plan_outcomes as plan_outcomes,
     stage_shares as stage_shares,
 )
+from .provenance import Provenance as Provenance

@@ -1,7 +1,6 @@
 """What one step writes and the next reads: executed studies and their combinations."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from cascade.base import DataError
 from cascade.core import ARRAYS, Option, Split, StageTable
 from cascade.search.choose import near_front
 from cascade.search.grid import Combinations, GridResult
+from cascade.search.provenance import Provenance
 
 STAGE_TABLES = "stage_tables.npz"
 COMBINATIONS = "combinations.parquet"
@@ -28,14 +28,14 @@ class Executed:
         task_ids: of the problems, in the tables' order.
         tables: one stage table a model, over all problems.
         split: the validation and test sides.
-        origin: what the study was made from: names, prices, seed and the hashes of its inputs.
+        provenance: what the study was made from.
     """
 
     models: tuple[str, ...]
     task_ids: tuple[str, ...]
     tables: tuple[StageTable, ...]
     split: Split
-    origin: Mapping[str, Any]
+    provenance: Provenance
 
     def save(self, path: Path) -> None:
         """Write everything into one npz file."""
@@ -45,7 +45,7 @@ class Executed:
             "validation": self.split.validation,
             "test": self.split.test,
             "thetas": np.array(self.tables[0].thetas),
-            "origin": np.array(json.dumps(self.origin)),
+            "provenance": np.array(json.dumps(self.provenance.to_json())),
         }
         for i, table in enumerate(self.tables):
             arrays[f"{i}.options"] = np.array([(o.k, o.l, o.growing) for o in table.options])
@@ -80,9 +80,9 @@ class Executed:
                     tuple(arrays["task_ids"].tolist()),
                     tables,
                     Split(arrays["validation"], arrays["test"]),
-                    json.loads(str(arrays["origin"])),
+                    Provenance.from_json(json.loads(str(arrays["provenance"]))),
                 )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: not a stage-table file ({error}); run task=run again") from None
 
 

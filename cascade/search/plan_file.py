@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from cascade.base import DataError
 from cascade.core import SKIP, Interval, Measured, Option, Plan
+from cascade.search.provenance import Provenance
 
 PLANS = "plans.json"
 
@@ -106,8 +107,8 @@ class PlanFile:
         validation_ids, test_ids: the split.
         selection: the settings by which plans were chosen.
         optimism: by how much the bootstrap expects the front to be less accurate than it looks.
+        provenance: what the study was made from.
         proof: what the test side says of the front as a whole; None before the evaluation.
-        origin: names, prices, seed and hashes of the study.
     """
 
     models: tuple[str, ...]
@@ -121,13 +122,13 @@ class PlanFile:
     test_ids: tuple[str, ...]
     selection: Mapping[str, Any]
     optimism: float
+    provenance: Provenance
     proof: Proof | None = None
-    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the file for people and programs to read."""
         content = {
-            "study": dict(self.origin),
+            "study": self.provenance.to_json(),
             "selection": dict(self.selection),
             "models": list(self.models),
             "theta": self.theta,
@@ -185,8 +186,8 @@ class PlanFile:
                 tuple(content["split"]["test"]),
                 content["selection"],
                 content["optimism"],
+                Provenance.from_json(content["study"]),
                 None if content["proof"] is None else _proof(content["proof"]),
-                content["study"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: not a plan file ({error!r}); run task=select again") from None

@@ -1,20 +1,21 @@
-"""What the tasks share: the study's tracker, its runs and tags, and files kept in both places."""
+"""What the tasks share: the study's tracker, its runs, and what they are found again by."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cascade import __version__
 from cascade.config import Study
 from cascade.search import PlanFile
-from cascade.tracking import COMBINATIONS_LINK, FRONTS, KIND, STUDIES, STUDY, Tracker, page, prepare, run_page
+from cascade.tasks.context import RunContext, run_name
+from cascade.tracking import KIND, STUDY, Tracker, prepare
 
 EXECUTED = "cascade.executed"
 EVALUATED = "cascade.evaluated"
 COMMAND = "cascade.command"
 SOURCE = "cascade.source_run"  # of a task that goes on from another's run: the run that was executed
 ISOLATION = "cascade.isolation"
+CONFIG = "config.yaml"  # the artifact with the whole configuration of a run
 
 
 def open_tracker(study: Study) -> Tracker:
@@ -37,14 +38,11 @@ def _no_tests(study: Study) -> str:
     return "accept" if study.accept_without_tests else "escalate"
 
 
-def run_name(study: Study) -> str:
-    """The name of a study's run."""
-    return f"{study.family.name} {study.dataset.name} {study.hardware.name} seed={study.seed}"
-
-
 @contextmanager
-def study_run(study: Study, tracker: Tracker, task: str, output: Path, source: str | None) -> Iterator[str]:
-    """A new run for a task of a study, with its settings; yields its id.
+def study_run(
+    study: Study, tracker: Tracker, task: str, output: Path, source: str | None
+) -> Iterator[RunContext]:
+    """A new run for a task of a study, with its settings.
 
     Every task has a run of its own: nothing that was logged is ever replaced, and a run lasts as
     long as its task.
@@ -73,39 +71,14 @@ def study_run(study: Study, tracker: Tracker, task: str, output: Path, source: s
         if source is not None:
             inputs = tracker.client.get_run(source).inputs
             tracker.log_inputs(run_id, inputs.dataset_inputs if inputs else [])
-        keep(tracker, run_id, output / "config.yaml", lambda path: _write(path, study.yaml))
-        yield run_id
+        context = RunContext(study, output, tracker, run_id)
+        context.save_text(CONFIG, study.yaml)
+        yield context
 
 
-@contextmanager
-def timed(tracker: Tracker, run_id: str, step: str) -> Iterator[None]:
-    """Log how long a step took, as the metric ``seconds.STEP``."""
-    started = time.monotonic()
-    yield
-    tracker.log(run_id, metrics={f"seconds.{step}": time.monotonic() - started})
-
-
-def origin_tags(plans: PlanFile) -> dict[str, str]:
+def hash_tags(plans: PlanFile) -> dict[str, str]:
     """The hashes of what a study was made from."""
-    return {f"cascade.hash.{name}": value for name, value in plans.origin["hashes"].items()}
-
-
-def places(study: Study, tracker: Tracker, run_id: str, output: Path) -> dict[str, str]:
-    """Where to look at a run, by what is there."""
-    server = study.tracking_uri or ""
-    if not server.startswith("http"):
-        server = "http://127.0.0.1:5000"
-    links = {
-        "all studies": page(tracker.experiment_id, STUDIES),
-        "all fronts": page(tracker.experiment_id, FRONTS),
-        "this run": run_page(tracker.experiment_id, run_id),
-    }
-    if link := tracker.client.get_run(run_id).data.tags.get(COMBINATIONS_LINK):
-        links["all combinations"] = link
-    found = {name: f"{server}/{link}" for name, link in links.items()}
-    if study.tracking_uri is None:
-        found = {"to browse": "make ui, then"} | found
-    return found | {"files": str(output)}
+    return {f"cascade.hash.{name}": value for name, value in plans.provenance.hashes.items()}
 
 
 def study_params(study: Study) -> dict[str, str]:
@@ -128,13 +101,3 @@ def study_params(study: Study) -> dict[str, str]:
         "timeout_s": f"{study.limits.timeout_s:g}",
         "reference_timeout_s": f"{study.limits.reference_timeout_s:g}",
     }
-
-
-def keep(tracker: Tracker, run_id: str, path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file into the output folder and log it as an artifact of the run."""
-    write(path)
-    tracker.log_file(run_id, path)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -1,9 +1,8 @@
 """Diagnostics of an executed study: its options, its score, its rules, and who solves what."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,21 +31,14 @@ from cascade.report import (
     solved_table,
 )
 from cascade.search import Executed, rule_comparison
-from cascade.tasks.common import keep, run_name
-from cascade.tracking import Tracker
+from cascade.tasks.context import RunContext
 
 log = logging.getLogger(__name__)
 
 
-def diagnose(
-    study: Study,
-    executed: Executed,
-    outcomes: dict[str, list[ProblemOutcome]],
-    output: Path,
-    tracker: Tracker,
-    run_id: str,
-) -> None:
+def diagnose(context: RunContext, executed: Executed, outcomes: dict[str, list[ProblemOutcome]]) -> None:
     """Write the tables, draw the calibration, say what the paper would advise."""
+    study = context.study
     solved = np.stack([first_answers(outcomes[model]) for model in executed.models])
     for line in advice(executed.models, solved.mean(axis=1).tolist()):
         log.warning(line)
@@ -68,19 +60,14 @@ def diagnose(
         }
         calibration = tables["calibration"]
         own = calibration[calibration["rule"] == study.rule]
-        keep(
-            tracker,
-            run_id,
-            output / "diagnostics_calibration.png",
-            lambda path: calibration_figure(
-                path, f"{run_name(study)}, rule={study.rule}", executed.models, own
-            ),
+        context.save_and_log(
+            "diagnostics_calibration.png",
+            lambda path: calibration_figure(path, f"{context.name}, rule={study.rule}", executed.models, own),
         )
     for name, table in tables.items():
-        text = table.to_csv(index=False, float_format="%.6g")
-        keep(tracker, run_id, output / f"diagnostics_{name}.csv", _writer(text))
+        context.save_text(f"diagnostics_{name}.csv", table.to_csv(index=False, float_format="%.6g"))
     metrics = {"n_solved_by_every_model": float(by_every), "n_solved_by_no_model": float(by_none)}
-    tracker.log(run_id, metrics=metrics)
+    context.log(metrics=metrics)
 
 
 def _runs(study: Study, executed: Executed, outcomes: Mapping[str, list[ProblemOutcome]]) -> Runs:
@@ -137,12 +124,4 @@ def _estimator(study: Study) -> Estimator:
 
 
 def _usd_per_token(executed: Executed) -> list[float]:
-    prices = executed.origin["usd_per_1m_tokens"]
-    return [usd_per_token(prices[model]) for model in executed.models]
-
-
-def _writer(text: str) -> Callable[[Path], None]:
-    def write(path: Path) -> None:
-        path.write_text(text, encoding="utf-8")
-
-    return write
+    return [executed.provenance.prices[model].usd_per_token for model in executed.models]

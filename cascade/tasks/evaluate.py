@@ -30,20 +30,11 @@ from cascade.search import (
     savings,
     select,
 )
-from cascade.tasks.common import (
-    EVALUATED,
-    SOURCE,
-    keep,
-    open_tracker,
-    places,
-    run_name,
-    study_run,
-    study_tags,
-    timed,
-)
+from cascade.tasks.common import EVALUATED, SOURCE, open_tracker, study_run, study_tags
+from cascade.tasks.context import RunContext
 from cascade.tasks.searching import search_again
 from cascade.tasks.select import load_executed
-from cascade.tracking import SELECTED, Tracker, log_plans
+from cascade.tracking import SELECTED, log_plans
 
 log = logging.getLogger(__name__)
 
@@ -56,17 +47,14 @@ def main(study: Study, output: Path) -> None:
     source = tracker.client.get_run(found).data.tags.get(SOURCE, found)
     with tempfile.TemporaryDirectory() as folder:
         plans = PlanFile.load(tracker.fetch(found, PLANS, Path(folder)))
-    with study_run(study, tracker, "evaluate", output, source) as run_id:
-        with timed(tracker, run_id, "evaluate"):
-            executed = load_executed(tracker, source)
-            plans = evaluate_plans(study, executed, plans, output, tracker, run_id)
-        log_plans(tracker, run_id, plans)
-    log.info(last_screen(run_name(study), plans, places(study, tracker, run_id, output)))
+    with study_run(study, tracker, "evaluate", output, source) as context:
+        with context.timed("evaluate"):
+            plans = evaluate_plans(context, load_executed(tracker, source), plans)
+        log_plans(tracker, context.run_id, plans)
+    log.info(last_screen(context.name, plans, context.links()))
 
 
-def evaluate_plans(
-    study: Study, executed: Executed, plans: PlanFile, output: Path, tracker: Tracker, run_id: str
-) -> PlanFile:
+def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> PlanFile:
     """Evaluate, compare, draw, log; says so where there is no test side.
 
     Returns:
@@ -75,6 +63,7 @@ def evaluate_plans(
     if len(executed.split.test) == 0:
         log.warning("the validation ids name every problem: there is no test side to prove the plans on")
         return plans
+    study = context.study
     theta_choice = ThetaChoice(plans.selection["theta"])
     tables = [table.at(executed.split.test) for table in executed.tables]
     grid = search_again(tables, [one.plan for one in plans.front], per_stage_theta=theta_choice.per_stage)
@@ -89,21 +78,17 @@ def evaluate_plans(
         _regret(plans, grid),
     )
     plans = replace(plans, proof=proof)
-    keep(tracker, run_id, output / PLANS, plans.save)
-    keep(
-        tracker,
-        run_id,
-        output / "combinations_test.parquet",
+    context.save_and_log(PLANS, plans.save)
+    context.save_and_log(
+        "combinations_test.parquet",
         lambda path: combinations_table(grid, "test").to_parquet(path, index=False),
     )
     rows = slice(None) if plans.theta is None else [grid.thetas.index(plans.theta)]
-    keep(
-        tracker,
-        run_id,
-        output / "cost_accuracy_test.png",
+    context.save_and_log(
+        "cost_accuracy_test.png",
         lambda path: cost_accuracy_figure(
             path,
-            f"{run_name(study)}: test, {len(plans.test_ids)} problems",
+            f"{context.name}: test, {len(plans.test_ids)} problems",
             grid.usd_per_1k_queries[rows].ravel(),
             grid.accuracy[rows].ravel(),
             [c.test for c in plans.front if c.test is not None],
@@ -117,7 +102,7 @@ def evaluate_plans(
         **_metrics("drop", proof.drop),
         **({} if saving is None else _metrics("mean_saving", saving)),
     }
-    tracker.log(run_id, metrics=metrics, tags={EVALUATED: "true"})
+    context.log(metrics=metrics, tags={EVALUATED: "true"})
     return plans
 
 

@@ -15,7 +15,7 @@ from cascade.core import usd_per_1m_tokens
 from cascade.generate import ModelProfile, Plan, TransformersGenerator, profile_loaded, profile_random
 from cascade.problems import load_problems
 from cascade.report import table
-from cascade.tasks.common import keep, open_tracker, study_tags
+from cascade.tasks.common import open_tracker, study_tags
 from cascade.tracking import KIND
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ def main(study: Study, output: Path) -> None:
         for i, model in enumerate(study.family.models):
             one = measured[model.name] = _measure(study, study.generator, i)
             # After each model: what is measured stays if a later one fails or is stopped.
-            keep(tracker, run_id, path, lambda to: write_profile(to, study, dataset, measured))
+            write_profile(path, study, dataset, measured)
+            tracker.log_file(run_id, path)
             metrics = {
                 f"tokens_per_second.{model.name}": 1000 / one.seconds_per_1k_tokens,
                 f"usd_per_1m_tokens.{model.name}": _usd(study, one),

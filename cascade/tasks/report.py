@@ -11,16 +11,16 @@ import pandas as pd
 from cascade.base import CascadeError, program
 from cascade.config import ReportOf, Study
 from cascade.core import ThetaChoice
-from cascade.report import FOLDER, Evaluated, Made, write_study_page, write_sweep_page
+from cascade.report import FOLDER, Evaluated, RunRecord, write_study_page, write_sweep_page
 from cascade.search import PLANS, PlanFile
-from cascade.tasks.common import COMMAND, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
+from cascade.tasks.common import COMMAND, CONFIG, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
+from cascade.tasks.context import RunContext
 from cascade.tasks.searching import search_again
 from cascade.tasks.select import load_executed
 from cascade.tracking import KIND, Tracker
 
 log = logging.getLogger(__name__)
 
-CONFIG = "config.yaml"
 SECONDS = "seconds."
 STORE = ("paths.mlruns=", "tracking=", "tracking.uri=")  # settings that say where the MLflow store is
 WHAT = "an evaluated study (task=study or task=evaluate)"
@@ -36,7 +36,7 @@ def main(study: Study, output: Path) -> None:
         named = next(iter(study.report.runs), study.run_id)
         # A run that is named may be of any study.
         wanted = {EVALUATED: "true"} | (study_tags(study) if named is None else {})
-        path = report_run(study, tracker, tracker.find(wanted, named, WHAT), output)
+        path = report_run(RunContext(study, output, tracker, tracker.find(wanted, named, WHAT)))
     log.info("the report: %s", path)
 
 
@@ -68,15 +68,14 @@ def _newest(tracker: Tracker, tags: dict[str, str], *, everywhere: bool) -> list
     return list(newest.values())
 
 
-def report_run(study: Study, tracker: Tracker, run_id: str, output: Path) -> Path:
+def report_run(context: RunContext) -> Path:
     """Write the page of one evaluated study into the output folder, and log it with its run.
 
     Args:
-        study: the settings of this command, which say where the store is.
-        tracker: that store.
-        run_id: the run that proved the plans; its settings may be others.
-        output: the output folder.
+        context: of the run that evaluated the plans. Its settings may differ from those of this
+            command (`context.study`), which only say where the store is.
     """
+    run_id, tracker = context.run_id, context.tracker
     evaluated = load_evaluated(tracker, run_id)
     theta_choice = ThetaChoice(evaluated.plans.selection["theta"])
     plans = [one.plan for one in evaluated.plans.front]
@@ -84,8 +83,8 @@ def report_run(study: Study, tracker: Tracker, run_id: str, output: Path) -> Pat
         side: search_again(evaluated.side(side), plans, per_stage_theta=theta_choice.per_stage)
         for side in ("validation", "test")
     }
-    folder = _folder(output)
-    store = [word for word in shlex.split(study.command) if word.startswith(STORE)]
+    folder = _folder(context.output)
+    store = [word for word in shlex.split(context.study.command) if word.startswith(STORE)]
     again = f"{program()} {shlex.join(['task=report', f'run_id={run_id}', *store])}"
     path = write_study_page(folder, evaluated, grids, again)
     tracker.log_folder(run_id, folder, FOLDER)
@@ -120,7 +119,7 @@ def load_evaluated(tracker: Tracker, run_id: str) -> Evaluated:
         for name, value in metrics.items()
         if name.startswith(SECONDS)
     }
-    made = Made(
+    record = RunRecord(
         run_id=run_id,
         source_run_id=source_id,
         started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
@@ -131,4 +130,4 @@ def load_evaluated(tracker: Tracker, run_id: str) -> Evaluated:
         yaml=yaml,
     )
     executed = load_executed(tracker, source_id)
-    return Evaluated(str(run.info.run_name), executed, plans, tables, run.data.tags["cascade.rule"], made)
+    return Evaluated(str(run.info.run_name), executed, plans, tables, run.data.tags["cascade.rule"], record)

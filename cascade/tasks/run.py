@@ -25,12 +25,13 @@ from cascade.execute import JudgeReport
 from cascade.generate import ModelSamples, SampleSet
 from cascade.problems import Problem, load_problems
 from cascade.report import EXAMPLES, choose_examples, save_examples
-from cascade.search import COMBINATIONS, STAGE_TABLES, Executed, combinations_table, grid_search
-from cascade.tasks.common import EXECUTED, ISOLATION, keep, open_tracker, study_run, timed
+from cascade.search import COMBINATIONS, STAGE_TABLES, Executed, Provenance, combinations_table, grid_search
+from cascade.tasks.common import EXECUTED, ISOLATION, open_tracker, study_run
+from cascade.tasks.context import RunContext
 from cascade.tasks.diagnose import diagnose
 from cascade.tasks.executing import execute, own_samples, request, run_shard
 from cascade.tasks.searching import check_size
-from cascade.tracking import Tracker, log_combinations, log_data_set
+from cascade.tracking import log_combinations, log_data_set
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +42,17 @@ def main(study: Study, output: Path) -> None:
         run_shard(study)
         return
     tracker = open_tracker(study)
-    with study_run(study, tracker, "run", output, None) as run_id:
-        execute_study(study, output, tracker, run_id)
-    log.info("executed; task=select run_id=%s chooses its plans", run_id)
+    with study_run(study, tracker, "run", output, None) as context:
+        execute_study(context)
+    log.info("executed; task=select run_id=%s chooses its plans", context.run_id)
 
 
-def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> Executed:
+def execute_study(context: RunContext) -> Executed:
     """Load, generate, execute, tabulate, search, log."""
+    study = context.study
     started = time.monotonic()
     problems = load_problems(study.dataset)
-    log_data_set(tracker, run_id, study.dataset, problems)
+    log_data_set(context.tracker, context.run_id, study.dataset, problems)
     size = check_size(study, len(problems))
     generated = study.generator.samples(request(study, problems))
     prices = study.prices or _measured_prices(study, generated)
@@ -66,17 +68,17 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
     task_ids = tuple(problem.task_id for problem in problems)
     split = _split(study, task_ids, models, outcomes)
     tables = _tables(study, models, prices, outcomes)
-    origin = _origin(study, prices, problems, generated.samples)
-    executed = Executed(models, task_ids, tables, split, origin)
+    provenance = _provenance(study, prices, problems, generated.samples)
+    executed = Executed(models, task_ids, tables, split, provenance)
     tabulated = time.monotonic()
 
-    keep(tracker, run_id, output / STAGE_TABLES, executed.save)
-    n_combinations = _combinations(study, executed, output, tracker, run_id) if size.feasible else 0
-    with timed(tracker, run_id, "diagnose"):
-        diagnose(study, executed, outcomes, output, tracker, run_id)
+    context.save_and_log(STAGE_TABLES, executed.save)
+    n_combinations = _combinations(context, executed) if size.feasible else 0
+    with context.timed("diagnose"):
+        diagnose(context, executed, outcomes)
     shown = split.test if len(split.test) else split.validation
     examples = choose_examples(problems, samples, outcomes, shown.tolist(), study.options)
-    keep(tracker, run_id, output / EXAMPLES, lambda path: save_examples(path, examples))
+    context.save_and_log(EXAMPLES, lambda path: save_examples(path, examples))
 
     log.info(
         "%s combinations on %d validation problems; %d test problems are kept aside",
@@ -93,13 +95,14 @@ def execute_study(study: Study, output: Path, tracker: Tracker, run_id: str) -> 
         "seconds.execute": executed_at - loaded,
         "seconds.tabulate": tabulated - executed_at,
     }
-    tracker.log(run_id, metrics=metrics, tags={EXECUTED: "true"} | _isolation(report))
+    context.log(metrics=metrics, tags={EXECUTED: "true"} | _isolation(report))
     return executed
 
 
-def _combinations(study: Study, executed: Executed, output: Path, tracker: Tracker, run_id: str) -> int:
+def _combinations(context: RunContext, executed: Executed) -> int:
     """Search the whole grid on the validation side and log it; says how many combinations it has."""
-    with timed(tracker, run_id, "search"):
+    study = context.study
+    with context.timed("search"):
         grid = grid_search(
             [table.at(executed.split.validation) for table in executed.tables],
             per_stage_theta=study.theta_choice.per_stage,
@@ -111,9 +114,15 @@ def _combinations(study: Study, executed: Executed, output: Path, tracker: Track
             f"{grid.accuracy.size:,}",
             f"{len(combinations):,}",
         )
-    keep(tracker, run_id, output / COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
-    with timed(tracker, run_id, "log_combinations"):
-        log_combinations(tracker, run_id, combinations, executed.models, as_runs=study.combinations_as_runs)
+    context.save_and_log(COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+    with context.timed("log_combinations"):
+        log_combinations(
+            context.tracker,
+            context.run_id,
+            combinations,
+            executed.models,
+            as_runs=study.combinations_as_runs,
+        )
     return grid.accuracy.size
 
 
@@ -246,29 +255,26 @@ def _measured_prices(study: Study, generated: SampleSet) -> tuple[Throughput, ..
     return tuple(generated.measured[model.name].throughput(usd) for model in study.family.models)
 
 
-def _origin(
+def _provenance(
     study: Study,
-    throughputs: tuple[Throughput, ...],
+    prices: Sequence[Throughput],
     problems: list[Problem],
     samples: Mapping[str, Mapping[str, ModelSamples]],
-) -> dict[str, object]:
+) -> Provenance:
     """What the study is made from, with the hashes of its inputs."""
-    prices = {m.name: p.usd_per_1m_tokens for m, p in zip(study.family.models, throughputs, strict=True)}
-    return {
-        "family": study.family.name,
-        "dataset": study.dataset.name,
-        "hardware": study.hardware.name,
-        "seed": study.seed,
-        "estimator": study.estimator.describe(),
-        "usd_per_1m_tokens": prices,
-        "throughput": {
-            m.name: {"gpus": p.gpus, "hours_per_1m_tokens": p.hours_per_1m_tokens, "batch": p.batch}
-            for m, p in zip(study.family.models, throughputs, strict=True)
-        },
-        "hashes": {
+    by_model = {m.name: price for m, price in zip(study.family.models, prices, strict=True)}
+    usd = {name: price.usd_per_1m_tokens for name, price in by_model.items()}
+    return Provenance(
+        family=study.family.name,
+        dataset=study.dataset.name,
+        hardware=study.hardware.name,
+        seed=study.seed,
+        estimator=study.estimator.describe(),
+        prices=by_model,
+        hashes={
             "config": study.signature,
-            "prices": digest(json.dumps(prices)),
+            "prices": digest(json.dumps(usd)),
             "problems": digest(*(repr(problem) for problem in problems)),
             "samples": digest(*(repr(own[p.task_id]) for own in samples.values() for p in problems)),
         },
-    }
+    )

@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,8 @@ from cascade.search import (
     size_of_grid,
     values,
 )
-from cascade.tasks.common import keep
-from cascade.tracking import Tracker, log_combinations
+from cascade.tasks.context import RunContext
+from cascade.tracking import log_combinations
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +51,9 @@ def check_size(study: Study, n_problems: int) -> GridSize:
     return size
 
 
-def search_plans(
-    study: Study,
-    models: Sequence[str],
-    tables: Sequence[StageTable],
-    output: Path,
-    tracker: Tracker,
-    run_id: str,
-) -> GridResult:
+def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[StageTable]) -> GridResult:
     """Every plan on the validation side; with Optuna those that it tried, and all of one stage."""
+    study = context.study
     if study.optuna is None:
         return grid_search(tables, per_stage_theta=study.theta_choice.per_stage)
     # Imported where it is needed: it takes half a second.
@@ -93,15 +86,17 @@ def search_plans(
             said += f", {ENOUGH:.0%} of it after {reached:,}"
     metrics["optuna.hypervolume"] = hypervolume(usd, accuracy, dearest)
     log.info("Optuna (%s): %s", study.optuna.sampler, said)
-    tracker.log(run_id, metrics=metrics)
+    context.log(metrics=metrics)
     for name, write in optuna_plots(found.study, dearest):
-        keep(tracker, run_id, output / f"optuna_{name}.png", write)
+        context.save_and_log(f"optuna_{name}.png", write)
     result = _with_singles(tables, found.options, found.thetas)
     tried = combinations_table(result, "validation")
-    keep(tracker, run_id, output / "optuna_plans.parquet", lambda path: tried.to_parquet(path, index=False))
+    context.save_and_log("optuna_plans.parquet", lambda path: tried.to_parquet(path, index=False))
     if n > MAX_GRID_PLANS:
         # There is no table of all combinations: these are what is known.
-        log_combinations(tracker, run_id, tried, tuple(models), as_runs=study.combinations_as_runs)
+        log_combinations(
+            context.tracker, context.run_id, tried, tuple(models), as_runs=study.combinations_as_runs
+        )
     return result
 
 

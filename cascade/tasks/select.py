@@ -29,17 +29,8 @@ from cascade.search import (
     nested_savings,
     select,
 )
-from cascade.tasks.common import (
-    EXECUTED,
-    keep,
-    open_tracker,
-    origin_tags,
-    places,
-    run_name,
-    study_run,
-    study_tags,
-    timed,
-)
+from cascade.tasks.common import EXECUTED, hash_tags, open_tracker, study_run, study_tags
+from cascade.tasks.context import RunContext
 from cascade.tasks.searching import search_plans
 from cascade.tracking import SELECTED, Tracker, log_plans, log_trace
 
@@ -55,15 +46,15 @@ def main(study: Study, output: Path) -> None:
     tracker = open_tracker(study)
     wanted = study_tags(study) | {EXECUTED: "true"}
     source = tracker.find(wanted, study.run_id, "an executed study (task=run)")
-    with study_run(study, tracker, "select", output, source) as run_id:
-        with timed(tracker, run_id, "select"):
-            plans = choose_plans(study, load_executed(tracker, source), output, tracker, run_id)
-        log_plans(tracker, run_id, plans)
+    with study_run(study, tracker, "select", output, source) as context:
+        with context.timed("select"):
+            plans = choose_plans(context, load_executed(tracker, source))
+        log_plans(tracker, context.run_id, plans)
         with tempfile.TemporaryDirectory() as folder:
             examples = load_examples(tracker.fetch(source, EXAMPLES, Path(folder)))
-        explain_cascades(study, plans, examples, tracker, run_id)
-    log.info(last_screen(run_name(study), plans, places(study, tracker, run_id, output)))
-    log.info("chosen; task=evaluate run_id=%s proves the plans", run_id)
+        explain_cascades(context, plans, examples)
+    log.info(last_screen(context.name, plans, context.links()))
+    log.info("chosen; task=evaluate run_id=%s proves the plans", context.run_id)
 
 
 def load_executed(tracker: Tracker, run_id: str) -> Executed:
@@ -72,9 +63,7 @@ def load_executed(tracker: Tracker, run_id: str) -> Executed:
         return Executed.load(tracker.fetch(run_id, STAGE_TABLES, Path(folder)))
 
 
-def explain_cascades(
-    study: Study, plans: PlanFile, examples: Sequence[Example], tracker: Tracker, run_id: str
-) -> None:
+def explain_cascades(context: RunContext, plans: PlanFile, examples: Sequence[Example]) -> None:
     """Show one cascade plan at work on a handful of problems: the cheapest with the most stages."""
     cascades = [chosen.plan for chosen in plans.front if len(chosen.plan.stages) > 1]
     if not cascades:
@@ -85,18 +74,19 @@ def explain_cascades(
             plan,
             plans.models,
             example,
-            plans.origin["usd_per_1m_tokens"],
-            RULES[study.rule],
-            accept_without_tests=study.accept_without_tests,
+            plans.provenance.usd_per_1m_tokens,
+            RULES[context.study.rule],
+            accept_without_tests=context.study.accept_without_tests,
         )
-        log_trace(tracker, run_id, plan.describe(plans.models), example, steps)
+        log_trace(context.tracker, context.run_id, plan.describe(plans.models), example, steps)
 
 
-def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracker, run_id: str) -> PlanFile:
+def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
     """Search, select, draw, log."""
+    study = context.study
     metrics: dict[str, float] = {}
     tables = [_restricted(table, study).at(executed.split.validation) for table in executed.tables]
-    grid = search_plans(study, executed.models, tables, output, tracker, run_id)
+    grid = search_plans(context, executed.models, tables)
     allowed, how, nested = _allowed(study, tables, grid)
     metrics |= {f"nested_saving.{name}": saving for name, saving in nested.items()}
     chosen = select(grid, study.theta_choice, allowed)
@@ -140,16 +130,16 @@ def choose_plans(study: Study, executed: Executed, output: Path, tracker: Tracke
             "interval": study.confidence,
         },
         optimism=certainty.optimism,
-        origin=executed.origin,
+        provenance=executed.provenance,
     )
-    keep(tracker, run_id, output / PLANS, plans.save)
-    _draw(study, plans, grid, candidates, output, tracker, run_id)
+    context.save_and_log(PLANS, plans.save)
+    _draw(context, plans, grid, candidates)
     metrics |= {f"hypervolume.theta_{theta:g}": volume for theta, volume in chosen.hypervolume.items()}
     metrics |= {"hypervolume": chosen.pooled_hypervolume, "n_front": float(len(front))}
     metrics |= {"optimism": plans.optimism}
     if chosen.theta is not None:
         metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
-    tracker.log(run_id, metrics=metrics, tags=origin_tags(plans) | {SELECTED: "true"})
+    context.log(metrics=metrics, tags=hash_tags(plans) | {SELECTED: "true"})
     log.info(
         "%d plans on the front, %d with one model; the bootstrap expects the front to be %.1f points less "
         "accurate than it looks",
@@ -204,20 +194,10 @@ def _chosen(
     return tuple(ChosenPlan(plan, estimate) for plan, estimate in zip(plans, known, strict=True))
 
 
-def _draw(
-    study: Study,
-    plans: PlanFile,
-    grid: GridResult,
-    candidates: Combinations,
-    output: Path,
-    tracker: Tracker,
-    run_id: str,
-) -> None:
-    title = f"{run_name(study)}: validation, {len(plans.validation_ids)} problems"
-    keep(
-        tracker,
-        run_id,
-        output / "cost_accuracy_validation.png",
+def _draw(context: RunContext, plans: PlanFile, grid: GridResult, candidates: Combinations) -> None:
+    title = f"{context.name}: validation, {len(plans.validation_ids)} problems"
+    context.save_and_log(
+        "cost_accuracy_validation.png",
         # All plans at the chosen θ, as the paper draws them; over all θ where the front is.
         lambda path: cost_accuracy_figure(
             path,

@@ -6,7 +6,7 @@ from pathlib import Path
 from cascade.base import ConfigError
 from cascade.config import Study
 from cascade.report import EXAMPLES, last_screen, load_examples
-from cascade.tasks.common import open_tracker, places, run_name, study_run, timed
+from cascade.tasks.common import open_tracker, study_run
 from cascade.tasks.evaluate import evaluate_plans
 from cascade.tasks.report import report_run
 from cascade.tasks.run import execute_study
@@ -21,17 +21,17 @@ def main(study: Study, output: Path) -> None:
     if study.n_shards > 1:
         raise ConfigError("n_shards: only task=run takes a shard; leave n_shards out for the whole study")
     tracker = open_tracker(study)
-    with study_run(study, tracker, "study", output, None) as run_id:
-        executed = execute_study(study, output, tracker, run_id)
-        with timed(tracker, run_id, "select"):
-            plans = choose_plans(study, executed, output, tracker, run_id)
-        with timed(tracker, run_id, "evaluate"):
-            plans = evaluate_plans(study, executed, plans, output, tracker, run_id)
-        with timed(tracker, run_id, "log"):
-            log_plans(tracker, run_id, plans)
-            explain_cascades(study, plans, load_examples(output / EXAMPLES), tracker, run_id)
-        where = places(study, tracker, run_id, output)
+    with study_run(study, tracker, "study", output, None) as context:
+        executed = execute_study(context)
+        with context.timed("select"):
+            plans = choose_plans(context, executed)
+        with context.timed("evaluate"):
+            plans = evaluate_plans(context, executed, plans)
+        with context.timed("log"):
+            log_plans(tracker, context.run_id, plans)
+            explain_cascades(context, plans, load_examples(output / EXAMPLES))
+        links = context.links()
         if study.report.page and plans.proof is not None:
-            with timed(tracker, run_id, "report"):
-                where |= {"report": str(report_run(study, tracker, run_id, output))}
-    log.info(last_screen(run_name(study), plans, where))
+            with context.timed("report"):
+                links |= {"report": str(report_run(context))}
+    log.info(last_screen(context.name, plans, links))

@@ -7,8 +7,9 @@ import numpy as np
 
 from cascade.core.bootstrap import Interval, Measured, front_stability, problem_weights
 from cascade.core.plans import ThetaChoice
+from cascade.core.pricing import Throughput
 from cascade.core.split import Split
-from cascade.report.content import Evaluated, Made
+from cascade.report.content import Evaluated, RunRecord
 from cascade.report.diagnostics import solved_table
 from cascade.search.artifacts import Executed
 from cascade.search.choose import select
@@ -16,6 +17,7 @@ from cascade.search.evaluate import difference, drop, estimates, replaced, savin
 from cascade.search.grid import GridResult, grid_search
 from cascade.search.plan_file import ChosenPlan, PlanFile, Proof, Replacement
 from cascade.search.plan_results import combination_outcomes, plan_outcomes
+from cascade.search.provenance import Provenance
 from tests.made_up import made_up_tables
 
 CONFIDENCE, REPLICATES, N_PROBLEMS = 0.9, 50, 40
@@ -24,30 +26,30 @@ HASHES = {"config": "c0", "prices": "c1", "problems": "c2", "samples": "c3"}
 YAML = "task:\n  _target_: <study> & co\n"
 
 
-def evaluated(n_models: int = 3, seed: int = 0, *, theta: str = "best", **origin: str) -> Evaluated:
+def evaluated(n_models: int = 3, seed: int = 0, *, theta: str = "best", **names: str) -> Evaluated:
     """A study whose plans were chosen on one side and proved on the other, as the tasks do it.
 
     Args:
         n_models, seed: how many models, and the split's seed.
         theta: best, pooled or stage.
-        origin: what else than made up it comes from.
+        names: of the family, data set or hardware that it is said to be of.
     """
     tables = made_up_tables(n_models, N_PROBLEMS)
     order = np.random.default_rng(seed).permutation(N_PROBLEMS)
     split = Split(np.sort(order[:15]), np.sort(order[15:]))
     models = NAMES[:n_models]
     ids = tuple(f"P/{i}" for i in range(N_PROBLEMS))
-    known = {
-        "family": "made_up",
-        "dataset": "numbers",
-        "hardware": "abacus",
-        "seed": seed,
-        "estimator": "first_k",
-        "usd_per_1m_tokens": {model: 0.5 * 4**i for i, model in enumerate(models)},
-        "throughput": {model: {"gpus": 1, "hours_per_1m_tokens": 2.0, "batch": None} for model in models},
-        "hashes": HASHES,
-    } | origin
-    executed = Executed(models, ids, tuple(tables), split, known)
+    provenance = Provenance(
+        family="made_up",
+        dataset="numbers",
+        hardware="abacus",
+        seed=seed,
+        estimator="first_k",
+        prices={model: Throughput(1, 7.2, 0.5 * 4**i, None) for i, model in enumerate(models)},
+        hashes=HASHES,
+    )
+    provenance = replace(provenance, **names)  # type: ignore[arg-type]
+    executed = Executed(models, ids, tuple(tables), split, provenance)
     solved = np.random.default_rng(n_models).random((n_models, N_PROBLEMS)) < 0.5
     study = Evaluated(
         f"made up, seed={seed}",
@@ -55,7 +57,7 @@ def evaluated(n_models: int = 3, seed: int = 0, *, theta: str = "best", **origin
         _plans(executed, theta),
         {"who_solves_what": solved_table(models, solved, ids)},
         "paper",
-        Made(
+        RunRecord(
             f"run{seed}",
             f"run{seed}",
             datetime(2024, 5, 1, 12, 30, tzinfo=UTC),
@@ -114,7 +116,7 @@ def _plans(executed: Executed, theta: str) -> PlanFile:
             "interval": CONFIDENCE,
         },
         optimism=0.01,
-        origin=executed.origin,
+        provenance=executed.provenance,
     )
     return _proved(executed, plans)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cascade.core.pricing import Throughput
 from cascade.report.chooser import chooser
 from cascade.report.content import Evaluated
 from cascade.report.study_page import write_study_page
@@ -91,13 +92,11 @@ def test_the_papers_cells_stand_beside_ours(tmp_path: Path) -> None:
     models = ("7B", "13B", "34B")
     solved = study.diagnostics["who_solves_what"]
     solved = solved.rename(columns=dict(zip(study.plans.models, models, strict=True)))
-    prices = dict.fromkeys(models, 1.0)
-    speed = {model: {"gpus": 1, "hours_per_1m_tokens": 0.5, "batch": 8} for model in models}
-    origin = dict(study.origin) | {"usd_per_1m_tokens": prices, "throughput": speed}
+    provenance = replace(study.provenance, prices=dict.fromkeys(models, Throughput(1, 1.8, 1.0, 8)))
     study = replace(
         study,
-        plans=replace(study.plans, models=models, origin=origin),
-        executed=replace(study.executed, models=models, origin=origin),
+        plans=replace(study.plans, models=models, provenance=provenance),
+        executed=replace(study.executed, models=models, provenance=provenance),
         diagnostics={"who_solves_what": solved},
     )
     page = check(write(tmp_path, study))

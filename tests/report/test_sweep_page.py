@@ -20,7 +20,7 @@ def test_groups_differ_in_more_than_the_split() -> None:
     studies = [evaluated(3, seed) for seed in (2, 0, 1)]
     studies += [evaluated(3, 0, dataset="words"), replace(evaluated(3, 5), rule="codet")]
     groups = group_studies(studies)
-    assert {name: [s.origin["seed"] for s in own] for name, own in groups.items()} == {
+    assert {name: [s.provenance.seed for s in own] for name, own in groups.items()} == {
         "made_up on numbers, rule paper": [0, 1, 2],
         "made_up on words, rule paper": [0],
         "made_up on numbers, rule codet": [5],

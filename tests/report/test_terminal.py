@@ -7,6 +7,7 @@ from cascade.core.bootstrap import Interval, Measured
 from cascade.core.plans import EXIT, SKIP, Option, Plan
 from cascade.report.terminal import last_screen, plans_markdown, sweep_table, verdict
 from cascade.search.plan_file import ChosenPlan, Estimate, PlanFile, Proof, Replacement
+from cascade.search.provenance import Provenance
 
 CASCADE = Plan((Option(3, 4), EXIT), 0.5)
 ALONE = Plan((SKIP, EXIT), 0.5)
@@ -33,6 +34,7 @@ PLANS = PlanFile(
     test_ids=("b", "c"),
     selection={"theta": "best"},
     optimism=0.021,
+    provenance=Provenance("toys", "toy", "abacus", 0, "first_k", {}, {}),
     proof=PROOF,
 )
 

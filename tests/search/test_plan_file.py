@@ -8,7 +8,9 @@ import pytest
 from cascade.base.errors import DataError
 from cascade.core.bootstrap import Interval, Measured
 from cascade.core.plans import EXIT, SKIP, Option, Plan
+from cascade.core.pricing import Throughput
 from cascade.search.plan_file import ChosenPlan, Estimate, PlanFile, Proof, Replacement
+from cascade.search.provenance import Provenance
 
 MODELS = ("7B", "13B", "34B")
 KNOWN = Estimate(1.5, 0.7, Interval(1.4, 1.6), Interval(0.6, 0.8))
@@ -34,7 +36,9 @@ def plan_file(*plans: Plan, theta: float | None) -> PlanFile:
         selection={"theta": "best"},
         optimism=0.02,
         proof=Proof(SURE, 2, 1, SURE, 0.03),
-        origin={"hashes": {"config": "x"}},
+        provenance=Provenance(
+            "toys", "toy", "abacus", 3, "first_k", {"7B": Throughput(1, None, 0.5, None)}, {"config": "x"}
+        ),
     )
 
 

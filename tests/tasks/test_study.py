@@ -85,7 +85,7 @@ def test_a_study_leaves_everything(run: Run, tmp_path: Path, toy: list[str]) -> 
     assert logged.data.params["models"] == "7B, 13B, 34B"
 
     plans = PlanFile.load(tmp_path / "out" / "plans.json")
-    assert set(plans.origin["hashes"]) == {"config", "prices", "problems", "samples"}
+    assert set(plans.provenance.hashes) == {"config", "prices", "problems", "samples"}
     assert len(plans.validation_ids) == 18 and len(plans.test_ids) == 42
     assert not set(plans.validation_ids) & set(plans.test_ids)
     # Every chosen plan stands in the table with the numbers that it was chosen for.

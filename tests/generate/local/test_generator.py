@@ -390,4 +390,4 @@ def test_the_whole_study_on_tiny_checkpoints(run: Run, tmp_path: Path, architect
     assert done.returncode == 0, done.stderr
     plans = json.loads((tmp_path / "out" / "plans.json").read_text())
     assert plans["models"] == ["a", "b"] and len(plans["front"]) >= 1
-    assert all(price > 0 for price in plans["study"]["usd_per_1m_tokens"].values())
+    assert all(price["usd_per_1m_tokens"] > 0 for price in plans["study"]["prices"].values())
