@@ -20,7 +20,6 @@ from cascade.core import (
     judge_samples,
     table_of_runs,
     take_samples,
-    usd_per_token,
 )
 from cascade.report import (
     Runs,
