@@ -110,7 +110,7 @@ def main() -> None:
             results = np.array([judged(executed, *both, way) for both in zip(own, inside, strict=True)])
             saving = results[~np.isnan(results[:, 0]), 0]
             cells = [
-                str(executed.origin["estimator"]).partition("(")[0],
+                executed.provenance.estimator.partition("(")[0],
                 way,
                 mean_and_interval(saving),
                 f"{100 * saving.std(ddof=1):.1f}",

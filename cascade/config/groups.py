@@ -31,7 +31,7 @@ from cascade.config.schemas import (
 from cascade.core import RULES, Estimator, ThetaChoice
 from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
-from cascade.search import Constraints, OptunaSettings
+from cascade.search import Constraints, OptunaSettings, Promise
 
 PACKAGE = Path(__file__).parents[1]
 DTYPES = ("auto", "float32", "float16", "bfloat16")
@@ -170,8 +170,8 @@ def constraints_of(config: SelectConfig) -> Constraints:
     budget, least, confidence = config.budget_usd_per_1k, config.min_accuracy, config.confidence
     if confidence is not None and budget is None and least is None:
         raise ConfigError(
-            f"select.confidence={confidence:g}: of what? give select.min_accuracy or "
-            "select.budget_usd_per_1k too, or leave it null"
+            f"select.confidence={confidence:g}: needs select.min_accuracy or select.budget_usd_per_1k; give "
+            "one of them too, or leave it null"
         )
     return Constraints(
         None if budget is None else checks.positive(budget, "select.budget_usd_per_1k"),
@@ -195,6 +195,18 @@ def theta_choice_of(choice: ThetaChoice, *, per_stage_theta: bool) -> ThetaChoic
             "select.theta=best or pooled"
         )
     return ThetaChoice.stage if per_stage_theta else choice
+
+
+def promise_of(config: SelectConfig) -> Promise | None:
+    """What plans are to be certified for."""
+    own = config.certify
+    if own.accuracy is None and own.usd_per_1k is None:
+        return None
+    return Promise(
+        None if own.accuracy is None else checks.between(own.accuracy, "select.certify.accuracy"),
+        None if own.usd_per_1k is None else checks.positive(own.usd_per_1k, "select.certify.usd_per_1k"),
+        checks.between(own.confidence, "select.certify.confidence"),
+    )
 
 
 def optuna_of(config: OptunaConfig, seed: int) -> OptunaSettings:

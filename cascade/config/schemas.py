@@ -49,6 +49,13 @@ class AllowedPlans(Enum):
     nested = "nested"
 
 
+class SavingMembers(Enum):
+    """Which plans the paper's mean saving is averaged over."""
+
+    cascades = "cascades"
+    front = "front"
+
+
 @dataclass
 class TaskConfig:
     _target_: str = MISSING
@@ -251,12 +258,20 @@ class RuleConfig:
 
 
 @dataclass
+class CertifyConfig:
+    accuracy: float | None = None
+    usd_per_1k: float | None = None
+    confidence: float = 0.95
+
+
+@dataclass
 class SelectConfig:
     theta: ThetaChoice = ThetaChoice.best
     plans: AllowedPlans = AllowedPlans.all
     budget_usd_per_1k: float | None = None
     min_accuracy: float | None = None
     confidence: float | None = None
+    certify: CertifyConfig = field(default_factory=CertifyConfig)
 
 
 @dataclass
@@ -323,6 +338,13 @@ class PathsConfig:
 
 
 @dataclass
+class SavingConfig:
+    window: float = 0.01
+    members: SavingMembers = SavingMembers.cascades
+    baseline_k1: bool = True
+
+
+@dataclass
 class Config:
     task: TaskConfig = field(default_factory=TaskConfig)
     family: FamilyConfig = field(default_factory=FamilyConfig)
@@ -337,6 +359,7 @@ class Config:
     select: SelectConfig = field(default_factory=SelectConfig)
     profile: ProfileConfig = field(default_factory=ProfileConfig)
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    saving: SavingConfig = field(default_factory=SavingConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)

@@ -26,6 +26,7 @@ from cascade.config.groups import (
     generator_of,
     optuna_of,
     profile_of,
+    promise_of,
     report_of,
     shard_of,
     split_of,
@@ -43,13 +44,14 @@ from cascade.config.schemas import (
     ProfileConfig,
     ReportConfig,
     Require,
+    SavingMembers,
     SplitConfig,
 )
 from cascade.core import RULES, Estimator, Hardware, Option, ThetaChoice, Throughput, option_space
 from cascade.execute import Isolation, Limits
 from cascade.generate import Family, Generator
 from cascade.problems import DataSet
-from cascade.search import Constraints, OptunaSettings
+from cascade.search import Constraints, OptunaSettings, Promise, SavingMeasure
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ class Study:
         shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
         allowed: which plans may be chosen.
         constraints: what the user wants of one plan.
+        promise: what plans are to be certified for; None for nothing.
         replicates, confidence: of the bootstrap over problems, and its intervals.
+        saving: how the paper's mean saving is taken.
         report: what task=report is about.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
         combinations_as_runs: whether every combination becomes an MLflow run (and not a table alone).
@@ -104,9 +108,11 @@ class Study:
     profile: ProfileConfig
     allowed: AllowedPlans
     constraints: Constraints
+    promise: Promise | None
     replicates: int
     confidence: float
     report: ReportConfig
+    saving: SavingMeasure
     tracking_uri: str | None
     combinations_as_runs: bool
     store: Path
@@ -186,8 +192,14 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         n_shards=config.n_shards,
         allowed=config.select.plans,
         constraints=constraints_of(config.select),
+        promise=promise_of(config.select),
         replicates=int(checks.at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
         confidence=checks.between(config.bootstrap.confidence, "bootstrap.confidence"),
+        saving=SavingMeasure(
+            checks.fraction(config.saving.window, "saving.window"),
+            whole_front=config.saving.members is SavingMembers.front,
+            baseline_k1=config.saving.baseline_k1,
+        ),
         report=report_of(config.report, config.run_id),
         tracking_uri=config.tracking.uri,
         combinations_as_runs=config.tracking.combinations is Combinations.runs,

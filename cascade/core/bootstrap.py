@@ -1,11 +1,11 @@
-"""Uncertainty: the paired bootstrap over problems, intervals, and how sure a front is."""
+"""Uncertainty: the paired bootstrap over problems, intervals, and how stable a front is."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from cascade.core.pareto import on_front
 
@@ -15,7 +15,7 @@ MAX_NUMBERS = 2**24  # of one part of the replicates
 
 @dataclass(frozen=True)
 class Interval:
-    """A percentile interval of the bootstrap."""
+    """An interval of the bootstrap."""
 
     low: float
     high: float
@@ -43,27 +43,46 @@ def problem_weights(n_problems: int, n_replicates: int, seed: int) -> Floats:
     return np.asarray(counts / n_problems)
 
 
-def interval(values: Floats, confidence: float) -> Interval:
-    """The percentile interval of some replicates (along the first axis), NaN left out."""
+def tail_share(confidence: float, n_problems: int) -> float:
+    """The share of replicates beyond either end of an interval (Hesterberg 2015, expanded percentiles).
+
+    Plain percentiles are too narrow with few problems: the bootstrap's spread is that of a sample, by
+    √((n − 1)/n), and its tails are normal. For a mean these are as wide as Student's interval.
+    """
+    if n_problems < 2:
+        return 0.0
+    half = np.sqrt(n_problems / (n_problems - 1)) * stdtrit(n_problems - 1, (1 + confidence) / 2)
+    return float(ndtr(-half))
+
+
+def interval(values: Floats, confidence: float, n_problems: int) -> Interval:
+    """The expanded percentile interval of some replicates (along the first axis), NaN left out.
+
+    Args:
+        values: float array (replicates,).
+        confidence: of the interval.
+        n_problems: that the replicates were drawn from; of two independent samples those of the smaller.
+    """
     known = values[~np.isnan(values)]
     if len(known) == 0:
         return Interval(np.nan, np.nan)
-    tail = (1 - confidence) / 2
+    tail = tail_share(confidence, n_problems)
     low, high = np.quantile(known, [tail, 1 - tail])
     return Interval(float(low), float(high))
 
 
-def intervals(replicates: Floats, confidence: float) -> Floats:
-    """Percentile intervals of many numbers at once.
+def intervals(replicates: Floats, confidence: float, n_problems: int) -> Floats:
+    """Expanded percentile intervals of many numbers at once, see `interval`.
 
     Args:
         replicates: float array (replicates, numbers).
-        confidence: share of the replicates inside.
+        confidence: of the intervals.
+        n_problems: that the replicates were drawn from.
 
     Returns:
         Float array (2, numbers): low and high ends.
     """
-    tail = (1 - confidence) / 2
+    tail = tail_share(confidence, n_problems)
     n = len(replicates)
     # The two order statistics alone: a whole sort of every column would take ten times as long.
     low, high = int(np.floor(tail * (n - 1))), int(np.ceil((1 - tail) * (n - 1)))
@@ -93,7 +112,7 @@ def replicate_means(outcomes: Floats, weights: Floats) -> Floats:
 
 
 def mean_of_studies(values: Floats, confidence: float) -> Measured:
-    """The mean over studies with Student's interval, which tells how far it hangs on the split.
+    """The mean over studies with Student's interval, which tells how far it depends on the split.
 
     Args:
         values: float array (studies,); the interval of a single one is NaN.
@@ -109,7 +128,7 @@ def mean_of_studies(values: Floats, confidence: float) -> Measured:
 def wilson_lower_bound(shares: Floats, n_problems: int, confidence: float) -> Floats:
     """One-sided lower bounds of shares of problems (Wilson's).
 
-    The bootstrap knows no doubt where every problem is right; this does. For expected outcomes
+    The bootstrap is certain where every problem is right; this is not. For expected outcomes
     between 0 and 1, whose variance is smaller, it is on the safe side.
     """
     z = ndtri(confidence)
@@ -120,7 +139,7 @@ def wilson_lower_bound(shares: Floats, n_problems: int, confidence: float) -> Fl
 
 @dataclass(frozen=True)
 class FrontStability:
-    """How sure a front is, over the replicates.
+    """How stable a front is, over the replicates.
 
     Attributes:
         frequency: float array (N,): share of the replicates in which a plan is on the front.
@@ -159,6 +178,5 @@ def front_stability(
         order = np.flatnonzero(members)[np.argsort(cost[members])]
         at = np.searchsorted(cost[order], cost_grid, side="right") - 1
         best.append(np.where(at >= 0, accuracy[order[at]], 0.0))
-    return FrontStability(
-        frequency / len(weights), float(np.mean(too_much)), cost_grid, intervals(np.stack(best), confidence)
-    )
+    ends = intervals(np.stack(best), confidence, outcomes.shape[2])
+    return FrontStability(frequency / len(weights), float(np.mean(too_much)), cost_grid, ends)

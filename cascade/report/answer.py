@@ -7,17 +7,24 @@ import numpy as np
 
 from cascade.core import Measured, mean_of_studies
 from cascade.report.content import Evaluated, recommended
-from cascade.report.wording import ends, usd
+from cascade.report.terminal import answer_sentence
+from cascade.report.wording import by_target, ends, few_problems, percent, points, usd
 from cascade.search import PlanFile, Proof
 
 
 @dataclass(frozen=True)
 class Card:
-    """One number that matters."""
+    """One number that matters.
+
+    Attributes:
+        tone: good where it is better with confidence, bad where it is worse, unsure where the interval
+            includes 0; empty where it compares nothing.
+    """
 
     name: str
     value: str
     detail: str
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,8 @@ class Answer:
     """What a person should know who reads no further.
 
     Attributes:
-        label, plan: the plan to use, and the words before it; empty where there are several studies.
+        label, plan, rest: the answer in one sentence, in three parts; empty where there are several studies.
+        banner: a warning above everything; empty where none is needed.
         cards: numbers.
         text: what they mean.
     """
@@ -34,12 +42,21 @@ class Answer:
     plan: str
     cards: Sequence[Card]
     text: Sequence[str]
+    rest: str = ""
+    banner: str = ""
 
 
 def card(name: str, measured: Measured, unit: str, detail: str, *, signed: bool = False) -> Card:
     """A card of a share with its interval, in percent or points."""
     value = format(100 * measured.value, "+.1f" if signed else ".1f")
-    return Card(name, f"{value} {unit}", f"{ends(measured.interval).strip()} {detail}")
+    return Card(name, f"{value} {unit}", f"{ends(measured.interval).strip()} {detail}", tone(measured))
+
+
+def tone(measured: Measured) -> str:
+    """Good or bad only where the interval lies on one side of 0."""
+    if measured.interval.low > 0:
+        return "good"
+    return "bad" if measured.interval.high < 0 else "unsure"
 
 
 def study_answer(study: Evaluated) -> Answer:
@@ -48,16 +65,31 @@ def study_answer(study: Evaluated) -> Answer:
     chosen = recommended(plans)
     proof, test = plans.proof, chosen.test
     assert proof is not None and test is not None
+    told = answer_sentence(plans)
+    name = chosen.plan.describe(plans.models)
     cards: list[Card] = []
     text: list[str] = []
+    largest = None if plans.recommended is None else plans.recommended.largest
+    if largest is not None:
+        alone = largest.plan.describe(plans.models)
+        cards += [
+            card("cost saved (test)", largest.saving, "%", f"in place of {alone}"),
+            card("accuracy difference (test)", largest.accuracy, "points", f"against {alone}", signed=True),
+        ]
     if chosen.replaces is not None:
         other = chosen.replaces
-        name = other.plan.describe(plans.models)
-        cards += [
-            card("cost saved (test)", other.saving, "%", f"in place of {name}"),
-            card("accuracy (test)", other.accuracy, "points", f"against {name}", signed=True),
-        ]
-        text.append(f"{_cheaper(other.saving, name)} {_better(other.accuracy)}")
+        replaced = other.plan.describe(plans.models)
+        if largest is None or largest.plan.stages != other.plan.stages:
+            text.append(
+                f"Against {replaced}, the cheapest single model that is as accurate on the validation "
+                f"problems, it saves {percent(other.saving)} of the cost at an accuracy difference of "
+                f"{points(other.accuracy)}."
+            )
+        text.append(f"{_cheaper(other.saving, replaced)} {_better(other.accuracy)}")
+    elif plans.recommended is not None and plans.recommended.refuted is not None:
+        text.append(
+            "The test problems refute the cascade that was chosen: this is no recommendation for one."
+        )
     elif plans.constrained is None:
         text.append(
             "It is a plan of one model: on the validation problems no cascade came within a point of its "
@@ -70,15 +102,24 @@ def study_answer(study: Evaluated) -> Answer:
             f"{ends(test.accuracy_interval).strip()} for ${usd(test.usd_per_1k_queries)} per 1,000 queries",
         )
     )
-    if proof.mean_saving is not None:
-        cards.append(card("mean saving of all chosen cascades", proof.mean_saving, "%", "at equal accuracy"))
+    if proof.saving_by_target is not None and proof.accuracy_by_target is not None:
+        gained = proof.accuracy_by_target
+        cards.append(
+            card(
+                "all chosen plans, by target",
+                proof.saving_by_target,
+                "%",
+                f"cheaper, at {100 * gained.value:+.1f} points{ends(gained.interval)}",
+            )
+        )
+    if plans.certificate is not None:
+        text.append(plans.certificate.sentence)
     text += [
-        _all_cascades(proof),
+        _by_target(proof),
         f"In brackets: {100 * plans.selection['interval']:g} % intervals, from the bootstrap over "
-        f"{len(plans.test_ids)} test problems. {_why(plans)}",
+        f"{len(plans.test_ids)} test problems; grey numbers are not statistically significant. {_why(plans)}",
     ]
-    label = "Use" if len(chosen.plan.stages) > 1 else "Use one model:"
-    return Answer(label, chosen.plan.describe(plans.models), cards, text)
+    return Answer("Use", name, cards, text, told.removeprefix(f"Use {name}"), few_problems(plans) or "")
 
 
 def _cheaper(saving: Measured, name: str) -> str:
@@ -86,7 +127,7 @@ def _cheaper(saving: Measured, name: str) -> str:
         return f"It is cheaper than {name}: the whole interval lies above 0."
     if saving.interval.high < 0:
         return f"It is dearer than {name}: the whole interval lies below 0."
-    return f"Whether it is cheaper than {name} cannot be told from luck: the interval includes 0."
+    return f"Whether it is cheaper than {name} is not statistically significant: the interval includes 0."
 
 
 def _better(accuracy: Measured) -> str:
@@ -94,19 +135,19 @@ def _better(accuracy: Measured) -> str:
         return "It is right more often, too."
     if accuracy.interval.high < 0:
         return "It is right less often."
-    return "A difference in accuracy cannot be told from luck."
+    return "The difference in accuracy is not statistically significant."
 
 
-def _all_cascades(proof: Proof) -> str:
+def _by_target(proof: Proof) -> str:
     if proof.n_cascades == 0:
         return "No cascade was chosen: one model alone is best at every cost."
-    if proof.mean_saving is None:
-        return "No chosen cascade has a plan of one model within ±1 point of its accuracy to compare with."
-    n_compared = proof.n_cascades - proof.n_empty_windows
+    headline = by_target(proof)
+    if headline is None:
+        return "The chosen cascades and the plans of one model have no accuracy target in common."
     return (
-        f"Mean saving: over the {n_compared} of {proof.n_cascades} chosen cascades that have plans of one "
-        "model within ±1 point of their accuracy on the test problems, against the mean cost of those plans "
-        "(the paper's measure)."
+        f"By target, all chosen plans together are {headline} against the chosen plans of one model: for "
+        "every accuracy that both promised on the validation problems, the cheapest plan of either that "
+        "promised it, judged on the test problems."
     )
 
 
@@ -123,23 +164,25 @@ def sweep_answer(groups: Mapping[str, Sequence[Evaluated]]) -> Answer:
     """What several studies say together: the mean over each group, whose studies differ in their split."""
     cards, text = [], []
     for name, own in groups.items():
-        proofs = [study.plans.proof for study in own]
-        savings = np.array(
-            [p.mean_saving.value for p in proofs if p is not None and p.mean_saving is not None]
-        )
-        if len(savings) == 0:
-            text.append(f"{name}: no chosen cascade could be compared with plans of one model.")
+        proofs = [study.plans.proof for study in own if study.plans.proof is not None]
+        saving = np.array([p.saving_by_target.value for p in proofs if p.saving_by_target is not None])
+        gained = np.array([p.accuracy_by_target.value for p in proofs if p.accuracy_by_target is not None])
+        if len(saving) == 0:
+            text.append(f"{name}: the chosen plans and those of one model have no target in common.")
             continue
-        mean = mean_of_studies(savings, own[0].plans.selection["interval"])
-        n = f"{len(savings)} studies" if len(savings) > 1 else "one study"
-        if len(savings) == 1:
-            cards.append(Card(name, f"{100 * mean.value:.1f} %", f"mean saving, {n}"))
+        confidence = own[0].plans.selection["interval"]
+        mean, accuracy = mean_of_studies(saving, confidence), mean_of_studies(gained, confidence)
+        at = f"cheaper by target, at {100 * accuracy.value:+.1f} points"
+        if len(saving) == 1:
+            cards.append(Card(name, f"{100 * mean.value:.1f} %", f"{at}, one study"))
             continue
-        spread = f"sd {100 * savings.std(ddof=1):.1f}, {100 * savings.min():.1f} to {100 * savings.max():.1f}"
-        cards.append(card(name, mean, "%", f"mean saving over {n}; {spread}"))
+        spread = f"sd {100 * saving.std(ddof=1):.1f}, {100 * saving.min():.1f} to {100 * saving.max():.1f}"
+        detail = f"{at}{ends(accuracy.interval)}, over {len(saving)} studies; {spread}"
+        cards.append(card(name, mean, "%", detail))
     text.append(
-        "Each study's mean saving is over its chosen cascades, on its test problems, against plans of one "
-        "model within ±1 point of their accuracy. In brackets: Student's intervals over the studies, which "
-        "tell how far the mean hangs on the split; all studies of a group share their samples."
+        "By target: for every accuracy that the chosen plans and the chosen plans of one model both promised "
+        "on the validation problems, the cheapest plan of either, judged on the test problems. In brackets: "
+        "Student's intervals over the studies, which tell how far the mean depends on the split; all studies "
+        "of a group share their samples, so another recording may lie outside."
     )
     return Answer("", "", cards, text)

@@ -5,7 +5,7 @@ from typing import Any
 
 from cascade.core import Plan
 from cascade.report.content import Cloud, ThetaSweep
-from cascade.report.curves import SavingCurve
+from cascade.report.curves import SavingCurve, band_of
 from cascade.report.figures import CASCADE, COLOURS, ONE_MODEL
 from cascade.report.wording import ends, usd, usd_ends
 from cascade.search import ChosenPlan, Estimate
@@ -147,6 +147,25 @@ def overlay_chart(fronts: Mapping[str, Sequence[Estimate]]) -> Chart:
         }
         for i, (name, own) in enumerate(fronts.items())
     ]
+    return _over_dollars(traces)
+
+
+def band_chart(groups: Mapping[str, Sequence[Sequence[Estimate]]]) -> Chart:
+    """The fronts of many studies: the median and a band for each group."""
+    traces: list[Chart] = []
+    for i, (name, own) in enumerate(groups.items()):
+        band, color = band_of(own), COLOURS[i % len(COLOURS)]
+        edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+        line = {"width": 2, "color": color, "dash": DASHES[i % len(DASHES)]}
+        shade = f"rgba({int(color[1:3], 16)},{int(color[3:5], 16)},{int(color[5:7], 16)},0.15)"
+        cost = _short(band.cost)
+        hover = f"%{{fullData.name}}<br>{PLACE}<extra></extra>"
+        traces += [
+            edge | {"x": cost, "y": _percents(band.low)},
+            edge | {"x": cost, "y": _percents(band.high), "fill": "tonexty", "fillcolor": shade},
+            {"name": f"{name} ({len(own)} studies)", "mode": "lines", "x": cost, "line": line}
+            | {"y": _percents(band.median), "hovertemplate": hover},
+        ]
     return _over_dollars(traces)
 
 

@@ -101,6 +101,21 @@ def _both_sides(study: Evaluated, chosen: ChosenPlan) -> tuple[str, ...]:
     )
 
 
+def _beaten_by(study: Evaluated, chosen: ChosenPlan) -> str:
+    """The plan of one model that is cheaper and more accurate than a cascade on the test side, if one is."""
+    test = chosen.test
+    if test is None or len(chosen.plan.stages) == 1:
+        return ""
+    better = [
+        one
+        for one in study.plans.singular
+        if one.test is not None
+        and one.test.usd_per_1k_queries <= test.usd_per_1k_queries
+        and one.test.accuracy >= test.accuracy
+    ]
+    return better[-1].plan.describe(study.plans.models) if better else ""
+
+
 def plans_table(study: Evaluated) -> Table:
     rows = []
     for chosen in study.plans.front:
@@ -113,6 +128,7 @@ def plans_table(study: Evaluated) -> Table:
                 "" if other is None else other.plan.describe(study.plans.models),
                 "" if other is None else percent(other.saving).replace(" %", ""),
                 "" if other is None else points(other.accuracy).replace(" points", ""),
+                _beaten_by(study, chosen),
             )
         )
     head = (
@@ -120,13 +136,14 @@ def plans_table(study: Evaluated) -> Table:
         "reaches each model",
         "instead of",
         "saves (%)",
-        "gains (points)",
+        "accuracy difference (points)",
+        "beaten on the test side by",
     )
     note = (
         "A stage is written k:l: k solutions and k tests, of each of which up to l lines count; greedy is "
         "one solution and no test. θ is the share of the highest possible score that an answer must reach."
     )
-    return Table("plans", "All chosen plans, by rising cost", head, rows, note, words=(0, 6))
+    return Table("plans", "All chosen plans, by rising cost", head, rows, note, words=(0, 6, 9))
 
 
 def singular_table(study: Evaluated) -> Table:

@@ -12,7 +12,6 @@ from cascade.core import SKIP, Option, StageTable, front_stability, problem_weig
 from cascade.report.curves import SavingCurve, saving_curve, theta_sweep
 from cascade.report.published import Published
 from cascade.search import (
-    EQUAL_ACCURACY,
     ChosenPlan,
     Combinations,
     Executed,
@@ -20,6 +19,7 @@ from cascade.search import (
     PlanFile,
     Provenance,
     StageShare,
+    candidate,
     plan_outcomes,
     stage_shares,
 )
@@ -114,18 +114,8 @@ def cloud(grid: GridResult, plans: PlanFile) -> Cloud:
 
 
 def recommended(plans: PlanFile) -> ChosenPlan:
-    """The one plan to use, by what the validation side says alone, so that the test side can prove it.
-
-    Returns:
-        The plan that select.budget_usd_per_1k and select.min_accuracy asked for, if they did;
-        otherwise the cheapest chosen plan within one point of the most accurate one-stage plan, which
-        is what the paper calls equal (section 5.1).
-    """
-    if plans.constrained is not None:
-        return plans.constrained
-    least = plans.singular[-1].validation.accuracy - EQUAL_ACCURACY
-    # The front's last plan is as accurate as any: there is always one.
-    return next(c for c in plans.front if c.validation.accuracy >= least - 1e-9)
+    """The one plan to use; before the evaluation what the validation side says alone."""
+    return candidate(plans) if plans.recommended is None else plans.recommended.chosen
 
 
 def shares(study: Evaluated, chosen: ChosenPlan, side: str) -> list[StageShare]:
@@ -182,7 +172,10 @@ class ThetaSweep:
 
 
 def sweep_of(study: Evaluated, paper: Published) -> ThetaSweep | None:
-    """The paper's plan where it has one and it was executed; else the chosen cascade with the most stages."""
+    """The paper's plan where it has one and it was executed; else the recommended cascade.
+
+    Where one model is recommended, the chosen cascade with the most stages.
+    """
     tables = study.executed.tables
     options: tuple[Option, ...] | None = None
     if paper.peak is not None and len(paper.peak.options) == len(tables):
@@ -190,10 +183,12 @@ def sweep_of(study: Evaluated, paper: Published) -> ThetaSweep | None:
         options = paper.peak.options if all(option in table.options for option, table in every) else None
     is_papers = options is not None
     if options is None:
+        best = recommended(study.plans).plan
         cascades = [one.plan for one in study.plans.front if len(one.plan.stages) > 1]
         if not cascades:
             return None
-        options = max(cascades, key=lambda plan: len(plan.stages)).options
+        several = len(best.stages) > 1
+        options = best.options if several else max(cascades, key=lambda plan: len(plan.stages)).options
     cost, accuracy = theta_sweep(tables, options)
     models = study.plans.models
     name = " → ".join(f"{m} {o}" for m, o in zip(models, options, strict=True) if o != SKIP)

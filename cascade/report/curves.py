@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from cascade.core import Option, Plan, StageTable
-from cascade.search import equal_cost, plan_outcomes
+from cascade.search import Estimate, equal_cost, plan_outcomes
 
 Floats = NDArray[np.float64]
 N_POINTS = 200
@@ -90,3 +90,37 @@ def theta_sweep(tables: Sequence[StageTable], options: tuple[Option, ...]) -> tu
     outcomes = plan_outcomes(tables, [Plan(options, theta) for theta in tables[0].thetas])
     accuracy, cost = outcomes.mean(axis=2)
     return cost, accuracy
+
+
+@dataclass(frozen=True)
+class Band:
+    """What several studies' chosen plans reach for at most so much.
+
+    Attributes:
+        cost: float array (points,): US dollars per 1,000 queries, ascending.
+        low, median, high: float arrays (points,): 10th, 50th and 90th percentile of the best accuracy.
+    """
+
+    cost: Floats
+    low: Floats
+    median: Floats
+    high: Floats
+
+
+def band_of(fronts: Sequence[Sequence[Estimate]]) -> Band:
+    """The band of several fronts, from where half of the studies have a plan that is so cheap.
+
+    Args:
+        fronts: one a study; cost and accuracy of its chosen plans on one side.
+    """
+    costs = np.array([e.usd_per_1k_queries for front in fronts for e in front if e.usd_per_1k_queries > 0])
+    grid = np.geomspace(costs.min(), costs.max(), N_POINTS)
+    best = np.full((len(fronts), N_POINTS), np.nan)
+    for row, front in zip(best, fronts, strict=True):
+        for e in front:
+            row[grid >= e.usd_per_1k_queries * (1 - 1e-9)] = np.fmax(
+                row[grid >= e.usd_per_1k_queries * (1 - 1e-9)], e.accuracy
+            )
+    some = (~np.isnan(best)).mean(axis=0) >= 0.5
+    low, median, high = np.nanquantile(best[:, some], [0.1, 0.5, 0.9], axis=0)
+    return Band(grid[some], low, median, high)

@@ -9,9 +9,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cascade.report.curves import SavingCurve
+from cascade.report.curves import SavingCurve, band_of
 from cascade.search import Estimate
 
+MAX_LINES = 8  # studies in one figure; of more there is a band for each group
 MAX_POINTS = 20_000  # more dots only make the file larger
 CASCADE, ONE_MODEL = "#1b7837", "#6a3d9a"
 COLOURS = ("#1b7837", "#6a3d9a", "#b35806", "#2166ac", "#b2182b", "#4d4d4d", "#01665e", "#8c510a")
@@ -78,28 +79,46 @@ def cost_accuracy_figure(
     figure.savefig(path)
 
 
-def overlay_figure(path: Path, title: str, fronts: Mapping[str, Sequence[Estimate]]) -> None:
+def overlay_figure(
+    path: Path,
+    title: str,
+    fronts: Mapping[str, Sequence[Estimate]],
+    groups: Mapping[str, Sequence[Sequence[Estimate]]],
+) -> None:
     """Draw the fronts of several studies over each other, as a PNG or an SVG.
 
     Args:
         path: the file to write.
         title: one line above the plot.
-        fronts: by name, the chosen plans; told apart by colour, marker and line.
+        fronts: by name, the chosen plans of every study; a line each, where they are few.
+        groups: the same by what tells them apart beside their split; a band and a line each, where they are
+            many.
     """
     figure, axes = _axes(title)
-    for i, (name, plans) in enumerate(fronts.items()):
-        by_cost = sorted(plans, key=lambda plan: plan.usd_per_1k_queries)
-        axes.plot(
-            [plan.usd_per_1k_queries for plan in by_cost],
-            [100 * plan.accuracy for plan in by_cost],
-            color=COLOURS[i % len(COLOURS)],
-            marker=MARKERS[i % len(MARKERS)],
-            linestyle=LINES[i % len(LINES)],
-            markersize=5,
-            linewidth=1,
-            label=name,
-        )
-    axes.legend(loc="lower right", fontsize="small")
+    if len(fronts) > MAX_LINES:
+        for i, (name, own) in enumerate(groups.items()):
+            band, color = band_of(own), COLOURS[i % len(COLOURS)]
+            axes.fill_between(
+                band.cost, 100 * band.low, 100 * band.high, color=color, alpha=0.15, linewidth=0
+            )
+            label = f"{name} ({len(own)} studies: median, 10 to 90 %)"
+            line = LINES[i % len(LINES)]
+            axes.plot(band.cost, 100 * band.median, color=color, linestyle=line, linewidth=1.8, label=label)
+    else:
+        for i, (name, plans) in enumerate(fronts.items()):
+            by_cost = sorted(plans, key=lambda plan: plan.usd_per_1k_queries)
+            axes.plot(
+                [plan.usd_per_1k_queries for plan in by_cost],
+                [100 * plan.accuracy for plan in by_cost],
+                color=COLOURS[i % len(COLOURS)],
+                marker=MARKERS[i % len(MARKERS)],
+                linestyle=LINES[i % len(LINES)],
+                markersize=5,
+                linewidth=1,
+                label=name,
+            )
+    # Below the plot: names of groups are long, and would cover the lines.
+    figure.legend(loc="outside lower center", fontsize="small", ncols=1 if len(fronts) > MAX_LINES else 2)
     figure.savefig(path)
 
 

@@ -13,7 +13,7 @@ from cascade.report.wording import points, theta_of
 
 
 def proof_section(study: Evaluated) -> Section:
-    """The drop from validation to test, the regret, and how often each chosen plan is on the front."""
+    """The generalization gap, the regret, and how often each chosen plan is on the front."""
     plans = study.plans
     proof = plans.proof
     assert proof is not None
@@ -35,7 +35,12 @@ def proof_section(study: Evaluated) -> Section:
         Table(
             "drop",
             "From validation to test, plan by plan",
-            ("plan", "points of accuracy lost", "cost more by (%)", "on the front in (%) of the replicates"),
+            (
+                "plan",
+                "generalization gap (points)",
+                "cost more by (%)",
+                "on the front in (%) of the replicates",
+            ),
             rows,
         )
     ]
@@ -49,11 +54,12 @@ def proof_section(study: Evaluated) -> Section:
             )
         )
     text = (
-        f"Accuracy lost from validation to test, in the mean over the chosen plans: {points(proof.drop)}. "
-        f"The bootstrap on the validation side alone foretold {100 * plans.optimism:.1f} points.",
+        "Generalization gap, validation less test accuracy in the mean over the chosen plans: "
+        f"{points(proof.generalization_gap)}. The bootstrap on the validation side alone expected "
+        f"{100 * plans.optimism:.1f} points.",
         f"Regret: the chosen plans miss {100 * proof.regret:.1f} % of the hypervolume of the front that the "
         "test side itself would have chosen.",
-        "A plan that is on the front in few of the bootstrap's replicates was chosen with luck; its "
+        "A plan that is on the front in few of the bootstrap's replicates was selected partly by chance; its "
         "neighbours are as good.",
     )
     return Section("proof", "From validation to test", text, (), tables)
@@ -158,7 +164,11 @@ def _rules(rules: pd.DataFrame) -> Table:
         "AUC",
         "calibration error",
     )
-    return Table("rules", "Rules that could judge an answer, side by side", head, rows)
+    note = (
+        "Every rule has the θ whose front is best on the validation problems: its scores are on a scale of "
+        "its own, so the values of θ cannot be compared between rules."
+    )
+    return Table("rules", "Rules that could judge an answer, side by side", head, rows, note)
 
 
 def _percent(share: Any) -> str:

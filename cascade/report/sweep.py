@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from cascade.base import FAILED
 from cascade.report.figures import overlay_figure
 from cascade.report.terminal import sweep_table
-from cascade.search import PLANS, PlanFile
+from cascade.search import PLANS, Estimate, PlanFile
 
 FIGURE = "fronts.png"
 
@@ -35,7 +35,11 @@ def summarise(folder: Path, since: float) -> int:
             for name, plans in chosen.items()
         }
         side = "test" if proved else "validation"
-        overlay_figure(folder / FIGURE, f"chosen plans of {len(fronts)} jobs, {side} side", fronts)
+        groups: dict[str, list[list[Estimate]]] = {}
+        for name, front in fronts.items():
+            apart = ", ".join(part for part in name.split(", ") if not part.startswith("seed="))
+            groups.setdefault(apart or "all seeds", []).append(front)
+        overlay_figure(folder / FIGURE, f"chosen plans of {len(fronts)} jobs, {side} side", fronts, groups)
         print(f"all fronts in one figure: {folder / FIGURE}")
     return len(jobs) - len(chosen)
 

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from omegaconf import OmegaConf
 
-from cascade.core import mean_of_studies
+from cascade.core import Measured, mean_of_studies
 from cascade.report.answer import sweep_answer
-from cascade.report.charts import overlay_chart
+from cascade.report.charts import band_chart, overlay_chart
 from cascade.report.content import Evaluated, recommended
-from cascade.report.figures import overlay_figure
+from cascade.report.figures import MAX_LINES, overlay_figure
 from cascade.report.page import Picture, ProvenanceSection, Section, Table, versions, write_page
 from cascade.report.paper_section import table_1, table_2, table_3
 from cascade.report.published import published
@@ -21,20 +23,60 @@ from cascade.search import Estimate
 Groups = Mapping[str, Sequence[Evaluated]]
 
 
+# What a study's results do not depend on, and the split: studies that differ in these alone are a group.
+NOT_SETTINGS = (
+    *("task", "seed", "split.validation_ids", "run_id", "paths", "tracking", "report", "profile", "hydra"),
+    *("shard", "n_shards", "sandbox.workers", "sandbox.require", "sandbox.container", "sandbox.image"),
+)
+
+
 def group_studies(studies: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
     """Studies that differ in their split alone belong together; by a name that tells the groups apart."""
-    groups: dict[tuple[str, ...], list[Evaluated]] = {}
+    groups: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], list[Evaluated]] = {}
     for study in studies:
-        groups.setdefault(_key(study), []).append(study)
-    keys = list(groups)
+        groups.setdefault((_key(study), tuple(sorted(_settings(study).items()))), []).append(study)
+    keys = [key for key, _ in groups]
     differ = [i for i in range(len(keys[0])) if i < 2 or len({key[i] for key in keys}) > 1]
     named: dict[str, list[Evaluated]] = {}
-    for key, own in groups.items():
+    for (key, settings), own in groups.items():
         family, dataset, *rest = (key[i] for i in differ)
-        named[", ".join([f"{family} on {dataset}", *filter(None, rest)])] = sorted(
-            own, key=lambda s: s.provenance.seed
-        )
+        # Settings beyond the usual ones are named where they alone tell two groups apart.
+        others = [dict(s) for k, s in groups if k == key]
+        rest += [
+            f"{name}={value}" for name, value in settings if len({other.get(name) for other in others}) > 1
+        ]
+        name = ", ".join([f"{family} on {dataset}", *filter(None, rest)])
+        named[name] = sorted(own, key=lambda s: s.provenance.seed)
     return named
+
+
+def _settings(study: Evaluated) -> dict[str, str]:
+    """Every setting that results depend on, by its key, and the hashes of prices, problems and samples."""
+    found: dict[str, str] = {}
+
+    def walk(value: Any, key: str) -> None:
+        if key in NOT_SETTINGS:
+            return
+        if isinstance(value, Mapping):
+            for name, inner in value.items():
+                walk(inner, f"{key}.{name}" if key else str(name))
+        else:
+            found[key] = str(value)
+
+    walk(OmegaConf.to_container(OmegaConf.create(study.record.yaml)), "")
+    hashes = study.provenance.hashes
+    return found | {f"hash of {name}": hashes[name][:8] for name in ("prices", "problems", "samples")}
+
+
+def _labels(groups: Groups) -> dict[str, Evaluated]:
+    """Every study by a name of its own; none takes another's."""
+    labels: dict[str, Evaluated] = {}
+    for name, own in groups.items():
+        for study in own:
+            seed = f"seed={study.provenance.seed}"
+            label = seed if len(groups) == 1 else f"{name}, {seed}"
+            labels[f"{label}, run {study.record.run_id[:8]}" if label in labels else label] = study
+    return labels
 
 
 def _key(study: Evaluated) -> tuple[str, ...]:
@@ -65,14 +107,10 @@ def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> 
         again: the command that makes this page.
     """
     groups = group_studies(studies)
-    labels = {
-        ("" if len(groups) == 1 else f"{name}, ") + f"seed={study.provenance.seed}": study
-        for name, own in groups.items()
-        for study in own
-    }
+    labels = _labels(groups)
     sections = [
         Section("studies", "The studies", (), (), [_studies_table(labels), *_means_table(groups)]),
-        Section("fronts", "Their fronts", (), [_overlay(folder, labels)]),
+        Section("fronts", "Their fronts", (), [_overlay(folder, groups, labels)]),
         Section("paper", "Beside the paper", (), (), _paper_tables(groups)),
     ]
     runs = [
@@ -116,6 +154,10 @@ def write_sweep_page(folder: Path, studies: Sequence[Evaluated], again: str) -> 
     )
 
 
+def _points(measured: Measured) -> str:
+    return points(measured).replace(" points", "")
+
+
 def _studies_table(labels: Mapping[str, Evaluated]) -> Table:
     rows = []
     for label, study in labels.items():
@@ -127,8 +169,9 @@ def _studies_table(labels: Mapping[str, Evaluated]) -> Table:
                 label,
                 theta_of(plans).removeprefix("θ="),
                 f"{proof.n_cascades} of {len(plans.front)}",
-                "" if proof.mean_saving is None else percent(proof.mean_saving).replace(" %", ""),
-                points(proof.drop).replace(" points", ""),
+                "" if proof.saving_by_target is None else percent(proof.saving_by_target).replace(" %", ""),
+                "" if proof.accuracy_by_target is None else _points(proof.accuracy_by_target),
+                _points(proof.generalization_gap),
                 f"{100 * proof.regret:.1f}",
                 best.plan.describe(plans.models),
                 usd(best.test.usd_per_1k_queries),
@@ -140,8 +183,9 @@ def _studies_table(labels: Mapping[str, Evaluated]) -> Table:
         "study",
         "θ",
         "cascades on the front",
-        "mean saving (%)",
-        "drop (points)",
+        "by target: cheaper (%)",
+        "by target: points",
+        "generalization gap (points)",
         "regret (%)",
         "plan to use",
         "its $ per 1,000 queries, test",
@@ -152,7 +196,7 @@ def _studies_table(labels: Mapping[str, Evaluated]) -> Table:
         "The plan to use is the cheapest that came within one point of the most accurate plan of one model "
         "on the study's validation problems; it saves that much against the plan of one model in its place."
     )
-    return Table("studies", "One row a study", head, rows, note, words=(0, 6))
+    return Table("studies", "One row a study", head, rows, note, words=(0, 7))
 
 
 def _means_table(groups: Groups) -> list[Table]:
@@ -163,8 +207,10 @@ def _means_table(groups: Groups) -> list[Table]:
             continue
         confidence = own[0].plans.selection["interval"]
         proofs = [study.plans.proof for study in own if study.plans.proof is not None]
-        saved = np.array([p.mean_saving.value for p in proofs if p.mean_saving is not None])
-        lost = np.array([p.drop.value for p in proofs])
+        saved = np.array([p.saving_by_target.value for p in proofs if p.saving_by_target is not None])
+        gained = np.array([p.accuracy_by_target.value for p in proofs if p.accuracy_by_target is not None])
+        paper = np.array([p.mean_saving.value for p in proofs if p.mean_saving is not None])
+        lost = np.array([p.generalization_gap.value for p in proofs])
         rows.append(
             (
                 name,
@@ -172,24 +218,28 @@ def _means_table(groups: Groups) -> list[Table]:
                 percent(mean_of_studies(saved, confidence)).replace(" %", "") if len(saved) > 1 else "",
                 f"{100 * saved.std(ddof=1):.1f}" if len(saved) > 1 else "",
                 f"{100 * saved.min():.1f} to {100 * saved.max():.1f}" if len(saved) else "",
-                points(mean_of_studies(lost, confidence)).replace(" points", ""),
+                _points(mean_of_studies(gained, confidence)) if len(gained) > 1 else "",
+                f"{np.mean([p.hypervolume for p in proofs]):.3f}",
+                _points(mean_of_studies(lost, confidence)),
                 f"{100 * np.mean([study.plans.optimism for study in own]):.1f}",
                 f"{100 * np.mean([p.regret for p in proofs]):.1f}",
+                percent(mean_of_studies(paper, confidence)).replace(" %", "") if len(paper) > 1 else "",
             )
         )
     head = (
         "studies of",
         "studies",
-        "mean saving (%)",
+        "by target: cheaper (%)",
         "sd",
         "range",
-        "drop (points)",
-        "expected drop",
+        "by target: points",
+        "hypervolume, test",
+        "generalization gap (points)",
+        "expected gap",
         "regret (%)",
+        "the paper's mean saving (%)",
     )
-    note = (
-        "Student's intervals over the studies. The expected drop is what the validation sides alone foretold."
-    )
+    note = "Student's intervals over the studies. The expected gap is what the validation sides alone say."
     return (
         [Table("means", "Means over studies that differ in their split alone", head, rows, note)]
         if rows
@@ -197,18 +247,20 @@ def _means_table(groups: Groups) -> list[Table]:
     )
 
 
-def _overlay(folder: Path, labels: Mapping[str, Evaluated]) -> Picture:
-    fronts: dict[str, list[Estimate]] = {}
-    for label, study in labels.items():
-        known = [chosen.test for chosen in study.plans.front if chosen.test is not None]
-        fronts[label] = sorted(known, key=lambda estimate: estimate.usd_per_1k_queries)
+def _overlay(folder: Path, groups: Groups, labels: Mapping[str, Evaluated]) -> Picture:
+    fronts = {label: _tested(study) for label, study in labels.items()}
+    grouped = {name: [_tested(study) for study in own] for name, own in groups.items()}
     path = folder / "fronts.svg"
-    overlay_figure(path, f"Chosen plans of {len(fronts)} studies, test", fronts)
+    overlay_figure(path, f"Chosen plans of {len(fronts)} studies, test", fronts, grouped)
+    many = len(fronts) > MAX_LINES
     return Picture(
         "fronts",
         "The chosen plans on the test problems",
-        f"Accuracy over cost, a line for each of {len(fronts)} studies; the table of studies has numbers.",
-        "Every mark is a chosen plan on its study's test problems; cost on a logarithmic axis.",
+        f"Accuracy over cost of {len(fronts)} studies; the table of studies has numbers.",
+        "The best test accuracy that a study's chosen plans have for at most so much: the line is the median "
+        "of the studies, the band holds four of five; cost on a logarithmic axis."
+        if many
+        else "Every mark is a chosen plan on its study's test problems; cost on a logarithmic axis.",
         path,
         pd.DataFrame(
             [
@@ -219,8 +271,13 @@ def _overlay(folder: Path, labels: Mapping[str, Evaluated]) -> Picture:
             ],
             columns=["study", "plan", "usd_per_1k_queries", "accuracy"],
         ),
-        overlay_chart(fronts),
+        band_chart(grouped) if many else overlay_chart(fronts),
     )
+
+
+def _tested(study: Evaluated) -> list[Estimate]:
+    known = [chosen.test for chosen in study.plans.front if chosen.test is not None]
+    return sorted(known, key=lambda estimate: estimate.usd_per_1k_queries)
 
 
 def _paper_tables(groups: Groups) -> list[Table]:

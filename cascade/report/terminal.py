@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from cascade.report.wording import percent, points, theta_of, usd
-from cascade.search import ChosenPlan, Estimate, PlanFile
+from cascade.report.wording import by_target, few_problems, percent, points, theta_of, usd
+from cascade.search import ChosenPlan, Estimate, PlanFile, candidate
 
 MAX_REASON_CHARS = 70  # of a failure in a table; the whole line was told when it happened
 HEAD = ("plan", "validation $/1k", "accuracy", "test $/1k", "accuracy", "one model $/1k", "saving")
-INSTEAD = ("cascade plan", "instead of", "cost saved", "points of accuracy gained")
-WORDS = ("plan", "instead of")  # columns of words, which stand to the left
+INSTEAD = ("cascade plan", "instead of", "cost saved", "accuracy difference (points)")
+WORDS = ("plan", "plan to use", "instead of")  # columns of words, which stand to the left
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # head and rows
 
@@ -35,48 +35,66 @@ def last_screen(title: str, plans: PlanFile, places: Mapping[str, str]) -> str:
             *verdict(plans),
             "",
             *(f"{name.ljust(width)}  {place}" for name, place in places.items()),
+            "",
+            answer_sentence(plans),
         ]
     )
 
 
 def plans_markdown(plans: PlanFile) -> str:
     """The same for a page that renders Markdown."""
-    parts = ["\n".join(f"- {line}" for line in verdict(plans))]
+    parts = [f"**{answer_sentence(plans)}**", "\n".join(f"- {line}" for line in verdict(plans))]
     for head, rows in _tables(plans):
         lines = [head, ("---", *["---:"] * (len(head) - 1)), *rows]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join(parts)
 
 
+def answer_sentence(plans: PlanFile) -> str:
+    """Which plan to use and what it saves, in one sentence: the page begins with it, other screens end so."""
+    if plans.recommended is not None:
+        return plans.recommended.sentence
+    return f"Use {candidate(plans).plan.describe(plans.models)}, if the test side confirms it."
+
+
 def verdict(plans: PlanFile) -> list[str]:
     """What the test side says of the chosen plans, in sentences; what is expected where it was not asked."""
+    banner = few_problems(plans)
+    said = [] if banner is None else [f"Warning: {banner}"]
     if (proof := plans.proof) is None:
         return [
+            *said,
             "Nothing is proved yet." if plans.test_ids else "There is no test side: nothing is proved.",
-            f"The front is expected to be {100 * plans.optimism:.1f} points less accurate than it looks.",
+            "Bootstrap optimism: the accuracy of the front is overestimated by about "
+            f"{100 * plans.optimism:.1f} points.",
         ]
-    return [
-        _saved(plans),
-        f"Accuracy lost from validation to test, in the mean over the front: {points(proof.drop)}.",
+    headline = by_target(proof)
+    if headline is not None:
+        said.append(f"All chosen plans against the chosen plans of one model, by target: {headline}.")
+    said += [
+        _mean_saving(plans),
+        "Generalization gap, validation less test accuracy in the mean over the front: "
+        f"{points(proof.generalization_gap)}.",
         f"Regret: {100 * proof.regret:.1f} % of the hypervolume of the front that the test side itself "
         "would have chosen.",
     ]
+    return said if plans.certificate is None else [*said, plans.certificate.sentence]
 
 
-def _saved(plans: PlanFile) -> str:
+def _mean_saving(plans: PlanFile) -> str:
     proof = plans.proof
     if proof is None or proof.n_cascades == 0:
         return "No cascade plan is on the front: one model alone is best at every cost."
     if proof.mean_saving is None:
         return (
-            f"None of the {proof.n_cascades} cascade plans has a plan of one model within ±1 point of its "
-            "accuracy to be compared with."
+            f"None of the {proof.n_cascades} cascade plans has a plan of one model of equal accuracy to be "
+            "compared with."
         )
     n = proof.n_cascades - proof.n_empty_windows
     compared = f"{n} of {proof.n_cascades}" if proof.n_empty_windows else f"{n}"
     return (
-        "Mean cost saving on the test side, against plans of one model that are right as often: "
-        f"{percent(proof.mean_saving)} ({compared} cascade plans; accuracy within ±1 point)."
+        "The paper's mean saving, against plans of one model of equal accuracy: "
+        f"{percent(proof.mean_saving)} ({compared} cascade plans)."
     )
 
 
@@ -86,19 +104,30 @@ def sweep_table(jobs: Mapping[str, PlanFile | str]) -> str:
     Args:
         jobs: by the settings that make a job, its chosen plans, or the words that it ended with.
     """
-    head = ("job", "θ", "cascade plans", "mean saving", "best: test $/1k", "accuracy", "plan")
+    head = (
+        "job",
+        "θ",
+        "cascade plans",
+        "by target: cheaper",
+        "points",
+        "test $/1k",
+        "accuracy",
+        "plan to use",
+    )
     return table(head, [(name, *_job_cells(plans)) for name, plans in jobs.items()])
 
 
 def _job_cells(plans: PlanFile | str) -> tuple[str, ...]:
     if isinstance(plans, str):
-        return ("", "", "", "", "", f"failed: {plans.splitlines()[0][:MAX_REASON_CHARS]}")
-    best = plans.front[-1]
-    saving = plans.proof.mean_saving if plans.proof else None
+        return ("", "", "", "", "", "", f"failed: {plans.splitlines()[0][:MAX_REASON_CHARS]}")
+    best = candidate(plans) if plans.recommended is None else plans.recommended.chosen
+    saving = plans.proof.saving_by_target if plans.proof else None
+    gained = plans.proof.accuracy_by_target if plans.proof else None
     return (
         theta_of(plans).removeprefix("θ="),
         str(sum(len(chosen.plan.stages) > 1 for chosen in plans.front)),
-        "" if saving is None else percent(saving),
+        "" if saving is None else f"{100 * saving.value:.1f} %",
+        "" if gained is None else f"{100 * gained.value:+.1f}",
         *_cells(best.test),
         best.plan.describe(plans.models),
     )
@@ -110,7 +139,7 @@ def _tables(plans: PlanFile) -> list[Table]:
     titled = (
         ("cascade front", plans.front),
         ("one-model front", plans.singular),
-        ("the plan that you want", constrained),
+        ("the plan that you asked for", constrained),
     )
     tables: list[Table] = [
         ((title, *HEAD[1:]), [_row(chosen, plans.models) for chosen in some])

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cascade.core import Interval, Measured, Option, Plan, ThetaChoice
-from cascade.search import PlanFile
+from cascade.search import PlanFile, Proof
 
+FEW_PROBLEMS = 30  # a side: below it there is a banner
 SMALL_USD = 1e-4  # below it Python would write an exponent
 
 
@@ -25,6 +26,34 @@ def percent(measured: Measured) -> str:
 def points(measured: Measured) -> str:
     """A difference of shares with its interval."""
     return f"{100 * measured.value:.1f} points{ends(measured.interval)}"
+
+
+def by_target(proof: Proof) -> str | None:
+    """The headline over all chosen plans, its two numbers together; None where nothing can be compared."""
+    saving, accuracy = proof.saving_by_target, proof.accuracy_by_target
+    if saving is None or accuracy is None:
+        return None
+    low, high = sorted((saving.interval.low, saving.interval.high))
+    word = "cheaper" if saving.value >= 0 else "dearer"
+    if word == "dearer":
+        low, high = -high, -low
+    return (
+        f"{100 * abs(saving.value):.1f} % {word} ({100 * low:.1f} to {100 * high:.1f}) at "
+        f"{100 * accuracy.value:+.1f} points of accuracy "
+        f"({100 * accuracy.interval.low:+.1f} to {100 * accuracy.interval.high:+.1f})"
+    )
+
+
+def few_problems(plans: PlanFile) -> str | None:
+    """A warning where a side of the split is too small to tell plans apart; None where none is needed."""
+    sides = (len(plans.validation_ids), len(plans.test_ids))
+    if min(sides) >= FEW_PROBLEMS:
+        return None
+    points = 100 / max(1, min(own for own in sides if own)) ** 0.5
+    return (
+        f"Only {sides[0]} validation and {sides[1]} test problems: accuracy is known only to about "
+        f"±{points:.0f} points; take this as a trial run, not as a result."
+    )
 
 
 def ends(interval: Interval | None) -> str:

@@ -4,14 +4,15 @@ from .artifacts import (
     Executed as Executed,
     combinations_table as combinations_table,
 )
+from .certify import Promise as Promise, certify as certify, plan_cost_bound as plan_cost_bound
 from .choose import falling_k as falling_k, near_front as near_front, select as select
 from .compare_rules import rule_comparison as rule_comparison
 from .constraints import Constraints as Constraints, constrained_plan as constrained_plan
 from .cross_validation import nested_savings as nested_savings
 from .evaluate import (
     difference as difference,
-    drop as drop,
     estimates as estimates,
+    generalization_gap as generalization_gap,
     replaced as replaced,
     savings as savings,
 )
@@ -28,6 +29,7 @@ from .mean_saving import (
     EQUAL_ACCURACY as EQUAL_ACCURACY,
     SavingMeasure as SavingMeasure,
     equal_cost as equal_cost,
+    mean_saving as mean_saving,
 )
 from .measures import (
     Measures as Measures,
@@ -41,10 +43,12 @@ from .optuna_search import OBJECTIVES as OBJECTIVES, search_with_optuna as searc
 from .optuna_settings import OptunaSettings as OptunaSettings
 from .plan_file import (
     PLANS as PLANS,
+    Certificate as Certificate,
     ChosenPlan as ChosenPlan,
     Estimate as Estimate,
     PlanFile as PlanFile,
     Proof as Proof,
+    Recommendation as Recommendation,
     Replacement as Replacement,
 )
 from .plan_list import listed_plans as listed_plans, one_stage_plans as one_stage_plans, values as values
@@ -57,3 +61,4 @@ from .plan_results import (
     stage_shares as stage_shares,
 )
 from .provenance import Provenance as Provenance
+from .recommend import MAX_LOSS as MAX_LOSS, candidate as candidate, recommend as recommend

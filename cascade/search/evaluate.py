@@ -1,4 +1,4 @@
-"""What is known of chosen plans, with intervals: estimates, savings, differences and the drop.
+"""What is known of chosen plans, with intervals: estimates, savings, differences and the generalization gap.
 
 Everything comes from outcomes (2, plans, problems), see `cascade.search.plan_results`, and from one set
 of bootstrap weights (replicates, problems), see `cascade.core.bootstrap`: replicates are paired, so that
@@ -10,14 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from cascade.core import Floats, Interval, Measured, interval, intervals, replicate_means
-from cascade.search.mean_saving import cost_savings
+from cascade.search.mean_saving import EQUAL_ACCURACY, cost_savings
 from cascade.search.plan_file import ChosenPlan, Estimate
 
 
 def estimates(outcomes: Floats, weights: Floats, confidence: float) -> tuple[Estimate, ...]:
     """Cost and accuracy of N plans with their intervals."""
     accuracy, usd = outcomes.mean(axis=2)
-    accuracy_ends, usd_ends = (intervals(own, confidence) for own in replicate_means(outcomes, weights))
+    accuracy_ends, usd_ends = (
+        intervals(own, confidence, outcomes.shape[2]) for own in replicate_means(outcomes, weights)
+    )
     return tuple(
         Estimate(float(c), float(a), Interval(*map(float, c_ends)), Interval(*map(float, a_ends)))
         for c, a, c_ends, a_ends in zip(usd, accuracy, usd_ends.T, accuracy_ends.T, strict=True)
@@ -25,34 +27,39 @@ def estimates(outcomes: Floats, weights: Floats, confidence: float) -> tuple[Est
 
 
 def savings(
-    cascades: Floats, one_stage: Floats, weights: Floats, confidence: float
+    cascades: Floats,
+    one_stage: Floats,
+    weights: Floats,
+    confidence: float,
+    window: float = EQUAL_ACCURACY,
 ) -> tuple[list[Measured | None], Measured | None]:
     """What cascade plans save against one-stage plans of equal accuracy (paper section 5.1).
 
     Args:
         cascades: outcomes of the chosen cascade plans on the test side.
-        one_stage: outcomes of all one-stage plans there.
+        one_stage: outcomes of the one-stage plans there.
         weights: of the test side's problems.
         confidence: of the intervals.
+        window: one-stage plans within ± this accuracy count as equally accurate.
 
     Returns:
-        For each plan its saving, None where no one-stage plan is within ±1 point; and their mean,
+        For each plan its saving, None where no one-stage plan is in the window; and their mean,
         None where there is none. A replicate counts where it has a one-stage plan in the window.
     """
     accuracy, usd = cascades.mean(axis=2)
     one_accuracy, one_usd = one_stage.mean(axis=2)
-    found = cost_savings(usd, accuracy, one_usd, one_accuracy)
+    found = cost_savings(usd, accuracy, one_usd, one_accuracy, window)
     if np.isnan(found).all():
         return [None] * len(found), None
     parts = zip(*replicate_means(cascades, weights), *replicate_means(one_stage, weights), strict=True)
-    drawn = np.stack([cost_savings(own[1], own[0], own[3], own[2]) for own in parts])
+    drawn = np.stack([cost_savings(own[1], own[0], own[3], own[2], window) for own in parts])
     each = [
-        None if np.isnan(value) else Measured(float(value), interval(column, confidence))
+        None if np.isnan(value) else Measured(float(value), interval(column, confidence, weights.shape[1]))
         for value, column in zip(found, drawn.T, strict=True)
     ]
     n_known = (~np.isnan(drawn)).sum(axis=1)
     means = np.nansum(drawn, axis=1)[n_known > 0] / n_known[n_known > 0]
-    return each, Measured(float(np.nanmean(found)), interval(means, confidence))
+    return each, Measured(float(np.nanmean(found)), interval(means, confidence, weights.shape[1]))
 
 
 def replaced(chosen: ChosenPlan, singular: Sequence[ChosenPlan]) -> int:
@@ -80,12 +87,14 @@ def difference(
     own, other = weights @ cascade[1], weights @ one_stage[1]
     saving = 1 - cascade[1].mean() / one_stage[1].mean()
     return (
-        Measured(float(right.mean()), interval(weights @ right, confidence)),
-        Measured(float(saving), interval(1 - own / other, confidence)),
+        Measured(float(right.mean()), interval(weights @ right, confidence, len(right))),
+        Measured(float(saving), interval(1 - own / other, confidence, len(right))),
     )
 
 
-def drop(validation: Floats, test: Floats, weights: tuple[Floats, Floats], confidence: float) -> Measured:
+def generalization_gap(
+    validation: Floats, test: Floats, weights: tuple[Floats, Floats], confidence: float
+) -> Measured:
     """The mean loss of accuracy of the chosen plans from the validation to the test side.
 
     Args:
@@ -94,4 +103,6 @@ def drop(validation: Floats, test: Floats, weights: tuple[Floats, Floats], confi
     """
     before, after = (own[0].mean(axis=0) for own in (validation, test))
     drawn = weights[0] @ before - weights[1] @ after
-    return Measured(float(before.mean() - after.mean()), interval(drawn, confidence))
+    return Measured(
+        float(before.mean() - after.mean()), interval(drawn, confidence, min(own.shape[1] for own in weights))
+    )

@@ -122,7 +122,7 @@ def regret(front: Floats, best_front: Floats, reference_cost: float) -> float:
     return 1 - front_hypervolume(front, reference_cost) / best if best else 0.0
 
 
-def generalization_gap(validation: Floats, test: Floats) -> float:
+def mean_gap(validation: Floats, test: Floats) -> float:
     """The mean accuracy of the chosen plans where they were chosen less that where they are judged.
 
     Args:
@@ -201,7 +201,7 @@ def measures(sides: Sides) -> Measures:
         front_hypervolume(front, sides.reference_cost),
         regret(front, sides.best_front_test, sides.reference_cost),
         at_equal_accuracy(front, singular),
-        generalization_gap(sides.front, front),
+        mean_gap(sides.front, front),
         written,
         printed,
     )
@@ -228,7 +228,8 @@ def by_target_measured(sides: Sides, weights: Floats, confidence: float) -> tupl
         deployed, replicate_means(sides.front_test, weights), replicate_means(sides.singular_test, weights)
     )
     saving, accuracy = (
-        Measured(float(value), interval(own, confidence)) for value, own in zip(found, drawn, strict=True)
+        Measured(float(value), interval(own, confidence, weights.shape[1]))
+        for value, own in zip(found, drawn, strict=True)
     )
     return saving, accuracy
 
@@ -248,7 +249,7 @@ def at_equal_accuracy_measured(sides: Sides, weights: Floats, confidence: float)
         strict=True,
     )
     drawn = np.array([at_equal_accuracy(ours, others) for ours, others in pairs])
-    return Measured(found, interval(drawn, confidence))
+    return Measured(found, interval(drawn, confidence, weights.shape[1]))
 
 
 def paired_difference(ours: Floats, others: Floats, confidence: float) -> tuple[Measured, int]:

@@ -75,19 +75,71 @@ class Proof:
     """What the test side says of a front as a whole.
 
     Attributes:
-        mean_saving: over the cascade plans that have a one-stage plan of equal accuracy (paper Table
-            3); None where none has.
+        mean_saving: the paper's measure as `saving.*` sets it; None where nothing can be compared.
         n_cascades: how many cascade plans the front has.
         n_empty_windows: how many of them have no one-stage plan of equal accuracy.
-        drop: accuracy on the validation side less that on the test side, in the mean over the front.
+        generalization_gap: accuracy on the validation side less that on the test side, in the mean over
+            the front.
         regret: share of the hypervolume of the test side's own front that is missed.
+        saving_by_target, accuracy_by_target: the headline, against the chosen front of one-stage plans;
+            None where the two fronts have no target in common.
+        saving_at_equal_accuracy: with plans picked by the test side.
+        hypervolume: of the front on the test side.
+        mean_saving_as_written, mean_saving_as_printed: the paper's measure as its text has it and as its
+            Table 3 was made; None where nothing can be compared.
     """
 
     mean_saving: Measured | None
     n_cascades: int
     n_empty_windows: int
-    drop: Measured
+    generalization_gap: Measured
     regret: float
+    saving_by_target: Measured | None = None
+    accuracy_by_target: Measured | None = None
+    saving_at_equal_accuracy: Measured | None = None
+    hypervolume: float = 0.0
+    mean_saving_as_written: float | None = None
+    mean_saving_as_printed: float | None = None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The one plan to use, and all that running it needs.
+
+    Attributes:
+        chosen: the plan.
+        largest: the plan beside the largest model alone, greedy; None where it is that.
+        refuted: the cascade that the validation side would have taken, where the test side shows that it
+            loses too much; `chosen` is then the one-stage plan that it was to replace.
+        sentence: the answer in one sentence.
+        settings: rule, no-tests rule, temperature, prompts, and what the models are served as.
+    """
+
+    chosen: ChosenPlan
+    largest: Replacement | None
+    refuted: ChosenPlan | None
+    sentence: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Plans of which a promise holds over new problems of the same kind, see `cascade.search.certify`.
+
+    Attributes:
+        accuracy, usd_per_1k: the promise; None where nothing is promised of it.
+        confidence: with which every certified plan keeps it.
+        n_problems: that it was tested on.
+        plans: the certified plans by rising cost.
+        sentence: what was found, in words.
+    """
+
+    accuracy: float | None
+    usd_per_1k: float | None
+    confidence: float
+    n_problems: int
+    plans: tuple[Plan, ...]
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -109,6 +161,8 @@ class PlanFile:
         optimism: by how much the bootstrap expects the front to be less accurate than it looks.
         provenance: what the study was made from.
         proof: what the test side says of the front as a whole; None before the evaluation.
+        recommended: the one plan to use; None before the evaluation.
+        certificate: what was certified; None where nothing was asked for, and before the evaluation.
     """
 
     models: tuple[str, ...]
@@ -124,10 +178,14 @@ class PlanFile:
     optimism: float
     provenance: Provenance
     proof: Proof | None = None
+    recommended: Recommendation | None = None
+    certificate: Certificate | None = None
 
     def save(self, path: Path) -> None:
         """Write the file for people and programs to read."""
         content = {
+            "recommended": self._recommended(),
+            "certificate": self._certificate(),
             "study": self.provenance.to_json(),
             "selection": dict(self.selection),
             "models": list(self.models),
@@ -151,16 +209,40 @@ class PlanFile:
         one = plan.theta if before and not isinstance(plan.theta, tuple) else None
         return {"stages": stages, "theta": one}
 
+    def _recommended(self) -> dict[str, Any] | None:
+        if (own := self.recommended) is None:
+            return None
+        return {
+            "sentence": own.sentence,
+            "plan": self._entry(own.chosen),
+            "instead_of_the_largest_model": self._replacement(own.largest),
+            "refuted": None if own.refuted is None else self._entry(own.refuted),
+            "settings": dict(own.settings),
+        }
+
+    def _certificate(self) -> dict[str, Any] | None:
+        if (own := self.certificate) is None:
+            return None
+        return {
+            "sentence": own.sentence,
+            "accuracy": own.accuracy,
+            "usd_per_1k": own.usd_per_1k,
+            "confidence": own.confidence,
+            "n_problems": own.n_problems,
+            "plans": [self._plan(plan) for plan in own.plans],
+        }
+
+    def _replacement(self, own: Replacement | None) -> dict[str, Any] | None:
+        if own is None:
+            return None
+        return self._plan(own.plan) | {"accuracy": asdict(own.accuracy), "saving": asdict(own.saving)}
+
     def _entry(self, chosen: ChosenPlan) -> dict[str, Any]:
         entry = self._plan(chosen.plan)
         for name in ("validation", "test", "saving", "saving_interval", "on_front"):
             value = getattr(chosen, name)
             entry[name] = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
-        if (replaces := chosen.replaces) is None:
-            entry["replaces"] = None
-        else:
-            measured = {"accuracy": asdict(replaces.accuracy), "saving": asdict(replaces.saving)}
-            entry["replaces"] = self._plan(replaces.plan) | measured
+        entry["replaces"] = self._replacement(chosen.replaces)
         return entry
 
     @classmethod
@@ -188,6 +270,8 @@ class PlanFile:
                 content["optimism"],
                 Provenance.from_json(content["study"]),
                 None if content["proof"] is None else _proof(content["proof"]),
+                _recommendation(content["recommended"], models),
+                _certificate(content["certificate"], models),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: not a plan file ({error!r}); run task=select again") from None
@@ -202,7 +286,6 @@ def _plan(entry: Mapping[str, Any], models: tuple[str, ...]) -> Plan:
 
 
 def _chosen(entry: Mapping[str, Any], models: tuple[str, ...]) -> ChosenPlan:
-    replaces = entry["replaces"]
     return ChosenPlan(
         plan=_plan(entry, models),
         validation=_estimate(entry["validation"]),
@@ -210,11 +293,7 @@ def _chosen(entry: Mapping[str, Any], models: tuple[str, ...]) -> ChosenPlan:
         test=None if entry["test"] is None else _estimate(entry["test"]),
         saving=entry["saving"],
         saving_interval=_interval(entry["saving_interval"]),
-        replaces=None
-        if replaces is None
-        else Replacement(
-            _plan(replaces, models), _measured(replaces["accuracy"]), _measured(replaces["saving"])
-        ),
+        replaces=_replacement(entry["replaces"], models),
     )
 
 
@@ -231,15 +310,34 @@ def _interval(entry: Mapping[str, float] | None) -> Interval | None:
     return None if entry is None else Interval(**entry)
 
 
-def _proof(entry: Mapping[str, Any]) -> Proof:
-    saving = entry["mean_saving"]
-    return Proof(
-        None if saving is None else _measured(saving),
-        entry["n_cascades"],
-        entry["n_empty_windows"],
-        _measured(entry["drop"]),
-        entry["regret"],
+def _replacement(entry: Mapping[str, Any] | None, models: tuple[str, ...]) -> Replacement | None:
+    if entry is None:
+        return None
+    return Replacement(_plan(entry, models), _measured(entry["accuracy"]), _measured(entry["saving"]))
+
+
+def _recommendation(entry: Mapping[str, Any] | None, models: tuple[str, ...]) -> Recommendation | None:
+    if entry is None:
+        return None
+    return Recommendation(
+        _chosen(entry["plan"], models),
+        _replacement(entry["instead_of_the_largest_model"], models),
+        None if entry["refuted"] is None else _chosen(entry["refuted"], models),
+        entry["sentence"],
+        entry["settings"],
     )
+
+
+def _certificate(entry: Mapping[str, Any] | None, models: tuple[str, ...]) -> Certificate | None:
+    if entry is None:
+        return None
+    plans = tuple(_plan(own, models) for own in entry["plans"])
+    return Certificate(**(dict(entry) | {"plans": plans}))
+
+
+def _proof(entry: Mapping[str, Any]) -> Proof:
+    known: dict[str, Any] = {n: _measured(v) if isinstance(v, Mapping) else v for n, v in entry.items()}
+    return Proof(**known)
 
 
 def _measured(entry: Mapping[str, Any]) -> Measured:

@@ -3,8 +3,9 @@
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +15,26 @@ from cascade.core import Measured, StageTable, ThetaChoice, problem_weights
 from cascade.report import cost_accuracy_figure, last_screen
 from cascade.search import (
     PLANS,
+    Certificate,
     ChosenPlan,
+    Estimate,
     Executed,
     GridResult,
     PlanFile,
     Proof,
     Replacement,
+    Sides,
+    at_equal_accuracy_measured,
+    by_target_measured,
+    certify,
     combinations_table,
     difference,
-    drop,
     estimates,
+    generalization_gap,
+    measures,
+    plan_cost_bound,
     plan_outcomes,
-    regret,
+    recommend,
     replaced,
     savings,
     select,
@@ -37,6 +46,14 @@ from cascade.tasks.select import load_executed
 from cascade.tracking import SELECTED, log_plans
 
 log = logging.getLogger(__name__)
+
+MEASURED = (
+    "saving_by_target",
+    "accuracy_by_target",
+    "saving_at_equal_accuracy",
+    "generalization_gap",
+    "mean_saving",
+)
 
 
 def main(study: Study, output: Path) -> None:
@@ -68,16 +85,15 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
     tables = [table.at(executed.split.test) for table in executed.tables]
     grid = search_again(tables, [one.plan for one in plans.front], per_stage_theta=theta_choice.per_stage)
     weights = problem_weights(len(executed.split.test), study.replicates, study.seed)
-    plans, saving = _proved(study, plans, tables, grid, weights)
-    cascades = [c for c in plans.front if len(c.plan.stages) > 1]
-    proof = Proof(
-        saving,
-        len(cascades),
-        sum(c.saving is None for c in cascades),
-        _drop(study, executed, plans, weights),
-        _regret(plans, grid),
+    plans, saving, sides = _proved(study, plans, tables, grid, weights)
+    plans = replace(plans, proof=_proof(study, executed, plans, saving, sides, weights))
+    plans = replace(
+        plans,
+        recommended=recommend(plans, tables, weights, study.confidence, _running(study)),
+        certificate=None if study.promise is None else _certificate(study, executed, plans),
     )
-    plans = replace(plans, proof=proof)
+    proof = plans.proof
+    assert proof is not None
     context.save_and_log(PLANS, plans.save)
     context.save_and_log(
         "combinations_test.parquet",
@@ -99,9 +115,16 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
         "n_cascade_plans": float(proof.n_cascades),
         "n_empty_windows": float(proof.n_empty_windows),
         "regret": proof.regret,
-        **_metrics("drop", proof.drop),
-        **({} if saving is None else _metrics("mean_saving", saving)),
+        "test_hypervolume": proof.hypervolume,
     }
+    for name in MEASURED:
+        if (measured := getattr(proof, name)) is not None:
+            metrics |= _metrics(name, measured)
+    for name in ("mean_saving_as_written", "mean_saving_as_printed"):
+        if (value := getattr(proof, name)) is not None:
+            metrics[name] = value
+    if plans.certificate is not None:
+        metrics["n_certified_plans"] = float(len(plans.certificate.plans))
     context.log(metrics=metrics, tags={EVALUATED: "true"})
     return plans
 
@@ -112,8 +135,8 @@ def _proved(
     tables: Sequence[StageTable],
     grid: GridResult,
     weights: NDArray[np.float64],
-) -> tuple[PlanFile, Measured | None]:
-    """The plans with what the test side says of them, and the mean saving."""
+) -> tuple[PlanFile, Measured | None, Sides]:
+    """The plans with what the test side says of them, the mean saving, and what the other measures read."""
 
     def tested(some: Sequence[ChosenPlan]) -> tuple[tuple[ChosenPlan, ...], NDArray[np.float64]]:
         outcomes = plan_outcomes(tables, [one.plan for one in some])
@@ -126,7 +149,9 @@ def _proved(
     is_cascade = np.array([len(one.plan.stages) > 1 for one in some])
     at = np.flatnonzero(grid.space.one_stage)
     every_one_stage = plan_outcomes(tables, [grid.plan(0, int(i)) for i in at])
-    each, _ = savings(outcomes[:, is_cascade], every_one_stage, weights, study.confidence)
+    k = grid.space.k[at].max(axis=1)
+    baseline = every_one_stage if study.saving.baseline_k1 else every_one_stage[:, k != 1]
+    each, _ = savings(outcomes[:, is_cascade], baseline, weights, study.confidence, study.saving.window)
     proved = list(some)
     for i, saved in zip(np.flatnonzero(is_cascade), each, strict=True):
         instead = replaced(some[i], singular)
@@ -138,29 +163,93 @@ def _proved(
             replaces=Replacement(singular[instead].plan, accuracy, cheaper),
         )
     n = len(plans.front)
-    of_front = outcomes[:, :n][:, is_cascade[:n]]
-    mean = savings(of_front, every_one_stage, weights, study.confidence)[1] if of_front.shape[1] else None
-    with_constrained = replace(plans, constrained=proved[n] if constrained else None)
-    return replace(with_constrained, front=tuple(proved[:n]), singular=singular), mean
-
-
-def _drop(study: Study, executed: Executed, plans: PlanFile, weights: NDArray[np.float64]) -> Measured:
-    chosen = [one.plan for one in plans.front]
-    sides = executed.split.validation, executed.split.test
-    validation, test = (plan_outcomes([t.at(side) for t in executed.tables], chosen) for side in sides)
-    own = problem_weights(len(sides[0]), study.replicates, study.seed + 1)
-    return drop(validation, test, (own, weights), study.confidence)
-
-
-def _regret(plans: PlanFile, grid: GridResult) -> float:
-    """Against the front that the same choice among all executed plans would have made on the test side."""
+    of_front = outcomes[:, :n] if study.saving.whole_front else outcomes[:, :n][:, is_cascade[:n]]
+    mean = None
+    if of_front.shape[1]:
+        mean = savings(of_front, baseline, weights, study.confidence, study.saving.window)[1]
     own = select(grid, ThetaChoice(plans.selection["theta"])).front
-    known = [one.test for one in plans.front if one.test is not None]
-    return regret(
-        np.array([[test.accuracy for test in known], [test.usd_per_1k_queries for test in known]]),
+    sides = Sides(
+        _results([one.validation for one in plans.front]),
+        _results([one.validation for one in plans.singular]),
+        outcomes[:, :n],
+        single_outcomes,
+        is_cascade[:n],
+        every_one_stage,
+        k,
+        # The front that the same choice among all executed plans would have made on the test side.
         np.stack([grid.accuracy[own.theta, own.plan], grid.usd_per_1k_queries[own.theta, own.plan]]),
         float(grid.usd_per_1k_queries.max()),
     )
+    with_constrained = replace(plans, constrained=proved[n] if constrained else None)
+    return replace(with_constrained, front=tuple(proved[:n]), singular=singular), mean, sides
+
+
+def _results(estimates: Sequence[Estimate]) -> NDArray[np.float64]:
+    return np.array([[own.accuracy for own in estimates], [own.usd_per_1k_queries for own in estimates]])
+
+
+def _proof(
+    study: Study,
+    executed: Executed,
+    plans: PlanFile,
+    saving: Measured | None,
+    sides: Sides,
+    weights: NDArray[np.float64],
+) -> Proof:
+    """Every measure of the chosen plans, with its interval where it has one."""
+    cascades = [c for c in plans.front if len(c.plan.stages) > 1]
+    known = measures(sides)
+    headline = by_target_measured(sides, weights, study.confidence)
+    validation = [table.at(executed.split.validation) for table in executed.tables]
+    before = plan_outcomes(validation, [one.plan for one in plans.front])
+    own = problem_weights(len(executed.split.validation), study.replicates, study.seed + 1)
+    return Proof(
+        mean_saving=saving,
+        n_cascades=len(cascades),
+        n_empty_windows=sum(c.saving is None for c in cascades),
+        generalization_gap=generalization_gap(before, sides.front_test, (own, weights), study.confidence),
+        regret=known.regret,
+        saving_by_target=None if headline is None else headline[0],
+        accuracy_by_target=None if headline is None else headline[1],
+        saving_at_equal_accuracy=at_equal_accuracy_measured(sides, weights, study.confidence),
+        hypervolume=known.hypervolume,
+        mean_saving_as_written=_known(known.mean_saving_as_written),
+        mean_saving_as_printed=_known(known.mean_saving_as_printed),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _running(study: Study) -> dict[str, Any]:
+    """What running a plan needs beside the plan."""
+    return {
+        "rule": study.rule,
+        "no_tests": "accept" if study.accept_without_tests else "escalate",
+        "temperature": getattr(study.generator, "temperature", None),
+        "top_p": getattr(study.generator, "top_p", None),
+        "max_new_tokens": study.family.max_new_tokens,
+        "prompts": asdict(study.family.prompts),
+        "models": {
+            model.name: {"hub_id": model.hub_id, "served_as": model.served_as}
+            for model in study.family.models
+        },
+    }
+
+
+def _certificate(study: Study, executed: Executed, plans: PlanFile) -> Certificate:
+    assert study.promise is not None
+    front = [one.plan for one in plans.front]
+    validation, test = (
+        plan_outcomes([table.at(side) for table in executed.tables], front)
+        for side in (executed.split.validation, executed.split.test)
+    )
+    prices = [plans.provenance.usd_per_1m_tokens[model] for model in plans.models]
+    bounds = [plan_cost_bound(plan, prices, study.family.max_new_tokens) for plan in front]
+    found = certify(front, validation, test, np.array(bounds), study.promise)
+    log.info("%s", found.sentence)
+    return found
 
 
 def _metrics(name: str, measured: Measured) -> dict[str, float]:

@@ -59,10 +59,13 @@ def _report_several(study: Study, output: Path, tracker: Tracker) -> Path:
 
 
 def _newest(tracker: Tracker, tags: dict[str, str], *, everywhere: bool) -> list[str]:
-    """Of each study the newest run that has the tags: equal settings are the same study."""
-    newest: dict[str, str] = {}
+    """Of each study the newest run that has the tags: equal settings on equal inputs are the same study."""
+    newest: dict[tuple[str, ...], str] = {}
     for run in tracker.find_all(tags, everywhere=everywhere):
-        newest.setdefault(run.data.tags["cascade.signature"], run.info.run_id)
+        # Other samples, problems or prices under the same settings are another study.
+        own = run.data.tags
+        made_of = (own[name] for name in sorted(own) if name.startswith("cascade.hash."))
+        newest.setdefault((own["cascade.signature"], *made_of), run.info.run_id)
     if not newest:
         raise CascadeError(f"no evaluated study in {tracker.uri}; run task=study or task=evaluate first")
     return list(newest.values())

@@ -90,9 +90,9 @@ def studies_views(models: Sequence[str]) -> dict[str, View]:
         STUDIES: _view(
             "studies and their plans",
             columns=[
-                _metric("mean_saving"),
-                _metric("mean_saving_low"),
-                _metric("drop"),
+                _metric("saving_by_target"),
+                _metric("accuracy_by_target"),
+                _metric("generalization_gap"),
                 _metric("regret"),
                 *of_a_plan[:2],
                 _metric("saving"),

@@ -142,7 +142,7 @@ def test_the_signature_is_of_results_only() -> None:
         ("bootstrap.confidence=1", r"bootstrap\.confidence=1: must lie strictly between 0 and 1"),
         ("select.budget_usd_per_1k=0", r"select\.budget_usd_per_1k=0: must be a positive number"),
         ("select.min_accuracy=70", r"select\.min_accuracy=70: must lie between 0 and 1"),
-        ("select.confidence=0.9", r"select\.confidence=0\.9: of what\?"),
+        ("select.confidence=0.9", r"select\.confidence=0\.9: needs select\.min_accuracy"),
         ("sandbox.memory_mb=1", r"sandbox\.memory_mb=1: must be at least 64"),
         ("sandbox.workers=-1", r"sandbox\.workers=-1: must be at least 1"),
         ("family.max_new_tokens=0", r"family\.max_new_tokens=0: must be at least 1"),

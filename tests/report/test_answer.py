@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cascade.core.bootstrap import Interval, Measured, mean_of_studies
-from cascade.report.answer import study_answer, sweep_answer
+from cascade.report.answer import study_answer, sweep_answer, tone
 from cascade.report.content import Evaluated, recommended
 from cascade.search.plan_file import Replacement
 from tests.report.made_up import evaluated
@@ -25,7 +25,7 @@ def with_cascade(saving: tuple[float, float, float], accuracy: tuple[float, floa
 @pytest.mark.parametrize(
     ("saving", "accuracy", "words"),
     [
-        ((0.2, 0.1, 0.3), (0.01, -0.02, 0.04), ("It is cheaper than", "cannot be told from luck.")),
+        ((0.2, 0.1, 0.3), (0.01, -0.02, 0.04), ("It is cheaper than", "is not statistically significant.")),
         (
             (0.2, -0.1, 0.3),
             (0.03, 0.01, 0.04),
@@ -40,9 +40,8 @@ def test_what_an_interval_allows(
     study = with_cascade(saving, accuracy)
     found = study_answer(study)
     assert found.label == "Use" and found.plan == recommended(study.plans).plan.describe(study.plans.models)
-    assert found.text[0].startswith(words[0]) and found.text[0].endswith(words[1])
-    assert found.cards[0].value == f"{100 * saving[0]:.1f} %"
-    assert found.cards[1].value == f"{100 * accuracy[0]:+.1f} points"
+    assert found.text[1].startswith(words[0]) and found.text[1].endswith(words[1])
+    assert f"saves {100 * saving[0]:.1f} %" in " ".join(found.text)
     assert "select.min_accuracy asked for" in found.text[-1]
 
 
@@ -51,21 +50,34 @@ def test_one_model_is_an_answer_too() -> None:
     alone = [replace(c, replaces=None) for c in study.plans.singular]
     proof = study.plans.proof
     assert proof is not None
-    none = replace(proof, mean_saving=None, n_cascades=0, n_empty_windows=0)
+    none = replace(proof, mean_saving=None, n_cascades=0, n_empty_windows=0, saving_by_target=None)
     found = study_answer(replace(study, plans=replace(study.plans, front=tuple(alone), proof=none)))
-    assert found.label == "Use one model:"
+    assert found.label == "Use"
     assert found.text[0].startswith("It is a plan of one model")
     assert "No cascade was chosen" in found.text[1]
     assert [card.name for card in found.cards] == ["answers right (test)"]
+    assert found.banner.startswith("Only 15 validation and 25 test problems")
 
 
 def test_several_studies() -> None:
-    studies = [evaluated(4, seed) for seed in range(3)]
-    saved = [s.plans.proof.mean_saving.value for s in studies if s.plans.proof and s.plans.proof.mean_saving]
-    assert len(saved) == 3
+    studies = [by_target(evaluated(4, seed), 0.1 + 0.1 * seed, -0.01) for seed in range(3)]
     found = sweep_answer({"all of them": studies, "one": studies[:1]})
-    mean = mean_of_studies(np.array(saved), 0.9)
-    assert found.cards[0].value == f"{100 * np.mean(saved):.1f} %"
+    mean = mean_of_studies(np.array([0.1, 0.2, 0.3]), 0.9)
+    assert found.cards[0].value == "20.0 %"
     assert f"({100 * mean.interval.low:.1f} to {100 * mean.interval.high:.1f})" in found.cards[0].detail
-    assert f"sd {100 * np.std(saved, ddof=1):.1f}," in found.cards[0].detail
-    assert found.cards[1].value == f"{100 * saved[0]:.1f} %" and "one study" in found.cards[1].detail
+    assert "at -1.0 points" in found.cards[0].detail and "sd 10.0, 10.0 to 30.0" in found.cards[0].detail
+    assert found.cards[1].value == "10.0 %" and "one study" in found.cards[1].detail
+
+
+def by_target(study: Evaluated, saving: float, gained: float) -> Evaluated:
+    """The study with another headline."""
+    proof = study.plans.proof
+    assert proof is not None
+    told = [Measured(value, Interval(value, value)) for value in (saving, gained)]
+    proof = replace(proof, saving_by_target=told[0], accuracy_by_target=told[1])
+    return replace(study, plans=replace(study.plans, proof=proof))
+
+
+def test_green_is_good_and_certain() -> None:
+    for ends, expected in (((0.1, 0.3), "good"), ((-0.1, 0.3), "unsure"), ((-0.3, -0.1), "bad")):
+        assert tone(Measured(sum(ends) / 2, Interval(*ends))) == expected

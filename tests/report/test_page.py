@@ -73,7 +73,7 @@ def test_its_numbers_are_the_plans(tmp_path: Path) -> None:
     assert drawn["y"] == pytest.approx((100 * front["accuracy"]).tolist(), abs=0.01)
     proof = study.plans.proof
     assert proof is not None and proof.mean_saving is not None
-    assert f"{100 * proof.drop.value:.1f} points" in page.one("section", id="proof").text
+    assert f"{100 * proof.generalization_gap.value:.1f} points" in page.one("section", id="proof").text
     saved = page.one("table", id="table-table_3").rows()[1]
     assert saved[2].startswith(f"{100 * proof.mean_saving.value:.1f} %")
     assert saved[-1] == f"{proof.n_cascades - proof.n_empty_windows} of {proof.n_cascades}"

@@ -32,6 +32,37 @@ def test_groups_differ_in_more_than_the_split() -> None:
     assert list(group_studies(studies[:3])) == ["made_up on numbers"]
 
 
+def test_settings_beyond_the_usual_tell_groups_apart() -> None:
+    """K grids, searchers and prices are no matter of the split: nothing is pooled over them."""
+    study = evaluated(3, 0)
+    others = [
+        replace(
+            study,
+            record=replace(study.record, yaml=f"seed: {seed}\nsearch:\n  k: {k}\npaths:\n  store: s{seed}\n"),
+        )
+        for seed, k in ((0, [0, 1]), (1, [0, 1]), (2, [0, 3]))
+    ]
+    dearer = replace(
+        others[0].plans,
+        provenance=replace(study.provenance, hashes=dict(study.provenance.hashes) | {"prices": "c9"}),
+    )
+    groups = group_studies([*others, replace(others[0], plans=dearer)])
+    assert sorted(len(own) for own in groups.values()) == [1, 1, 2]
+    assert all("search.k=" in name for name in groups) and any("hash of prices=c9" in name for name in groups)
+
+
+def test_no_study_takes_another_s_name(tmp_path: Path) -> None:
+    """Two studies of one seed, on other lists of validation ids, are two rows."""
+    study = evaluated(3, 0)
+    page = check(
+        write_sweep_page(
+            tmp_path, [study, replace(study, record=replace(study.record, run_id="another"))], AGAIN
+        )
+    )
+    rows = page.one("table", id="table-studies").rows()[1:]
+    assert [row[0] for row in rows] == ["seed=0", "seed=0, run another"]
+
+
 def test_a_row_a_study_and_their_means(tmp_path: Path) -> None:
     studies = [evaluated(4, seed) for seed in range(3)]
     page = check(write_sweep_page(tmp_path, studies, AGAIN))
@@ -40,9 +71,9 @@ def test_a_row_a_study_and_their_means(tmp_path: Path) -> None:
     saved = []
     for study, row in zip(studies, rows, strict=True):
         best, proof = recommended(study.plans), study.plans.proof
-        assert proof is not None and proof.mean_saving is not None and best.test is not None
-        saved.append(proof.mean_saving.value)
-        assert row[head.index("mean saving (%)")].startswith(f"{100 * proof.mean_saving.value:.1f} (")
+        assert proof is not None and proof.saving_by_target is not None and best.test is not None
+        saved.append(proof.saving_by_target.value)
+        assert row[head.index("by target: cheaper (%)")].startswith(f"{100 * saved[-1]:.1f} (")
         assert row[head.index("plan to use")] == best.plan.describe(study.plans.models)
         assert row[head.index("its $ per 1,000 queries, test")] == usd(best.test.usd_per_1k_queries)
         assert row[head.index("right (%), test")] == f"{100 * best.test.accuracy:.1f}"

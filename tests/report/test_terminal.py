@@ -13,7 +13,15 @@ CASCADE = Plan((Option(3, 4), EXIT), 0.5)
 ALONE = Plan((SKIP, EXIT), 0.5)
 SAVED = Measured(0.25, Interval(0.1, 0.4))
 LOST = Measured(-0.02, Interval(-0.1, 0.06))
-PROOF = Proof(SAVED, n_cascades=1, n_empty_windows=0, drop=LOST, regret=0.034)
+PROOF = Proof(
+    SAVED,
+    n_cascades=1,
+    n_empty_windows=0,
+    generalization_gap=LOST,
+    regret=0.034,
+    saving_by_target=SAVED,
+    accuracy_by_target=LOST,
+)
 PLANS = PlanFile(
     models=("small", "large"),
     theta=0.5,
@@ -47,30 +55,32 @@ def test_what_it_saves_and_against_what() -> None:
     assert row.split()[-5:] == ["75.0", "%", "4.000", "25.0", "%"]
     assert instead.split("  ")[1:3] == ["large greedy", "25.0 % (10.0 to 40.0)"]
     assert instead.endswith("3.1 points (-1.0 to 7.0)")
-    assert "right as often: 25.0 % (10.0 to 40.0) (1 cascade plans; accuracy within ±1 point)." in screen
+    assert "equal accuracy: 25.0 % (10.0 to 40.0) (1 cascade plans)." in screen
+    assert "by target: 25.0 % cheaper (10.0 to 40.0) at -2.0 points of accuracy (-10.0 to +6.0)." in screen
     assert "in the mean over the front: -2.0 points (-10.0 to 6.0)." in screen
     assert "Regret: 3.4 % of the hypervolume" in screen
-    assert screen.splitlines()[-1] == "files  here"
-    assert "the plan that you want" not in screen
-    assert "the plan that you want" in last_screen(
+    assert screen.splitlines()[-3] == "files  here"
+    assert screen.splitlines()[-1] == "Use small 3:4 → large greedy, θ=0.5, if the test side confirms it."
+    assert "the plan that you asked for" not in screen
+    assert "the plan that you asked for" in last_screen(
         "a study", replace(PLANS, constrained=PLANS.front[0]), {"": ""}
     )
 
 
 def test_what_cannot_be_said() -> None:
     unmatched = replace(PROOF, mean_saving=None, n_empty_windows=1)
-    assert verdict(replace(PLANS, proof=unmatched))[0].startswith("None of the 1 cascade plans")
+    assert verdict(replace(PLANS, proof=unmatched))[2].startswith("None of the 1 cascade plans")
     alone = replace(unmatched, n_cascades=0, n_empty_windows=0)
-    assert verdict(replace(PLANS, proof=alone))[0].startswith("No cascade plan")
+    assert verdict(replace(PLANS, proof=alone))[2].startswith("No cascade plan")
     some = replace(PROOF, n_cascades=3, n_empty_windows=2)
-    assert "(1 of 3 cascade plans;" in verdict(replace(PLANS, proof=some))[0]
+    assert "(1 of 3 cascade plans)" in verdict(replace(PLANS, proof=some))[2]
     chosen = replace(PLANS, proof=None)
-    assert verdict(chosen) == [
+    assert verdict(chosen)[1:] == [
         "Nothing is proved yet.",
-        "The front is expected to be 2.1 points less accurate than it looks.",
+        "Bootstrap optimism: the accuracy of the front is overestimated by about 2.1 points.",
     ]
     assert "2 others are kept aside" in last_screen("a study", chosen, {"": ""})
-    assert verdict(replace(chosen, test_ids=()))[0] == "There is no test side: nothing is proved."
+    assert verdict(replace(chosen, test_ids=()))[1] == "There is no test side: nothing is proved."
 
 
 def test_theta() -> None:
@@ -81,7 +91,7 @@ def test_theta() -> None:
 
 def test_markdown_has_a_table_for_each_front() -> None:
     lines = plans_markdown(PLANS).splitlines()
-    assert lines[0].startswith("- Mean cost saving")
+    assert lines[0].startswith("**Use small 3:4") and lines[2].startswith("- Warning: Only 1 validation")
     heads = [line.split(" | ")[0] for line, below in pairwise(lines) if "---:" in below]
     assert heads == ["| cascade front", "| one-model front", "| cascade plan"]
     assert len({line.count("|") for line in lines if line.startswith("| small 3:4")}) == 2
@@ -90,5 +100,5 @@ def test_markdown_has_a_table_for_each_front() -> None:
 def test_a_sweep_tells_failures_too() -> None:
     table = sweep_table({"seed=0": PLANS, "seed=1": "no balanced split\nat all"})
     first, second = table.splitlines()[2:]
-    assert first.split()[:4] == ["seed=0", "0.5", "1", "25.0"]
+    assert first.split()[:4] == ["seed=0", "0.5", "1", "25.0"] and first.split()[5] == "-2.0"
     assert second.split("  ")[0] == "seed=1" and second.endswith("failed: no balanced split")

@@ -5,7 +5,7 @@ import pytest
 
 from cascade.core.bootstrap import problem_weights
 from cascade.core.plans import EXIT, Plan
-from cascade.search.evaluate import difference, drop, estimates, replaced, savings
+from cascade.search.evaluate import difference, estimates, generalization_gap, replaced, savings
 from cascade.search.plan_file import ChosenPlan, Estimate
 
 WEIGHTS = problem_weights(100, 2000, seed=0)
@@ -56,9 +56,9 @@ def test_savings_and_empty_windows() -> None:
     assert savings(plans(constant(1.0, alone)), one_stage, WEIGHTS, 0.9) == ([None], None)
 
 
-def test_drop() -> None:
+def test_generalization_gap() -> None:
     validation, test = plans(constant(1.0, np.ones(100))), plans(constant(1.0, HALF))
-    lost = drop(validation, test, (WEIGHTS, WEIGHTS), 0.95)
+    lost = generalization_gap(validation, test, (WEIGHTS, WEIGHTS), 0.95)
     assert lost.value == pytest.approx(0.5)
     assert lost.interval.low == pytest.approx(0.4, abs=0.02)
 

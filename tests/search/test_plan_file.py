@@ -9,7 +9,15 @@ from cascade.base.errors import DataError
 from cascade.core.bootstrap import Interval, Measured
 from cascade.core.plans import EXIT, SKIP, Option, Plan
 from cascade.core.pricing import Throughput
-from cascade.search.plan_file import ChosenPlan, Estimate, PlanFile, Proof, Replacement
+from cascade.search.plan_file import (
+    Certificate,
+    ChosenPlan,
+    Estimate,
+    PlanFile,
+    Proof,
+    Recommendation,
+    Replacement,
+)
 from cascade.search.provenance import Provenance
 
 MODELS = ("7B", "13B", "34B")
@@ -35,10 +43,14 @@ def plan_file(*plans: Plan, theta: float | None) -> PlanFile:
         test_ids=("c",),
         selection={"theta": "best"},
         optimism=0.02,
-        proof=Proof(SURE, 2, 1, SURE, 0.03),
         provenance=Provenance(
             "toys", "toy", "abacus", 3, "first_k", {"7B": Throughput(1, None, 0.5, None)}, {"config": "x"}
         ),
+        proof=Proof(SURE, 2, 1, SURE, 0.03, SURE, SURE, None, 3.5, 0.2, None),
+        recommended=Recommendation(
+            front[0], Replacement(one, SURE, SURE), None, "Use it.", {"rule": "paper"}
+        ),
+        certificate=Certificate(0.5, None, 0.95, 100, tuple(plans), "One plan."),
     )
 
 

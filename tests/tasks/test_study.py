@@ -290,13 +290,17 @@ def test_plans_say_how_sure_they_are(run: Run, tmp_path: Path, toy: list[str]) -
         assert (chosen.replaces is None) == (len(chosen.plan.stages) == 1)
     assert plans.proof is not None
     tested = [(c.validation.accuracy, c.test.accuracy) for c in plans.front if c.test is not None]
-    assert plans.proof.drop.value == pytest.approx(np.mean([before - after for before, after in tested]))
+    assert plans.proof.generalization_gap.value == pytest.approx(
+        np.mean([before - after for before, after in tested])
+    )
     saved = [c.saving for c in plans.front if c.saving is not None]
     assert plans.proof.mean_saving is not None
     assert plans.proof.mean_saving.value == pytest.approx(np.mean(saved))
     metrics = logged.data.metrics
-    assert metrics["drop"] == pytest.approx(plans.proof.drop.value)
-    assert metrics["drop_low"] < metrics["drop"] < metrics["drop_high"]
+    assert metrics["generalization_gap"] == pytest.approx(plans.proof.generalization_gap.value)
+    assert (
+        metrics["generalization_gap_low"] < metrics["generalization_gap"] < metrics["generalization_gap_high"]
+    )
     assert metrics["regret"] == pytest.approx(plans.proof.regret) and metrics["optimism"] >= 0
     # The band begins at the cheapest plan and only rises.
     low, high = np.array(plans.band)[:, 1:].T
