@@ -6,7 +6,7 @@ PORT ?= 5000
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-slow check bench ui clean
+.PHONY: help install run test test-slow lint check pythons bench ui clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,11 +29,17 @@ test: $(READY) ## the tests
 test-slow: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow
 
-check: $(READY) ## lint, format, types, and the tests of configuration and documentation
+lint: $(READY) ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+check: lint ## lint, dead code, and the tests of configuration and documentation
+	$(BIN)/vulture
 	$(BIN)/python -m pytest -q tests/config tests/test_docs.py
+
+pythons: ## the quick tests on every Python from 3.11 to 3.13 that is here
+	./.ci/pythons
 
 bench: $(READY) ## what is fast, against whom
 	$(BIN)/python benchmarks/search.py
