@@ -1,7 +1,8 @@
 """Model cascading with self-testing for code generation: find and prove cost-efficient plans.
 
 For notebooks and scripts (docs/api.md): `run` a study or `load_study` its folder; search, choose and
-evaluate on arrays with `grid_search`, `select` and `plan_outcomes`. The names are loaded when they are first used.
+evaluate on arrays with `grid_search`, `select` and `plan_outcomes`. The names are loaded on
+first use.
 """
 
 from importlib import import_module
