@@ -24,11 +24,12 @@ from cascade.config.schemas import (
     ReportOf,
     ResampleConfig,
     RuleConfig,
+    SearchConfig,
     SelectConfig,
     SplitConfig,
     TransformersConfig,
 )
-from cascade.core import RULES, Estimator, ThetaChoice
+from cascade.core import RULES, Estimator, Growing, ThetaChoice
 from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
 from cascade.search import Constraints, OptunaSettings, Promise
@@ -207,6 +208,16 @@ def promise_of(config: SelectConfig) -> Promise | None:
         None if own.usd_per_1k is None else checks.positive(own.usd_per_1k, "select.certify.usd_per_1k"),
         checks.between(own.confidence, "select.certify.confidence"),
     )
+
+
+def growing_of(config: SearchConfig) -> Growing:
+    """Whether stages may grow: a last stage then looks at θ, which only the grid of one θ a plan knows."""
+    if config.growing is not Growing.off and (config.per_stage_theta or isinstance(config, OptunaConfig)):
+        raise ConfigError(
+            f"search.growing={config.growing.value}: needs search=grid with one θ a plan; leave out "
+            "search=optuna and search=per_stage_theta"
+        )
+    return config.growing
 
 
 def optuna_of(config: OptunaConfig, seed: int) -> OptunaSettings:

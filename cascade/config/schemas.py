@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from cascade.core import RULES, ThetaChoice
+from cascade.core import RULES, Growing, ThetaChoice
 from cascade.problems import DataSet
 
 
@@ -204,6 +204,7 @@ class SearchConfig:
     l: list[int] = MISSING  # noqa: E741 - the paper's own letter
     theta: list[float] = MISSING
     per_stage_theta: bool = False
+    growing: Growing = Growing.off
 
 
 class Sampler(Enum):

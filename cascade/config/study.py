@@ -24,6 +24,7 @@ from cascade.config.groups import (
     estimator_of,
     family_of,
     generator_of,
+    growing_of,
     optuna_of,
     profile_of,
     promise_of,
@@ -153,7 +154,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
     thetas = tuple(sorted(set(checks.each(space.theta, "search.theta", checks.fraction))))
     k = checks.each(space.k, "search.k", lambda v, key: checks.at_least(v, -1, key))
     l = checks.each(space.l, "search.l", lambda v, key: checks.at_least(v, 0, key))  # noqa: E741
-    options = option_space(k, l)
+    options = option_space(k, l, growing_of(space))
     if not options:
         raise ConfigError(
             f"search.k={list(k)}, search.l={list(l)}: no option in them; k=0 stands alone, k>0 needs an l>0"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cascade.core import (
     Rule,
     accepts,
     exact_theta,
+    pool_sizes,
     split_lines,
     usd_per_token,
 )
@@ -82,6 +83,7 @@ class Step:
         accepted: whether the answer was taken; the last stage's always is.
         correct: whether the stage's answer is right.
         usd: what the stage cost.
+        rounds: how many rounds of generation a growing stage took.
     """
 
     model: str
@@ -96,13 +98,17 @@ class Step:
     accepted: bool
     correct: bool
     usd: float
+    rounds: int = 1
 
     def describe(self) -> str:
         """The step in one line, e.g. ``7B 3:4 scores 24 of at least 14.4: accepted``."""
+        asked = f"{self.model} {self.option}"
+        if self.option.growing:
+            asked += f" after {self.rounds} rounds" if self.rounds > 1 else " after one round"
         if self.threshold is None:
-            return f"{self.model} {self.option} answers"
+            return f"{asked} answers"
         verdict = "accepted" if self.accepted else "escalated"
-        return f"{self.model} {self.option} scores {self.score} of at least {self.threshold:g}: {verdict}"
+        return f"{asked} scores {self.score} of at least {self.threshold:g}: {verdict}"
 
 
 def explain_plan(
@@ -131,13 +137,51 @@ def explain_plan(
     stages = plan.stages
     for number, (index, option) in enumerate(stages, 1):
         model = models[index]
-        block = (example.drawn if option.k > 1 else example.greedy)[model]
-        theta = None if number == len(stages) else exact_theta(plan.theta_at(index))
-        step = _step(model, option, block, theta, usd_per_1m_tokens[model], rule, accept_without_tests)
+        price, last = usd_per_1m_tokens[model], number == len(stages)
+        theta = None if last and not option.growing else exact_theta(plan.theta_at(index))
+        if option.growing:
+            rounds = _rounds(model, option, example, theta, price, rule, accept_without_tests)
+            step = _joined(rounds, option, last=last)
+        else:
+            block = (example.drawn if option.k > 1 else example.greedy)[model]
+            step = _step(model, option, block, theta, price, rule, accept_without_tests)
         steps.append(step)
         if step.accepted:
             break
     return steps
+
+
+def _rounds(
+    model: str,
+    option: Option,
+    example: Example,
+    theta: Fraction | None,
+    price: float,
+    rule: Rule,
+    accept_without_tests: bool,
+) -> list[Step]:
+    """The rounds of a growing stage as steps of their own, up to the one that stops it."""
+    steps: list[Step] = []
+    for size in (1, *pool_sizes(option.k)):
+        block = (example.drawn if size > 1 else example.greedy)[model]
+        asked = Option(size, option.l)
+        steps.append(_step(model, asked, block, theta, price, rule, accept_without_tests))
+        if steps[-1].accepted:
+            break
+    return steps
+
+
+def _joined(rounds: Sequence[Step], option: Option, *, last: bool) -> Step:
+    """A growing stage: what its last round says, at the price of the greedy pair and of the pool."""
+    end = rounds[-1]
+    return replace(
+        end,
+        option=option,
+        threshold=None if last else end.threshold,
+        accepted=end.accepted or last,
+        usd=end.usd + (rounds[0].usd if len(rounds) > 1 else 0.0),
+        rounds=len(rounds),
+    )
 
 
 def _step(

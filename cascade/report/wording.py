@@ -85,10 +85,16 @@ def stage_sentences(plan: Plan, models: Sequence[str]) -> list[tuple[str, str]]:
         for i, option in before
     ]
     best = "Its best solution" if end.k > 1 else "Its solution"
-    return [*said, (models[last], f"{_writes(end)}. {best} is the answer.")]
+    until = f" It stops at {100 * plan.theta_at(last):g} % of the possible score." if end.growing else ""
+    return [*said, (models[last], f"{_writes(end)}.{until} {best} is the answer.")]
 
 
 def _writes(option: Option) -> str:
+    if option.growing:
+        return (
+            f"Writes one greedy solution and one greedy test, and more only until they convince: up to "
+            f"{option.k} solutions and {option.k} tests, of each of which up to {option.l} lines count"
+        )
     if not option.tests:
         return "Writes one greedy solution and no test"
     if option.k == 1:

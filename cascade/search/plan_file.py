@@ -51,6 +51,8 @@ class ChosenPlan:
 
     Attributes:
         plan: its options and θ.
+        rounds: rounds of generation that a query waits for, one after the other, in the mean over the
+            validation side: its latency; None where nobody counted them.
         validation: its estimate where it was chosen.
         on_front: share of the bootstrap's replicates of the validation side in which it is on the
             front; None for the singular front.
@@ -68,6 +70,7 @@ class ChosenPlan:
     saving: float | None = None
     saving_interval: Interval | None = None
     replaces: Replacement | None = None
+    rounds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -203,10 +206,10 @@ class PlanFile:
 
     def _plan(self, plan: Plan) -> dict[str, Any]:
         *before, (last, end) = plan.stages
-        stages = [{"model": self.models[i], "k": o.k, "l": o.l, "theta": plan.theta_at(i)} for i, o in before]
-        # The last stage always answers: it never looks at a threshold.
-        stages.append({"model": self.models[last], "k": end.k, "l": end.l, "theta": None})
-        one = plan.theta if before and not isinstance(plan.theta, tuple) else None
+        stages = [self._stage(i, option, plan.theta_at(i)) for i, option in before]
+        # The last stage always answers: it looks at a threshold only where it grows.
+        stages.append(self._stage(last, end, plan.theta_at(last) if end.growing else None))
+        one = plan.theta if plan.uses_theta and not isinstance(plan.theta, tuple) else None
         return {"stages": stages, "theta": one}
 
     def _recommended(self) -> dict[str, Any] | None:
@@ -237,9 +240,13 @@ class PlanFile:
             return None
         return self._plan(own.plan) | {"accuracy": asdict(own.accuracy), "saving": asdict(own.saving)}
 
+    def _stage(self, model: int, option: Option, theta: float | None) -> dict[str, Any]:
+        stage = {"model": self.models[model], "k": option.k, "l": option.l, "theta": theta}
+        return stage | ({"growing": True} if option.growing else {})
+
     def _entry(self, chosen: ChosenPlan) -> dict[str, Any]:
         entry = self._plan(chosen.plan)
-        for name in ("validation", "test", "saving", "saving_interval", "on_front"):
+        for name in ("validation", "test", "saving", "saving_interval", "on_front", "rounds"):
             value = getattr(chosen, name)
             entry[name] = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
         entry["replaces"] = self._replacement(chosen.replaces)
@@ -279,7 +286,10 @@ class PlanFile:
 
 def _plan(entry: Mapping[str, Any], models: tuple[str, ...]) -> Plan:
     stages = {stage["model"]: stage for stage in entry["stages"]}
-    options = tuple(Option(stages[m]["k"], stages[m]["l"]) if m in stages else SKIP for m in models)
+    options = tuple(
+        Option(stages[m]["k"], stages[m]["l"], stages[m].get("growing", False)) if m in stages else SKIP
+        for m in models
+    )
     if entry["theta"] is not None or len(stages) == 1:
         return Plan(options, entry["theta"] or 0.0)
     return Plan(options, tuple((stages[m]["theta"] if m in stages else None) or 0.0 for m in models))
@@ -290,6 +300,7 @@ def _chosen(entry: Mapping[str, Any], models: tuple[str, ...]) -> ChosenPlan:
         plan=_plan(entry, models),
         validation=_estimate(entry["validation"]),
         on_front=entry["on_front"],
+        rounds=entry["rounds"],
         test=None if entry["test"] is None else _estimate(entry["test"]),
         saving=entry["saving"],
         saving_interval=_interval(entry["saving_interval"]),

@@ -75,6 +75,7 @@ def _runs(study: Study, executed: Executed, outcomes: Mapping[str, list[ProblemO
         (model, option): take_samples(outcomes[model], option, _estimator(study), (i, o))
         for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True))
         for o, option in enumerate(table.options)
+        if not option.growing  # its samples are those of the options that it passes through
     }
     return {
         (rule, *place): judge_samples(own, RULES[rule])
@@ -91,8 +92,8 @@ def _rules_table(
     def tables(rule: str) -> tuple[StageTable, ...]:
         return tuple(
             table_of_runs(
-                [runs[rule, model, option] for option in own.options],
-                own.options,
+                [runs[rule, model, option] for option in own.options if not option.growing],
+                [option for option in own.options if not option.growing],
                 study.thetas,
                 price,
                 accept_without_tests=study.accept_without_tests,

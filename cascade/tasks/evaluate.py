@@ -146,7 +146,7 @@ def _proved(
     constrained = () if plans.constrained is None else (plans.constrained,)
     some, outcomes = tested([*plans.front, *constrained])
     singular, single_outcomes = tested(plans.singular)
-    is_cascade = np.array([len(one.plan.stages) > 1 for one in some])
+    is_cascade = np.array([one.plan.uses_theta for one in some])
     at = np.flatnonzero(grid.space.one_stage)
     every_one_stage = plan_outcomes(tables, [grid.plan(0, int(i)) for i in at])
     k = grid.space.k[at].max(axis=1)
@@ -197,7 +197,7 @@ def _proof(
     weights: NDArray[np.float64],
 ) -> Proof:
     """Every measure of the chosen plans, with its interval where it has one."""
-    cascades = [c for c in plans.front if len(c.plan.stages) > 1]
+    cascades = [c for c in plans.front if c.plan.uses_theta]
     known = measures(sides)
     headline = by_target_measured(sides, weights, study.confidence)
     validation = [table.at(executed.split.validation) for table in executed.tables]

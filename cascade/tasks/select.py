@@ -24,6 +24,7 @@ from cascade.search import (
     combination_outcomes,
     constrained_plan,
     estimates,
+    expected_rounds,
     falling_k,
     near_front,
     nested_savings,
@@ -191,7 +192,10 @@ def _chosen(
 ) -> tuple[ChosenPlan, ...]:
     known = estimates(combination_outcomes(tables, grid, combinations), weights, study.confidence)
     plans = grid.plans(combinations)
-    return tuple(ChosenPlan(plan, estimate) for plan, estimate in zip(plans, known, strict=True))
+    return tuple(
+        ChosenPlan(plan, estimate, rounds=expected_rounds(tables, plan))
+        for plan, estimate in zip(plans, known, strict=True)
+    )
 
 
 def _draw(context: RunContext, plans: PlanFile, grid: GridResult, candidates: Combinations) -> None:

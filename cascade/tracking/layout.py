@@ -101,7 +101,7 @@ def _plan_params(chosen: ChosenPlan, models: tuple[str, ...]) -> dict[str, str]:
         # The last stage always answers.
         own = {f"theta.{models[i]}": f"{chosen.plan.theta_at(i):g}" for i, _ in chosen.plan.stages[:-1]}
         params |= own
-    elif len(chosen.plan.stages) > 1:
+    elif chosen.plan.uses_theta:
         params["theta"] = f"{chosen.plan.theta:g}"
     if chosen.replaces is not None:
         params["replaces"] = chosen.replaces.plan.describe(models)

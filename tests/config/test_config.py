@@ -278,3 +278,11 @@ def test_every_registered_rule_can_be_asked_for() -> None:
     assert study().compared_rules == tuple(RULES)
     with pytest.raises(ConfigError, match=r"rule\.compare=majority: must be one of paper, "):
         study("rule.compare=[majority]")
+
+
+def test_growing_stages_are_asked_for() -> None:
+    assert len(study("search.growing=also").options) == 9 + 6
+    assert len(study("search.growing=only").options) == 3 + 6
+    for other in ("search=optuna", "search=per_stage_theta"):
+        with pytest.raises(ConfigError, match=r"search\.growing=also: needs search=grid"):
+            study("search.growing=also", other)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cascade.core.outcomes import DrawOutcome, ProblemOutcome, available_options
-from cascade.core.plans import EXIT, SKIP, Plan, option_space, plan_space
+from cascade.core.plans import EXIT, SKIP, Growing, Option, Plan, option_space, plan_space
 from cascade.core.stage_tables import StageTable, stage_table
 from cascade.search import grid as grid_module
 from cascade.search.grid import Combinations, GridResult, grid_search
@@ -66,6 +66,28 @@ def answer(block: DrawOutcome, k: int, l: int) -> tuple[int, int, int]:  # noqa:
     return best, best_score, len(suite)
 
 
+def grow(
+    blocks: dict[bool, DrawOutcome], option: Option, theta: float, accept_without_tests: bool
+) -> tuple[bool, int, bool]:
+    """A growing stage word by word: whether its answer is right, its tokens, and whether it is accepted."""
+    begun, right = 0, False
+    for size in [1, *(n for n in (2, 3, 5, 7, 10) if n < option.k), option.k]:
+        block = blocks[size == 1]
+        written = sum(
+            int(block.solution_tokens[s]) + int(block.test_tokens[option.l][s]) for s in range(size)
+        )
+        if size == 1:
+            begun, tokens = written, written
+        else:
+            tokens = begun + written
+        best, score, n_lines = answer(block, size, option.l)
+        right = bool(block.correct[best])
+        reached = score >= Fraction(str(theta)) * size * n_lines if n_lines else accept_without_tests
+        if reached:
+            return right, tokens, True
+    return right, tokens, False
+
+
 def run_plan(
     plan: Plan,
     blocks: list[dict[bool, DrawOutcome]],
@@ -77,6 +99,12 @@ def run_plan(
     cost = 0.0
     for number, (i, option) in enumerate(stages):
         theta = plan.theta[i] if isinstance(plan.theta, tuple) else plan.theta
+        if option.growing:
+            right, tokens, accepted = grow(blocks[i], option, theta, accept_without_tests)
+            cost += tokens * prices[i]
+            if accepted or number == len(stages) - 1:
+                return right, cost
+            continue
         block = blocks[i][option.k <= 1]
         if option == EXIT:
             return bool(block.correct[0]), cost + int(block.solution_tokens[0]) * prices[i]
@@ -105,6 +133,22 @@ def test_several_draws_are_the_mean_over_all_their_pairings(
     study: list[list[ProblemOutcome]], accept: bool
 ) -> None:
     check(study, accept)
+
+
+@settings(max_examples=15, deadline=None)
+@given(studies(n_draws=2), st.booleans(), st.sampled_from([Growing.also, Growing.only]))
+def test_growing_stages_are_what_their_rounds_say(
+    study: list[list[ProblemOutcome]], accept: bool, growing: Growing
+) -> None:
+    prices = [1e-6 * 3**i for i in range(len(study))]
+    options = option_space(K, L, growing)
+    tables = [
+        stage_table(own, options, THETAS, price, accept_without_tests=accept)
+        for own, price in zip(study, prices, strict=True)
+    ]
+    grid = grid_search(tables)
+    every = [(t, p) for t in range(len(grid.thetas)) for p in range(len(grid.space))]
+    check_plans(study, tables, grid, every[:: len(every) // 300 + 1], prices, accept)
 
 
 def check(study: list[list[ProblemOutcome]], accept: bool) -> None:
