@@ -1,3 +1,4 @@
+from .credentials import mask_credentials as mask_credentials
 from .errors import (
     FAILED as FAILED,
     CascadeError as CascadeError,

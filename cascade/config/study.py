@@ -15,7 +15,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
-from cascade.base import ConfigError, digest, program
+from cascade.base import ConfigError, digest, mask_credentials, program
 from cascade.config import checks
 from cascade.config.groups import (
     compared_rules,
@@ -208,8 +208,8 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         mlruns=Path(config.paths.mlruns).absolute(),
         seed=int(checks.at_least(config.seed, 0, "seed")),
         run_id=config.run_id,
-        yaml=yaml,
-        command=" ".join([program(), shlex.join(overrides)]).strip(),
+        yaml=mask_credentials(yaml),
+        command=mask_credentials(" ".join([program(), shlex.join(overrides)]).strip()),
         signature=signature,
     )
 

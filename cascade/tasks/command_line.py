@@ -15,7 +15,7 @@ from hydra.utils import get_method
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cascade.base import FAILED, CascadeError
+from cascade.base import FAILED, CascadeError, mask_credentials
 from cascade.config import (
     CONF,
     build_study,
@@ -44,6 +44,7 @@ def run_task(cfg: DictConfig) -> None:
     """
     job = HydraConfig.get()
     output = Path(job.runtime.output_dir)
+    _mask_hydras_files(output)
     try:
         study = build_study(cfg, job.overrides.task)
         check_local_paths(study)
@@ -51,10 +52,37 @@ def run_task(cfg: DictConfig) -> None:
         task: Callable[..., None] = get_method(study.task)
         task(study, output)
     except CascadeError as error:
-        if job.mode != RunMode.MULTIRUN:
-            _fail(str(error))
-        print(_one_line(str(error)), file=sys.stderr)
-        (output / FAILED).write_text(str(error), encoding="utf-8")
+        _failed(str(error), output, alone=job.mode != RunMode.MULTIRUN)
+    except Exception as error:
+        # MLflow is loaded only where the task came so far.
+        if "mlflow" not in sys.modules:
+            raise
+        from cascade.tracking import tracking_failure
+
+        if (reason := tracking_failure(error)) is None:
+            raise
+        where = cfg.tracking.uri or f"paths.mlruns={cfg.paths.mlruns}"
+        message = mask_credentials(
+            f"{where}: MLflow or its disk failed: {reason}; everything that was generated and executed is in "
+            f"{cfg.paths.store}: when it works again, the same command resumes"
+        )
+        _failed(message, output, alone=job.mode != RunMode.MULTIRUN)
+
+
+def _failed(message: str, output: Path, *, alone: bool) -> None:
+    """Tell an error; alone it ends the program, in a sweep it is left for the table at the end."""
+    if alone:
+        _fail(message)
+    print(_one_line(message), file=sys.stderr)
+    (output / FAILED).write_text(message, encoding="utf-8")
+
+
+def _mask_hydras_files(output: Path) -> None:
+    """Hydra keeps the configuration and the overrides beside the results: without passwords."""
+    for path in output.glob(".hydra/*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        if (masked := mask_credentials(text)) != text:
+            path.write_text(masked, encoding="utf-8")
 
 
 def guarded(main: Callable[[], None]) -> None:

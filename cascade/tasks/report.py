@@ -67,7 +67,7 @@ def _newest(tracker: Tracker, tags: dict[str, str], *, everywhere: bool) -> list
         made_of = (own[name] for name in sorted(own) if name.startswith("cascade.hash."))
         newest.setdefault((own["cascade.signature"], *made_of), run.info.run_id)
     if not newest:
-        raise CascadeError(f"no evaluated study in {tracker.uri}; run task=study or task=evaluate first")
+        raise CascadeError(f"no evaluated study in {tracker.address}; run task=study or task=evaluate first")
     return list(newest.values())
 
 

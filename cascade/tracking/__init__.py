@@ -4,6 +4,7 @@
 views and links, `bulk` inserts many runs at once.
 """
 
+import getpass
 import os
 
 import lazy_loader
@@ -14,5 +15,11 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # A trace is in the store when its call returns.
 os.environ.setdefault("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
+# A server that went away is told within seconds, not minutes.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+try:
+    getpass.getuser()
+except (KeyError, OSError):  # a user id without an entry in /etc/passwd, as containers have them
+    os.environ["LOGNAME"] = str(os.getuid())
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

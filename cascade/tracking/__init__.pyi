@@ -1,4 +1,5 @@
 from .client import Tracker as Tracker, sqlite_uri as sqlite_uri
+from .failures import tracking_failure as tracking_failure
 from .layout import (
     log_combinations as log_combinations,
     log_data_set as log_data_set,

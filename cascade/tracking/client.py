@@ -6,26 +6,34 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 from filelock import BaseFileLock, FileLock
-from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, LifecycleStage, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
-from cascade.base import CascadeError, digest
+from cascade.base import CascadeError, digest, mask_credentials
+from cascade.tracking.failures import one_line, tracking_failure
+
+log = logging.getLogger(__name__)
 
 # After MLflow's import, which sets them.
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+# Each retry would be a line; that they failed is told once.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 # MLflow's limits: characters of a value, entries of a batch.
 MAX_PARAM_CHARS = 6000
 MAX_TAG_CHARS = 8000
 MAX_METRICS = 1000
+# Texts that MLflow's filter language takes between quotes as they are; others are compared by us.
+PLAIN_TEXT = re.compile(r"[\w .,:;=+/()-]*")
 
 
 def sqlite_uri(mlruns: Path) -> str:
@@ -52,6 +60,7 @@ class Tracker:
             CascadeError: the store cannot be reached or written.
         """
         self.uri = uri or sqlite_uri(mlruns)
+        self.address = mask_credentials(self.uri)  # as it may be shown
         self._artifacts = mlruns / "artifacts" if uri is None else None
         try:
             if uri is None:
@@ -63,6 +72,7 @@ class Tracker:
             self._lock = FileLock(lock, is_singleton=True)
             # Processes that start together would all create the tables; one goes first.
             with self._lock:
+                _try_database(self.uri)
                 self.client = MlflowClient(self.uri)
                 if self.uri.startswith("sqlite:"):
                     _take_turns(self.client._tracking_client.store, self._lock)
@@ -72,11 +82,13 @@ class Tracker:
                 f"{mlruns}: cannot write the MLflow store: {error.strerror}; set paths.mlruns to a folder "
                 "that you may write"
             ) from None
-        except MlflowException as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:
+            reason = one_line(error) if isinstance(error, ImportError) else tracking_failure(error)
+            if reason is None:
+                raise
             raise CascadeError(
-                f"tracking.uri={self.uri}: MLflow cannot be reached: {reason}; is the address right and "
-                "the server up?"
+                f"tracking.uri={self.address}: MLflow cannot be opened: {reason}; is the address right, the "
+                "server up, the database whole and its driver installed?"
             ) from None
 
     def experiment(self, name: str) -> str:
@@ -93,6 +105,9 @@ class Tracker:
                     raise
                 found = self.client.get_experiment_by_name(name)
                 assert found is not None
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            self.client.restore_experiment(found.experiment_id)
+            log.warning("the MLflow experiment %r was deleted; it is restored, with its runs", name)
         return str(found.experiment_id)
 
     @contextmanager
@@ -107,11 +122,11 @@ class Tracker:
         run_id = self.create(name, tags, params)
         try:
             yield run_id
-        except KeyboardInterrupt:
-            self.client.set_terminated(run_id, "KILLED")
-            raise
-        except BaseException:
-            self.client.set_terminated(run_id, "FAILED")
+        except BaseException as error:
+            # What failed may be the store itself; the error that is told is the first one.
+            with suppress(Exception):
+                ended = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+                self.client.set_terminated(run_id, ended)
             raise
         self.client.set_terminated(run_id, "FINISHED")
 
@@ -142,37 +157,48 @@ class Tracker:
         """
         if run_id is not None:
             try:
-                own = self.client.get_run(run_id).data.tags
-            except MlflowException:
-                raise CascadeError(f"run_id={run_id}: no such run in {self.uri}") from None
+                run = self.client.get_run(run_id)
+            except MlflowException as error:
+                if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                    raise
+                raise CascadeError(f"run_id={run_id}: no such run in {self.address}") from None
+            if run.info.lifecycle_stage == LifecycleStage.DELETED:
+                raise CascadeError(
+                    f"run_id={run_id}: that run was deleted; name another, or restore it in the MLflow UI or "
+                    f"with MLFLOW_TRACKING_URI={self.address} mlflow runs restore --run-id {run_id}"
+                )
+            own = run.data.tags
             different = [f"{key}={own.get(key)!r}" for key, value in tags.items() if own.get(key) != value]
             if different:
                 raise CascadeError(f"run_id={run_id}: that run is not {what}: it has {', '.join(different)}")
             return run_id
-        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-        runs = self.client.search_runs(
-            [self.experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"]
-        )
-        if not runs:
+        found = next(self._search([self.experiment_id], tags), None)
+        if found is None:
             wanted = ", ".join(f"{key.removeprefix('cascade.')}={value}" for key, value in tags.items())
-            raise CascadeError(f"no run of {what} in {self.uri} with {wanted}; run that task first")
-        return str(runs[0].info.run_id)
+            raise CascadeError(f"no run of {what} in {self.address} with {wanted}; run that task first")
+        return str(found.info.run_id)
 
     def find_all(self, tags: Mapping[str, str], *, everywhere: bool) -> list[Run]:
         """All runs with some tags, the newest first: of this experiment, or of the whole store."""
-        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
         experiments = [self.experiment_id]
         if everywhere:
             experiments = [str(e.experiment_id) for e in self.client.search_experiments()]
-        found: list[Run] = []
+        return list(self._search(experiments, tags))
+
+    def _search(self, experiments: list[str], tags: Mapping[str, str]) -> Iterator[Run]:
+        """The runs with some tags, the newest first."""
+        # MLflow's filter cannot say every text: quotes, backslashes and the like are compared here.
+        plain = {key: value for key, value in tags.items() if PLAIN_TEXT.fullmatch(value)}
+        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in plain.items())
         token: str | None = ""
         while token is not None:
             page = self.client.search_runs(
                 experiments, query, order_by=["attributes.start_time DESC"], page_token=token or None
             )
-            found += page
+            for run in page:
+                if all(run.data.tags.get(key) == value for key, value in tags.items()):
+                    yield run
             token = page.token or None
-        return found
 
     def log(
         self,
@@ -235,6 +261,18 @@ def _take_turns(store: Any, lock: BaseFileLock) -> None:
         store.ManagedSessionMaker = session
 
 
+def _try_database(uri: str) -> None:
+    """Connect once to a database: MLflow itself tries for minutes before it says what is wrong."""
+    if not uri.startswith(("http:", "https:", "sqlite:", "databricks", "file:")):
+        engine = sqlalchemy.create_engine(uri)
+        try:
+            engine.connect().close()
+        finally:
+            engine.dispose()
+
+
 def legal_key(key: str) -> str:
     """A name that MLflow takes for a metric or a param; a model may be called anything."""
-    return re.sub(r"[^\w.\- :/]", "_", key)
+    parts = re.sub(r"[^\w.\- :/]", "_", key).split("/")
+    # A key is a path to MLflow: none of its parts may be empty, . or ..
+    return "/".join(part if part.strip(".") else "_" for part in parts)

@@ -141,7 +141,7 @@ def log_combinations(
         log.info(
             "%s is a server, which takes minutes for so many runs: all combinations are logged as a table "
             "only (tracking.combinations=table)",
-            tracker.uri,
+            tracker.address,
         )
         return
     if len(combinations) > MAX_COMBINATION_RUNS:
