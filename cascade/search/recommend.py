@@ -73,6 +73,11 @@ def recommend(
     if chosen.plan.stages != alone.stages:
         ours, theirs = plan_outcomes(tables, [chosen.plan, alone]).swapaxes(0, 1)
         largest = Replacement(alone, *difference(ours, theirs, weights, confidence))
+        usual = [one for one in plans.singular if one.plan.stages == alone.stages]
+        dearer = largest.saving.value < 0 and largest.accuracy.interval.low <= 0
+        # More samples of one model for more money and no certain gain are no advice that anybody needs.
+        if len(chosen.plan.stages) == 1 and plans.constrained is None and usual and dearer:
+            chosen, largest = usual[0], None
     found = Recommendation(chosen, largest, wrong, "", settings)
     return replace(found, sentence=sentence(found, plans.models))
 
