@@ -5,8 +5,8 @@ from .composing import (
     prepare_composition as prepare_composition,
 )
 from .hardware import ANY_DATASET as ANY_DATASET
+from .inputs import check_inputs as check_inputs
 from .keys import no_such_setting as no_such_setting
-from .local_paths import check_local_paths as check_local_paths
 from .schemas import (
     AllowedPlans as AllowedPlans,
     Config as Config,

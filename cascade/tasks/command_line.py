@@ -16,14 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from cascade.base import FAILED, CascadeError, mask_credentials
-from cascade.config import (
-    CONF,
-    build_study,
-    check_local_paths,
-    is_option,
-    no_such_setting,
-    prepare_composition,
-)
+from cascade.config import CONF, build_study, check_inputs, is_option, no_such_setting, prepare_composition
 
 UNKNOWN = r"Key '([^']+)' (?:not in|is not in)"  # how OmegaConf speaks of a key that no schema has
 
@@ -47,7 +40,7 @@ def run_task(cfg: DictConfig) -> None:
     _mask_hydras_files(output)
     try:
         study = build_study(cfg, job.overrides.task)
-        check_local_paths(study)
+        check_inputs(study)
         # Imported last: what a task needs is heavy, and a mistake should be told at once.
         task: Callable[..., None] = get_method(study.task)
         task(study, output)

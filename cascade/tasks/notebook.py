@@ -8,7 +8,7 @@ import pandas as pd
 from hydra.utils import get_method
 
 from cascade.base import DataError
-from cascade.config import Study, check_local_paths, compose_study
+from cascade.config import Study, check_inputs, compose_study
 from cascade.core import StageTable
 from cascade.report import cost_accuracy_figure
 from cascade.search import COMBINATIONS, PLANS, STAGE_TABLES, Executed, GridResult, PlanFile, grid_search
@@ -100,7 +100,7 @@ def run(
         CascadeError: what the command line would say in one line.
     """
     study = compose(*overrides, config_dir=config_dir)
-    check_local_paths(study)
+    check_inputs(study)
     folder = Path(output or f"outputs/{datetime.now():%Y-%m-%d/%H-%M-%S-%f}").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     get_method(study.task)(study, folder)

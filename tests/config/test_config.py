@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from cascade.base.errors import ConfigError
-from cascade.config import Study, build_study
+from cascade.config import Study, build_study, check_inputs, compose_study
 from cascade.config.schemas import register_schemas
 from cascade.core.plans import Option, ThetaChoice
 from cascade.core.rules import RULES
@@ -286,3 +286,12 @@ def test_growing_stages_are_asked_for() -> None:
     for other in ("search=optuna", "search=per_stage_theta"):
         with pytest.raises(ConfigError, match=r"search\.growing=also: needs search=grid"):
             study("search.growing=also", other)
+
+
+def test_a_package_that_is_missing_is_named_before_anything_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = compose_study(["task=run"])
+    check_inputs(checked)
+    monkeypatch.setattr("cascade.config.inputs.find_spec", lambda name: None if name == "torch" else name)
+    with pytest.raises(ConfigError, match=r"^generator: needs torch: pip install "):
+        check_inputs(checked)
+    check_inputs(compose_study(["task=report"]))

@@ -1,8 +1,9 @@
-"""The files that a study reads are looked for before anything slow: the network, MLflow, the models."""
+"""What a study needs here, files and packages, is looked for before the network, MLflow or a model is."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from cascade.base import ConfigError
+from cascade.base import ConfigError, install_command
 from cascade.config.study import Study
 from cascade.generate import RecordedGenerator
 
@@ -12,16 +13,24 @@ REMEDIES = {
     "split.validation_ids": "name a file with one task id a line, or leave it out for a random split",
     "generator.path": "name the recording's file or folder",
 }
+# What a generator imports once it works, and the extra that brings it.
+PACKAGES = {
+    "TransformersGenerator": (("torch", "transformers", "accelerate"), "models"),
+    "OpenAIGenerator": (("openai",), "server"),
+}
 
 
-def check_local_paths(study: Study) -> None:
-    """Refuse a study whose files are not there.
+def check_inputs(study: Study) -> None:
+    """Refuse a study whose files or packages are not there.
 
     Raises:
-        ConfigError: names the setting and the path.
+        ConfigError: names the setting and the path, or the command that installs what is missing.
     """
     if study.task not in READING:
         return
+    packages, extra = PACKAGES.get(type(study.generator).__name__, ((), ""))
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise ConfigError(f"generator: needs {', '.join(missing)}: {install_command(extra)}")
     named = {"dataset.path": study.dataset.path, "split.validation_ids": study.split.validation_ids}
     # A pattern with {model} is a file for each model, which the reader names.
     if isinstance(study.generator, RecordedGenerator) and "{model}" not in study.generator.path:
