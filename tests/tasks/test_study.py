@@ -57,11 +57,6 @@ def runs(folder: Path) -> list[MlflowRun]:
     return list(client.search_runs(ids, "tags.`cascade.kind` = 'study'", order_by=["attributes.start_time"]))
 
 
-def output_of(folder: Path) -> Path:
-    """The newest output folder."""
-    return max((folder / "outputs").glob("*/*"))
-
-
 def test_a_study_leaves_everything(run: Run, tmp_path: Path, toy: list[str]) -> None:
     done = run("hydra.run.dir=out", *toy)
     assert done.returncode == 0, done.stderr
