@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +41,9 @@ def main(study: Study, output: Path) -> None:
     }
     name = f"profile {study.family.name} {study.hardware.name}"
     dataset = ANY_DATASET if study.profile.random_weights else study.dataset.name
-    path = Path(study.profile.path) if study.profile.path else output / f"{study.hardware.name}.yaml"
+    path = (
+        Path(study.profile.path) if study.profile.path else output / f"{_file_name(study.hardware.name)}.yaml"
+    )
     measured: dict[str, ModelProfile] = {}
     with tracker.run(name, study_tags(study) | {KIND: "profile"}, params) as run_id:
         for i, model in enumerate(study.family.models):
@@ -130,6 +133,11 @@ def write_profile(path: Path, study: Study, dataset: str, measured: dict[str, Mo
                 lines.append(f"      {model}: {{{inside}}}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _file_name(name: str) -> str:
+    """A name as a file's: a hardware may be called anything, also ../x."""
+    return re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "hardware"
 
 
 def _usd(study: Study, one: ModelProfile) -> float:
