@@ -19,18 +19,18 @@ import yaml
 from transformers import pipeline
 
 from cascade.generate.family import Model
-from cascade.generate.local.batch import Ask
+from cascade.generate.local.batch import GenerationRequest
 from cascade.generate.local.kv_cache import GROWTH
 from cascade.generate.local.loaded_model import (
     LoadedModel,
     gains_by_compiling,
     largest_batch,
-    new_rows,
+    new_batch,
     rows_that_fit,
 )
 from cascade.generate.local.loading import random_model
 from cascade.generate.local.profile import bytes_per_second
-from cascade.generate.local.scheduler import work_off
+from cascade.generate.local.scheduler import run_queue
 from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.mini import load_mini
 
@@ -64,18 +64,22 @@ def plain(weights: Any, prompts: Sequence[Sequence[int]], tokens: int, n: int, f
     return out.numel() if fixed else int((out > 1).sum())  # 0 and 1 are mini's end and padding
 
 
-def asks_of(prompts: Sequence[Sequence[int]], tokens: int) -> list[Ask]:
+def requests_of(prompts: Sequence[Sequence[int]], tokens: int) -> list[GenerationRequest]:
     """What our queue is asked for."""
-    asks = [Ask(tuple(p), tokens, SAMPLES * i + j) for i, p in enumerate(prompts) for j in range(SAMPLES)]
-    return sorted(asks, key=lambda ask: len(ask.ids), reverse=True)
+    requests = [
+        GenerationRequest(tuple(p), tokens, SAMPLES * i + j)
+        for i, p in enumerate(prompts)
+        for j in range(SAMPLES)
+    ]
+    return sorted(requests, key=lambda request: len(request.ids), reverse=True)
 
 
-def ours(weights: Any, asks: Sequence[Ask], most_rows: int | None, fixed: bool) -> int:
+def ours(weights: Any, requests: Sequence[GenerationRequest], most_rows: int | None, fixed: bool) -> int:
     """New tokens of all prompts through one queue."""
-    rows = new_rows(weights, asks, most_rows, "auto", SAMPLING)
+    rows = new_batch(weights, requests, most_rows, "auto", SAMPLING)
     ends = frozenset() if fixed else frozenset({0, 1})
-    looks = work_off(rows, asks, ends, lambda positions, _: [False] * len(positions))
-    return sum(len(ids) for look in looks for _, ids, _ in look.ended)
+    looks = run_queue(rows, requests, ends, lambda positions, _: [False] * len(positions))
+    return sum(len(ids) for report in looks for _, ids, _ in report.ended)
 
 
 def rate(write: Callable[[], int]) -> float:
@@ -133,7 +137,7 @@ def on_a_cpu(size: str, bandwidth: float) -> None:
     ways: list[tuple[str, int, Callable[[], int]]] = [
         ("generate, prompt by prompt", SAMPLES, one_by_one),
         ("the library's pipeline", whole, piped),
-        ("ours", whole, lambda: ours(weights, asks_of(prompts, CPU_TOKENS), None, False)),
+        ("ours", whole, lambda: ours(weights, requests_of(prompts, CPU_TOKENS), None, False)),
     ]
     rates: dict[str, list[float]] = {name: [] for name, _, _ in ways}
     for _ in range(CPU_REPEATS):
@@ -158,12 +162,12 @@ def on_a_gpu(family: str, key: str, batch: int, bandwidth: float) -> None:
     plain(weights, prompts[:batch], 16, 1, True)
     base = rate(lambda: plain(weights, prompts[:batch], GPU_TOKENS, 1, True))
     row("generate, the library's cache", base, base, bytes_of(weights), bandwidth, batch)
-    asks = asks_of(prompts, GPU_TOKENS)
+    requests = requests_of(prompts, GPU_TOKENS)
     # Every row reaches its limit here: room for all of them, and for the growth of the cache.
     slots = largest_batch(
-        weights, asks, rows_that_fit(weights, max(map(len, prompts)) + GPU_TOKENS + GROWTH), "auto"
+        weights, requests, rows_that_fit(weights, max(map(len, prompts)) + GPU_TOKENS + GROWTH), "auto"
     )
-    measured = rate(lambda: ours(weights, asks, slots, True))
+    measured = rate(lambda: ours(weights, requests, slots, True))
     way = "fixed cache, compiling included" if gains_by_compiling(weights) else "growing cache"
     row(f"ours, {way}", measured, base, bytes_of(weights), bandwidth, slots)
 

@@ -54,7 +54,7 @@ def family_of(config: FamilyConfig) -> Family:
             key=key,
             served_as=model.served_as or _located(model.hub_id),
             quantization=model.quantization,
-            assistant=None if model.assistant is None else _located(model.assistant),
+            draft_model=None if model.draft_model is None else _located(model.draft_model),
             architecture=model.architecture,
             gguf_file=model.gguf_file,
             prompts=None if not model.prompts else _own_prompts(config.prompts, model.prompts, key),

@@ -8,6 +8,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from cascade.core import RULES, Growing, ThetaChoice
+from cascade.generate import TextKind
 from cascade.problems import DataSet
 
 
@@ -79,7 +80,7 @@ class ModelConfig:
     revision: str | None = None
     served_as: str | None = None
     quantization: dict[str, Any] | None = None
-    assistant: str | None = None
+    draft_model: str | None = None
     architecture: dict[str, Any] | None = None
     gguf_file: str | None = None
     # Keys of PromptsConfig that are otherwise than the family's.
@@ -137,6 +138,7 @@ class RecordedConfig(GeneratorConfig):
     _target_: str = "cascade.generate.RecordedGenerator"
     path: str = MISSING
     format: str | None = None
+    text: TextKind = TextKind.auto
 
 
 @dataclass

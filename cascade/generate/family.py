@@ -40,7 +40,7 @@ class Model:
         key: its key in the configuration, e.g. ``m7B``.
         served_as: its name on an OpenAI-compatible server (`hub_id` unless said otherwise).
         quantization: a `quantization_config` of transformers; None for the checkpoint's own weights.
-        assistant: repository or local folder of a smaller model that writes ahead (speculative decoding).
+        draft_model: repository or local folder of a smaller model that writes ahead (speculative decoding).
         architecture: what its config.json says, for `weights=random`.
         gguf_file: name of the GGUF file in the repository or folder, whose weights and tokenizer are taken.
         prompts: how it is asked, where that is otherwise than the rest of its family.
@@ -57,7 +57,7 @@ class Model:
     key: str = ""
     served_as: str = ""
     quantization: Mapping[str, Any] | None = None
-    assistant: str | None = None
+    draft_model: str | None = None
     architecture: Mapping[str, Any] | None = None
     gguf_file: str | None = None
     prompts: PromptStyle | None = None

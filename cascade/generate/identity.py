@@ -34,7 +34,7 @@ def fingerprint(model: Model) -> str:
         f" {name}={value!r}"
         for name, value in (
             ("quantization", model.quantization),
-            ("assistant", model.assistant),
+            ("draft_model", model.draft_model),
             ("gguf_file", model.gguf_file),
             ("chat_template_kwargs", dict(model.chat_template_kwargs) or None),
         )

@@ -12,7 +12,7 @@ from cascade.problems import Problem
 
 
 @dataclass(frozen=True)
-class Request:
+class SampleRequest:
     """What a study wants to have written.
 
     Attributes:
@@ -33,7 +33,7 @@ class Request:
     store: Path
     elsewhere: frozenset[str] = frozenset()
 
-    def to(self, model: Model) -> "Request":
+    def to(self, model: Model) -> "SampleRequest":
         """The same as it is put to one member: its own prompts, and room for its reasoning."""
         family = replace(
             self.family,
@@ -80,7 +80,7 @@ class Measured:
 class Generator(Protocol):
     """Gives the samples of a family on some problems."""
 
-    def samples(self, request: Request) -> SampleSet:
+    def samples(self, request: SampleRequest) -> SampleSet:
         """The samples of every model on every problem."""
         ...
 

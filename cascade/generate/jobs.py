@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cascade.base import digest
-from cascade.generate.extracting import answered, completed
-from cascade.generate.interface import Request
-from cascade.generate.reading import Written
-from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
+from cascade.generate.interface import SampleRequest
+from cascade.generate.reader import TextKind, only_thoughts, read_program
+from cascade.generate.reading import LENGTH, StoredSample, self_test
+from cascade.generate.sample import Draw, ModelSamples, Solution
 from cascade.generate.sample_store import SampleStore
 from cascade.problems import Problem
 
@@ -35,6 +35,7 @@ class Job:
         index: its place in the draw.
         prompt: what the model is asked.
         begins: of a test, what it begins with before the model writes.
+        entry_point: the function that is asked for.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Job:
     index: int
     prompt: str
     begins: str
+    entry_point: str
 
     @property
     def seed(self) -> int | None:
@@ -51,7 +53,7 @@ class Job:
         return None if self.draw is None else int(self.key, 16)
 
 
-def jobs_of(identity: str, request: Request, draws: int, sampling: Sampling) -> list[Job]:
+def jobs_of(identity: str, request: SampleRequest, draws: int, sampling: Sampling) -> list[Job]:
     """Every sample that the study wants of a model.
 
     Args:
@@ -82,13 +84,15 @@ def jobs_of(identity: str, request: Request, draws: int, sampling: Sampling) -> 
                 for index in range(1 if draw is None else request.draw_size):
                     how = ["greedy"] if draw is None else [repr(sampling), draw, index]
                     key = digest(repr([*shared, *how]))
-                    jobs.append(Job(key, problem.task_id, kind, draw, index, prompt, begins))
+                    jobs.append(
+                        Job(key, problem.task_id, kind, draw, index, prompt, begins, problem.entry_point)
+                    )
     return jobs
 
 
-def put_together(jobs: Sequence[Job], request: Request, store: SampleStore) -> dict[str, ModelSamples]:
+def put_together(jobs: Sequence[Job], request: SampleRequest, store: SampleStore) -> dict[str, ModelSamples]:
     """The samples of one model by task id, programs taken out of what was written."""
-    found: dict[tuple[str, str, int | None], list[Written]] = {}
+    found: dict[tuple[str, str, int | None], list[StoredSample]] = {}
     for job in jobs:
         written = store.get(job.key)
         assert written is not None
@@ -97,10 +101,7 @@ def put_together(jobs: Sequence[Job], request: Request, store: SampleStore) -> d
     def block(problem: Problem, draw: int | None) -> Draw:
         return Draw(
             tuple(_solution(problem, w, request) for w in found[problem.task_id, SOLUTION, draw]),
-            tuple(
-                SelfTest(w.text, w.tokens, w.tokens_at, w.seconds)
-                for w in found.get((problem.task_id, TEST, draw), [])
-            ),
+            tuple(self_test(w, request.lines) for w in found.get((problem.task_id, TEST, draw), [])),
         )
 
     draws = sorted({job.draw for job in jobs if job.draw is not None})
@@ -110,11 +111,15 @@ def put_together(jobs: Sequence[Job], request: Request, store: SampleStore) -> d
     }
 
 
-def _solution(problem: Problem, written: Written, request: Request) -> Solution:
-    """What was written up to its end stays in the store; the program is taken out of it each time."""
-    completion = request.family.prompts.completion
-    if completion:
-        program = completed(problem.prompt, written.text, problem.entry_point)
-    else:
-        program = answered(written.text, problem.entry_point)
-    return Solution(program, written.tokens, completion, written.seconds)
+def _solution(problem: Problem, stored: StoredSample, request: SampleRequest) -> Solution:
+    """What was written stays in the store; the program is taken out of it each time."""
+    kind = TextKind.completion if request.family.prompts.completion else TextKind.reply
+    program = read_program(stored.text, problem, kind)
+    return Solution(
+        program.text,
+        stored.tokens,
+        program.completion,
+        stored.seconds,
+        cut=stored.finish == LENGTH,
+        only_thoughts=only_thoughts(stored.text),
+    )

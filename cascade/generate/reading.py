@@ -1,48 +1,68 @@
 """From generated token ids to what is kept: where a text ends, and how many tokens it cost up to there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from cascade.core import Line, LineKind, split_lines
-from cascade.generate.extracting import answer_ends, test_lines
+from cascade.core import LineKind, split_lines
+from cascade.generate import fences, source
+from cascade.generate.reader import answer_span, read_test_lines
+from cascade.generate.sample import SelfTest
 
 Decode = Callable[[Sequence[int]], str]
 
 # How many physical lines a statement that is broken off may still take to become complete.
 SPARE_LINES = 4
+LENGTH = "length"  # how a text ended: at the limit of tokens
 
 
 @dataclass(frozen=True)
-class Written:
-    """One sample as it is kept in the store.
+class StoredSample:
+    """One sample as it is kept in the store: as the model wrote it, so that a better reader costs nothing.
 
     Attributes:
-        text: of a solution what was written up to its end, of a test its lines.
+        text: what was written up to its end; of a test with what it was given to begin with.
         tokens: generated tokens up to there, EOS not counted.
-        tokens_at: of a test, tokens up to the end of its l-th line, by l.
+        tokens_at: of a test, tokens up to the end of its l-th line, by l, where they are known so only.
         seconds: share of the batch's wall time.
+        line_tokens: of a test, tokens up to the end of each physical line of the text.
+        finish: ``length`` where the limit of tokens ended it; None where nobody said.
     """
 
     text: str
     tokens: int
-    tokens_at: Mapping[int, int]
+    tokens_at: Mapping[int, int] = field(default_factory=dict)
     seconds: float | None = None
+    line_tokens: Sequence[int] = ()
+    finish: str | None = None
 
 
-def solution_end(text: str, stop: Sequence[str], *, completion: bool) -> int | None:
+def solution_end(
+    text: str, stop: Sequence[str], *, completion: bool, entry_point: str | None = None
+) -> int | None:
     """Where a solution ends in what is written so far: before a stop text, or behind an answer's fence.
 
+    An answer's fence is the first one closed behind the thoughts, around the function if it has a name.
     Returns None where it may go on.
     """
-    ends = [at for word in stop if (at := text.find(word)) >= 0]
-    if not completion and (closed := answer_ends(text)) is not None:
-        ends.append(closed)
+    start, end = answer_span(text)
+    answer = text[start:end]
+    ends = [start + at for word in stop if (at := answer.find(word)) >= 0]
+    if not completion:
+        for block in fences.blocks(answer):
+            if block.closed and (entry_point is None or source.opens_definition(block.text, entry_point)):
+                ends.append(start + block.end)
+                break
     return min(ends, default=None)
 
 
 def read_solution(
-    decode: Decode, ids: Sequence[int], stop: Sequence[str], *, completion: bool = True
-) -> Written:
+    decode: Decode,
+    ids: Sequence[int],
+    stop: Sequence[str],
+    *,
+    completion: bool = True,
+    entry_point: str | None = None,
+) -> StoredSample:
     """A solution: the text up to its end.
 
     Args:
@@ -50,31 +70,38 @@ def read_solution(
         ids: the generated tokens, EOS and padding removed.
         stop: texts that end a solution.
         completion: whether it continues a prompt; else it may be fenced.
+        entry_point: the function that is asked for.
     """
     text = decode(ids)
-    end = solution_end(text, stop, completion=completion)
+    end = solution_end(text, stop, completion=completion, entry_point=entry_point)
     if end is None or end == len(text):
-        return Written(text, len(ids), {})
-    return Written(text[:end], tokens_up_to(decode, ids, end), {})
+        return StoredSample(text, len(ids))
+    return StoredSample(text[:end], tokens_up_to(decode, ids, end))
 
 
 def test_is_complete(text: str, limit: int) -> bool:
     """Whether the first `limit` logical lines of a test are all there."""
-    start, end = test_lines(text)
-    if end < len(text):
-        return True
-    written = text[start:]
-    complete = written[: written.rindex("\n")] if "\n" in written else ""
-    lines = split_lines(complete, limit)
-    if len(lines) < limit:
+    start, end = answer_span(text)
+    if end < len(text) or start == end:
         return False
+    cut = text.rfind("\n")
+    read = read_test_lines(text, limit + SPARE_LINES)
+    if read.closed:
+        return True
+    if cut < 0:
+        return False
+    # The last line may go on.
+    complete = read_test_lines(text[:cut], limit)
+    if len(complete.ends) < limit:
+        return False
+    last = split_lines(complete.text, limit)[-1]
     # A last line that is not Python may be a statement that goes on: it gets a few lines more.
-    spare = SPARE_LINES if lines[-1].kind is LineKind.BROKEN else 0
-    return complete.count("\n") + 1 >= limit + spare
+    spare = SPARE_LINES if last.kind is LineKind.BROKEN else 0
+    return text.count("\n", complete.ends[-1], cut) >= spare
 
 
-def read_test(decode: Decode, ids: Sequence[int], begins: str, limit: int) -> Written:
-    """A test: its first `limit` logical lines, with the tokens up to the end of each.
+def read_test(decode: Decode, ids: Sequence[int], begins: str, limit: int) -> StoredSample:
+    """A test up to the end of its last line that may be looked at, with the tokens up to the end of each.
 
     Args:
         decode: token ids to text.
@@ -83,33 +110,27 @@ def read_test(decode: Decode, ids: Sequence[int], begins: str, limit: int) -> Wr
         limit: how many lines may be looked at.
     """
     text = begins + decode(ids)
-    ends = test_line_ends(text, limit)
-    tokens_at = {
-        number: tokens_up_to(decode, ids, max(0, end - len(begins)))
-        for number, (_, end) in enumerate(ends, 1)
-    }
-    written = text[ends[0][0] : ends[-1][1]] if ends else ""
-    return Written(written, tokens_at.get(len(ends), 0), tokens_at)
+    ends = read_test_lines(text, limit).ends
+    if not ends:
+        return StoredSample(text, len(ids), line_tokens=(len(ids),) * (text.count("\n") + 1))
+    kept = text[: ends[-1]]
+    at, line_tokens = -1, []
+    for line in kept.split("\n"):
+        at += len(line) + 1
+        line_tokens.append(tokens_up_to(decode, ids, max(0, at - len(begins))))
+    return StoredSample(kept, line_tokens[-1], line_tokens=tuple(line_tokens))
 
 
-def test_line_ends(text: str, limit: int) -> list[tuple[int, int]]:
-    """(start, end) of the first logical lines of a test in its text, without fences and what is before."""
-    start, stop = test_lines(text)
-    inside = text[start:stop]
-    if stop < len(text):
-        inside = inside.removesuffix("\n")
-    found, at = [], 0
-    for line in split_lines(inside, limit):
-        end = _end_of(inside, at, line)
-        found.append((start + at, start + end))
-        at = end + 1  # the line break
-    return found
-
-
-def _end_of(text: str, start: int, line: Line) -> int:
-    """Where a logical line ends in the text; blanks after a statement belong to its line."""
-    at = text.find("\n", start + len(line.text))
-    return len(text) if at < 0 else at
+def self_test(stored: StoredSample, limit: int) -> SelfTest:
+    """A stored test as its lines, with the tokens up to the end of each."""
+    read = read_test_lines(stored.text, limit)
+    tokens_at = dict(stored.tokens_at)
+    if stored.line_tokens:
+        tokens_at = {
+            number: stored.line_tokens[stored.text.count("\n", 0, end)]
+            for number, end in enumerate(read.ends, 1)
+        }
+    return SelfTest(read.text, stored.tokens, tokens_at, stored.seconds)
 
 
 def tokens_up_to(decode: Decode, ids: Sequence[int], end: int) -> int:

@@ -13,12 +13,16 @@ class Solution:
         tokens: generated tokens, EOS not counted (paper section 3.4); None if not recorded.
         completion: whether `text` continues the prompt (otherwise it is a program of its own).
         seconds: wall time of its generation; None if not recorded.
+        cut: whether it ended at the limit of tokens.
+        only_thoughts: whether the model thought and gave no answer.
     """
 
     text: str
     tokens: int | None
     completion: bool = False
     seconds: float | None = None
+    cut: bool = field(default=False, repr=False)
+    only_thoughts: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)

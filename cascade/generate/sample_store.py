@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cascade.base import Log
 from cascade.generate.interface import Measured
-from cascade.generate.reading import Written
+from cascade.generate.reading import StoredSample
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SampleStore:
     def __init__(self, folder: Path) -> None:
         """Open the store and read what is known; the folder need not exist."""
         self._log = Log(folder / "samples")
-        self._samples: dict[str, Written] = {}
+        self._samples: dict[str, StoredSample] = {}
         self._timings: dict[str, Timing] = {}
         self._measured: dict[str, Measured] = {}
         for record in self._log:
@@ -43,15 +43,15 @@ class SampleStore:
             else:
                 timing = record["timing"]
                 self._remember(
-                    {key: _written(entry) for key, entry in record["samples"].items()},
+                    {key: _stored(entry) for key, entry in record["samples"].items()},
                     None if timing is None else Timing(**timing),
                 )
 
-    def get(self, key: str) -> Written | None:
+    def get(self, key: str) -> StoredSample | None:
         """The sample that is known by a key."""
         return self._samples.get(key)
 
-    def add(self, samples: Mapping[str, Written], timing: Timing | None = None) -> None:
+    def add(self, samples: Mapping[str, StoredSample], timing: Timing | None = None) -> None:
         """Keep some samples."""
         entries = {key: asdict(one) for key, one in samples.items()}
         self._log.append({"samples": entries, "timing": None if timing is None else asdict(timing)})
@@ -74,7 +74,7 @@ class SampleStore:
         """Close the segment that this process wrote."""
         self._log.close()
 
-    def _remember(self, samples: Mapping[str, Written], timing: Timing | None) -> None:
+    def _remember(self, samples: Mapping[str, StoredSample], timing: Timing | None) -> None:
         for key, one in samples.items():
             # Two processes may have written the same sample: the first that is read stays.
             if key not in self._samples:
@@ -83,8 +83,8 @@ class SampleStore:
                     self._timings[key] = timing
 
 
-def _written(entry: Mapping[str, object]) -> Written:
+def _stored(entry: Mapping[str, object]) -> StoredSample:
     fields = dict(entry)
     tokens_at = fields.pop("tokens_at")
     assert isinstance(tokens_at, dict)
-    return Written(**fields, tokens_at={int(at): n for at, n in tokens_at.items()})  # type: ignore[arg-type]
+    return StoredSample(**fields, tokens_at={int(at): n for at, n in tokens_at.items()})  # type: ignore[arg-type]

@@ -42,6 +42,7 @@ def to_problem(record: Record) -> Problem | None:
         name, cases = _hub(record)
     if not cases:
         return None
+    reads_stdin = name is None
     if name is None:
         name, before, header = STDIN_NAME, "", STDIN_HEADER
         description = f"{description.rstrip()}\n\n{STDIN_RULE}"
@@ -50,7 +51,7 @@ def to_problem(record: Record) -> Problem | None:
         before, header = _header(_function(record.text("starter_code"), name), name)
         test = call_test(name, line_readings(cases) if "test_list" in record.fields else [cases])
     prompt = before + pose(header, description)
-    return Problem(task_id, prompt, name, preamble_of(prompt, name), test)
+    return Problem(task_id, prompt, name, preamble_of(prompt, name), test, reads_stdin=reads_stdin)
 
 
 def _mapcoder(record: Record) -> tuple[str | None, list[Case]]:

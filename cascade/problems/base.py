@@ -1,7 +1,7 @@
 """The problem: what a model is asked, and how an answer is proved right."""
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class Problem:
             every whole-function answer, because models rarely repeat it.
         reference_test: Python source that is run after an answer and raises unless it is right.
         reference_solution: a right program, or None where the data set has none.
+        reads_stdin: whether the problem is about standard input: the function is given the whole of it and
+            returns the whole output.
     """
 
     task_id: str
@@ -24,14 +26,36 @@ class Problem:
     preamble: str
     reference_test: str
     reference_solution: str | None = None
+    reads_stdin: bool = field(default=False, repr=False)
 
     def program(self, text: str, *, completion: bool) -> str:
         """The program that a solution's text stands for.
 
         A completion continues the prompt; any other text is a program of its own, which gets the
-        preamble in front.
+        preamble in front, behind what has to stand first (``from __future__`` and what may precede it).
         """
-        return self.prompt + text if completion else f"{self.preamble}\n{text}"
+        if completion:
+            return self.prompt + text
+        text = text.removeprefix("\ufeff")
+        head, rest = _future_statements(text)
+        return f"{head}{self.preamble}\n{rest}"
+
+
+def _future_statements(text: str) -> tuple[str, str]:
+    """The text up to its last future statement, and the rest; ("", text) where it has none."""
+    if "__future__" not in text:
+        return "", text
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return "", text
+    last = 0
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            last = node.end_lineno or node.lineno
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    head = "\n".join(lines[:last])
+    return (f"{head}\n", "\n".join(lines[last:])) if last else ("", text)
 
 
 def preamble_of(prompt: str, entry_point: str) -> str:

@@ -2,13 +2,15 @@
 
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from hydra.utils import get_method
@@ -87,7 +89,7 @@ def guarded(main: Callable[[], None]) -> None:
     except CascadeError as error:
         _fail(str(error))
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        _fail(explain_plan(error))
+        _fail(explain_argument(sys.argv[1:]) or explain_plan(error))
     except ValueError as error:
         # What Hydra itself raises so: `family=3`, and two of its flags that exclude each other.
         if not re.match("Config group override|Only one of --", str(error)):
@@ -100,6 +102,38 @@ def guarded(main: Callable[[], None]) -> None:
             f"{error.filename}: {error.strerror}; choose another folder, e.g. hydra.run.dir=…, paths.store=… "
             "or paths.mlruns=…"
         )
+
+
+def explain_argument(arguments: Sequence[str]) -> str | None:
+    """One line for the first argument that Hydra's grammar does not read as one text, and how to write it."""
+    parser = OverridesParser.create()
+    sweep = any(argument in ("-m", "--multirun") for argument in arguments)
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or re.fullmatch(r"[+~]{0,2}[\w.@/:-]+", key) is None:
+            continue
+        try:
+            [override] = parser.parse_overrides([argument])
+            if sweep or not override.is_sweep_override():
+                continue
+        except HydraException:
+            pass
+        for mark in "'\"":
+            escaped = re.sub(rf"(\\*)({mark}|$)", lambda m: m[1] * 2 + (f"\\{m[2]}" if m[2] else ""), value)
+            quoted = f"{key}={mark}{escaped}{mark}"
+            try:
+                [override] = parser.parse_overrides([quoted])
+            except HydraException:
+                continue
+            if override.value() == value:
+                return f"{argument}: Hydra does not read its value as one text; write {shell_quoted(quoted)}"
+        return f"{argument}: Hydra cannot read it"
+    return None
+
+
+def shell_quoted(argument: str) -> str:
+    """An argument as it is typed: in double quotes where nothing in it means something there."""
+    return shlex.quote(argument) if re.search(r'["$`\\!]', argument) else f'"{argument}"'
 
 
 def explain_plan(error: Exception) -> str:

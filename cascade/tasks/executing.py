@@ -10,7 +10,7 @@ from cascade.base import VerdictStore
 from cascade.config import Study
 from cascade.core import ProblemOutcome
 from cascade.execute import JudgeReport, Sandbox, judge_family
-from cascade.generate import ModelSamples, Request, SampleSet
+from cascade.generate import ModelSamples, SampleRequest, SampleSet, survey
 from cascade.problems import Problem, load_problems
 
 Samples = Mapping[str, Mapping[str, ModelSamples]]
@@ -23,7 +23,7 @@ def run_shard(study: Study) -> None:
     everything = load_problems(study.dataset)
     problems = everything[study.shard :: study.n_shards]
     elsewhere = {problem.task_id for problem in everything} - {problem.task_id for problem in problems}
-    generated = study.generator.samples(request(study, problems, frozenset(elsewhere)))
+    generated = generate(study, problems, frozenset(elsewhere))
     execute(study, problems, own_samples(study, generated))
     log.info(
         "shard %d of %d: %d problems are in the store; when all are, the same command without shard and "
@@ -32,6 +32,26 @@ def run_shard(study: Study) -> None:
         study.n_shards,
         len(problems),
     )
+
+
+def generate(study: Study, problems: list[Problem], elsewhere: frozenset[str] = frozenset()) -> SampleSet:
+    """The generator's samples, and in one line a model what they are.
+
+    Raises:
+        DataError: no solution of a model is usable, or all cost nothing.
+    """
+    generated = study.generator.samples(request(study, problems, elsewhere))
+    for note in generated.notes:
+        log.warning(note)
+    limit = study.family.max_new_tokens
+    surveys = survey(study.family, problems, generated.samples)
+    for one in surveys:
+        log.info(one.line(limit))
+        for warning in one.warnings(limit):
+            log.warning(warning)
+    for one in surveys:
+        one.check(limit)
+    return generated
 
 
 def own_samples(study: Study, generated: SampleSet) -> Samples:
@@ -49,9 +69,9 @@ def _l_values(study: Study) -> list[int]:
     return sorted({option.l for option in study.options if option.tests})
 
 
-def request(study: Study, problems: list[Problem], elsewhere: frozenset[str] = frozenset()) -> Request:
-    """What the generator is asked for; `elsewhere` as in `Request`."""
-    return Request(
+def request(study: Study, problems: list[Problem], elsewhere: frozenset[str] = frozenset()) -> SampleRequest:
+    """What the generator is asked for; `elsewhere` as in `SampleRequest`."""
+    return SampleRequest(
         study.family,
         problems,
         draw_size=max(1, *(option.k for option in study.options)),

@@ -13,7 +13,7 @@ import yaml
 from cascade.base import CascadeError, ConfigError
 from cascade.config import ANY_DATASET, Study
 from cascade.core import usd_per_1m_tokens
-from cascade.generate import ModelProfile, Plan, TransformersGenerator, profile_loaded, profile_random
+from cascade.generate import ModelProfile, TimedBatch, TransformersGenerator, profile_loaded, profile_random
 from cascade.problems import load_problems
 from cascade.report import table
 from cascade.tasks.common import open_tracker, study_tags
@@ -26,9 +26,9 @@ def main(study: Study, output: Path) -> None:
     """Measure every model, write the profile, log it."""
     if not isinstance(study.generator, TransformersGenerator):
         raise ConfigError("task=profile measures this machine: choose generator=transformers")
-    if helped := [model.name for model in study.family.models if model.assistant is not None]:
+    if drafted := [model.name for model in study.family.models if model.draft_model is not None]:
         raise ConfigError(
-            f"family.models: {', '.join(helped)}: has an assistant and writes one prompt at a time; "
+            f"family.models: {', '.join(drafted)}: has a draft model and writes one prompt at a time; "
             "task=profile times full batches. Leave it out, or let a run price it (hardware=cpu or gpu)"
         )
     tracker = open_tracker(study)
@@ -65,8 +65,8 @@ def main(study: Study, output: Path) -> None:
 
 def _measure(study: Study, generator: TransformersGenerator, index: int) -> ModelProfile:
     model, settings = study.family.models[index], study.profile
-    plan = Plan(
-        asks=(),
+    setup = TimedBatch(
+        requests=(),
         ends=frozenset(),
         done=lambda positions, _: [False] * len(positions),
         batch_size=generator.batch_size,
@@ -76,10 +76,10 @@ def _measure(study: Study, generator: TransformersGenerator, index: int) -> Mode
     )
     if settings.random_weights:
         return profile_random(
-            model, generator.dtype, generator.device_map, settings.prompt_tokens, settings.new_tokens, plan
+            model, generator.dtype, generator.device_map, settings.prompt_tokens, settings.new_tokens, setup
         )
     return profile_loaded(
-        model.name, *generator.timed_plan(model, study.family, load_problems(study.dataset), plan)
+        model.name, *generator.timed_batch(model, study.family, load_problems(study.dataset), setup)
     )
 
 

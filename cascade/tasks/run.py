@@ -29,7 +29,7 @@ from cascade.search import COMBINATIONS, STAGE_TABLES, Executed, Provenance, com
 from cascade.tasks.common import EXECUTED, ISOLATION, open_tracker, study_run
 from cascade.tasks.context import RunContext
 from cascade.tasks.diagnose import diagnose
-from cascade.tasks.executing import execute, own_samples, request, run_shard
+from cascade.tasks.executing import execute, generate, own_samples, run_shard
 from cascade.tasks.searching import check_size
 from cascade.tracking import log_combinations, log_data_set
 
@@ -54,10 +54,8 @@ def execute_study(context: RunContext) -> Executed:
     problems = load_problems(study.dataset)
     log_data_set(context.tracker, context.run_id, study.dataset, problems)
     size = check_size(study, len(problems))
-    generated = study.generator.samples(request(study, problems))
+    generated = generate(study, problems)
     prices = study.prices or _measured_prices(study, generated)
-    for note in generated.notes:
-        log.warning(note)
     loaded = time.monotonic()
 
     samples = own_samples(study, generated)

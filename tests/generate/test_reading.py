@@ -2,7 +2,7 @@
 
 import pytest
 
-from cascade.generate.reading import read_solution, read_test, tokens_up_to
+from cascade.generate.reading import read_solution, read_test, self_test, tokens_up_to
 
 
 def decode(ids: list[int]) -> str:  # type: ignore[misc]
@@ -28,14 +28,16 @@ def test_a_test_counts_its_lines(begins: str) -> None:
     text = "assert f(1) == 2\nassert f([1,\n2]) == 3\n# done\nassert f(4) == 5\n"
     written = read_test(decode, ids(text[len(begins) :]), begins, 3)
     assert written.text == "assert f(1) == 2\nassert f([1,\n2]) == 3\n# done"
+    assert self_test(written, 3).text == written.text
     ends = [16, 16 + 1 + 21, 16 + 1 + 21 + 1 + 6]
-    assert written.tokens_at == {i + 1: end - len(begins) for i, end in enumerate(ends)}
+    assert self_test(written, 3).tokens_at == {i + 1: end - len(begins) for i, end in enumerate(ends)}
     assert written.tokens == ends[-1] - len(begins)
 
 
 def test_a_test_shorter_than_asked() -> None:
     written = read_test(decode, ids("assert f(1) == 2"), "", 4)
-    assert (written.text, written.tokens_at) == ("assert f(1) == 2", {1: 16})
+    assert self_test(written, 4).tokens_at == {1: 16}
+    assert written.text == "assert f(1) == 2"
 
 
 def test_an_empty_test() -> None:

@@ -1,10 +1,13 @@
 """What a user's mistakes look like: one clear line, a status other than 0, no traceback."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from cascade.tasks.command_line import explain_argument
 from tests.conftest import Run
 from tests.toy import write_toy
 
@@ -168,3 +171,29 @@ def test_completion_is_offered(run: Run) -> None:
 def test_help_and_errors_show_no_schema(run: Run) -> None:
     assert "base_" not in run("--help").stdout
     assert "base_" not in run("search=typo").stderr and "path=" not in run("search=typo").stderr
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "r=1.jsonl",
+        "a,b.jsonl",
+        "r(1).jsonl",
+        "[r].jsonl",
+        "r{1}.jsonl",
+        "ü.jsonl",
+        "it's.jsonl",
+        "a&b.jsonl",
+        "a#b",
+    ],
+)
+def test_a_path_that_hydra_cannot_read_is_told_with_the_way_to_write_it(name: str) -> None:
+    told = explain_argument(["family=duo", f"generator.path=out/{name}"])
+    assert told is not None
+    assert told.startswith(f"generator.path=out/{name}: ")
+    [written] = shlex.split(told.partition("; write ")[2])
+    assert OverridesParser.create().parse_override(written).value() == f"out/{name}"
+
+
+def test_what_hydra_reads_is_not_told_of() -> None:
+    assert explain_argument(["search.k=[0,1]", "generator.path=out/r.jsonl", "-m"]) is None

@@ -78,7 +78,7 @@ def test_random_weights_need_an_architecture(run: Run, tmp_path: Path) -> None:
 def test_a_model_with_an_assistant_has_no_full_batch(run: Run) -> None:
     done = run("task=profile", "family=mini_variants", "hardware=cpu")
     assert done.returncode == 1
-    assert "error: family.models: helped: has an assistant and writes one prompt at a time" in done.stderr
+    assert "error: family.models: drafted: has a draft model and writes one prompt at a time" in done.stderr
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cascade.core.lines import LineKind, split_lines
 from cascade.generate.family import Model
-from cascade.generate.local.batch import Ask
+from cascade.generate.local.batch import GenerationRequest
 from cascade.generate.local.loaded_model import LoadedModel
 from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.base import Problem
@@ -30,15 +30,15 @@ def complete(model: LoadedModel, prompts: Sequence[str], samples: int = 0) -> li
     """The completions of each prompt: one greedy one, or `samples` at T = 0.8 and top_p 0.95."""
     seeds = range(samples) if samples else (None,)
     wanted = [
-        (index, Ask(model.encode(prompt, "", chat=False), _MAX_NEW_TOKENS, _seed(index, seed)))
+        (index, GenerationRequest(model.encode(prompt, "", chat=False), _MAX_NEW_TOKENS, _seed(index, seed)))
         for index, prompt in enumerate(prompts)
         for seed in seeds
     ]
     wanted.sort(key=lambda item: -len(item[1].ids))  # the queue takes the longest first
     texts: list[list[str]] = [[] for _ in prompts]
-    asks = [ask for _, ask in wanted]
-    for look in model.work_off(asks, None, "auto", (0.8, 0.95), lambda rows, _: [False] * len(rows)):
-        for position, ids, _ in look.ended:
+    requests = [request for _, request in wanted]
+    for report in model.run_queue(requests, None, "auto", (0.8, 0.95), lambda rows, _: [False] * len(rows)):
+        for position, ids, _ in report.ended:
             texts[wanted[position][0]].append(model.decode(ids))
     return texts
 

@@ -22,7 +22,7 @@ PREFILL_TOKENS = 16_384
 
 
 @dataclass(frozen=True)
-class Ask:
+class GenerationRequest:
     """One prompt to be continued once.
 
     Attributes:
@@ -36,7 +36,7 @@ class Ask:
     seed: int | None
 
 
-class Rows:
+class ContinuousBatch:
     """A batch of a fixed number of slots, each holding a row, its keys and values, or nothing.
 
     All rows' newest tokens stand in the same column of the cache; a row's earlier columns are its
@@ -69,7 +69,7 @@ class Rows:
         """Give up every row; all slots are there again."""
         self.slots = slots = self._slots_at_first
         self._filled = 0
-        self._asks: list[Ask | None] = [None] * slots
+        self._requests: list[GenerationRequest | None] = [None] * slots
         self._numbers: list[np.random.Generator | None] = [None] * slots
         self._last = torch.zeros(slots, 1, dtype=torch.long, device=self._device)
         self._positions = torch.zeros(slots, 1, dtype=torch.long, device=self._device)
@@ -88,31 +88,33 @@ class Rows:
     @property
     def free(self) -> list[int]:
         """The slots without a row."""
-        return [slot for slot, ask in enumerate(self._asks) if ask is None]
+        return [slot for slot, request in enumerate(self._requests) if request is None]
 
     def release(self, slot: int) -> None:
         """A row has ended."""
-        self._asks[slot] = None
+        self._requests[slot] = None
 
     @torch.no_grad()
-    def admit(self, asks: Mapping[int, Ask]) -> None:
+    def admit(self, requests: Mapping[int, GenerationRequest]) -> None:
         """Put rows into free slots; rows of one prompt are read once.
 
         A prompt must not be longer than what the rows that go on have used: admit the longest first.
         """
         if len(self.free) == self.slots:
             self.clear()
-            self._reach(max(len(ask.ids) for ask in asks.values()) - 1)
-        for slot, ask in asks.items():
-            self._asks[slot] = ask
-            self._numbers[slot] = None if ask.seed is None else np.random.default_rng(ask.seed)
-        slots = list(asks)
+            self._reach(max(len(request.ids) for request in requests.values()) - 1)
+        for slot, request in requests.items():
+            self._requests[slot] = request
+            self._numbers[slot] = None if request.seed is None else np.random.default_rng(request.seed)
+        slots = list(requests)
         at = torch.tensor(slots, device=self._device)
-        self._last[at] = torch.tensor([[asks[slot].ids[-1]] for slot in slots], device=self._device)
-        self._positions[at] = torch.tensor([[len(asks[slot].ids) - 1] for slot in slots], device=self._device)
+        self._last[at] = torch.tensor([[requests[slot].ids[-1]] for slot in slots], device=self._device)
+        self._positions[at] = torch.tensor(
+            [[len(requests[slot].ids) - 1] for slot in slots], device=self._device
+        )
         by_prompt: dict[tuple[int, ...], list[int]] = {}
         for slot in slots:
-            by_prompt.setdefault(asks[slot].ids[:-1], []).append(slot)
+            by_prompt.setdefault(requests[slot].ids[:-1], []).append(slot)
         prompts = sorted((ids for ids in by_prompt if ids), key=len, reverse=True)
         while prompts:
             n = max(1, PREFILL_TOKENS // len(prompts[0]))
@@ -153,7 +155,7 @@ class Rows:
         """Write some tokens of every row; returns them by slot, also for slots without a row."""
         written = torch.empty(self.slots, steps, dtype=torch.long, device=self._device)
         sampled = [
-            slot for slot, numbers in enumerate(self._numbers) if numbers is not None and self._asks[slot]
+            slot for slot, numbers in enumerate(self._numbers) if numbers is not None and self._requests[slot]
         ]
         at = torch.tensor(sampled, dtype=torch.long, device=self._device)
         drawn = np.array([self._numbers[slot].random(steps, dtype=np.float32) for slot in sampled])  # type: ignore[union-attr]
@@ -220,7 +222,7 @@ class Rows:
     @torch.no_grad()
     def drop_unused_columns(self) -> None:
         """Forget the columns that no row uses any more."""
-        live = [slot for slot, ask in enumerate(self._asks) if ask is not None]
+        live = [slot for slot, request in enumerate(self._requests) if request is not None]
         n = self._filled - int(self._positions[live].max()) if live else 0
         if n <= 0:
             return
@@ -241,12 +243,12 @@ class Rows:
     @torch.no_grad()
     def shrink(self) -> list[int]:
         """Give up the free slots; returns the old numbers of the others."""
-        live = [slot for slot, ask in enumerate(self._asks) if ask is not None]
+        live = [slot for slot, request in enumerate(self._requests) if request is not None]
         at = torch.tensor(live, device=self._device)
         for layer in self._cache.layers:
             layer.keep_rows(at)
         self._last, self._positions, self._mask = self._last[at], self._positions[at], self._mask[at]
-        self._asks = [self._asks[slot] for slot in live]
+        self._requests = [self._requests[slot] for slot in live]
         self._numbers = [self._numbers[slot] for slot in live]
         self.slots = len(live)
         return live

@@ -11,17 +11,24 @@ from tqdm import tqdm
 
 from cascade.generate.family import Family, Model
 from cascade.generate.identity import fingerprint, pinned
-from cascade.generate.interface import Request, SampleSet
+from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.jobs import TEST, Job, Sampling, jobs_of, put_together
-from cascade.generate.reading import Written, read_solution, read_test, solution_end, test_is_complete
+from cascade.generate.reading import (
+    LENGTH,
+    StoredSample,
+    read_solution,
+    read_test,
+    solution_end,
+    test_is_complete,
+)
 from cascade.generate.sample_store import SampleStore, Timing
 from cascade.generate.throughput import measured_throughput
 from cascade.problems import Problem
 
 if TYPE_CHECKING:
-    from cascade.generate.local.batch import Ask
+    from cascade.generate.local.batch import GenerationRequest
     from cascade.generate.local.loaded_model import LoadedModel
-    from cascade.generate.local.profile import Plan
+    from cascade.generate.local.profile import TimedBatch
     from cascade.generate.local.scheduler import Done
 
 log = logging.getLogger(__name__)
@@ -60,7 +67,7 @@ class TransformersGenerator:
         how = f"T={self.temperature:g}, top_p={self.top_p:g}, seed {self.seed}"
         return f"transformers: {self.draws} draws at {how}"
 
-    def samples(self, request: Request) -> SampleSet:
+    def samples(self, request: SampleRequest) -> SampleSet:
         """Read from the store, or written now and kept as they end.
 
         Raises:
@@ -83,15 +90,17 @@ class TransformersGenerator:
             store.close()
         return SampleSet(samples, (), measured)
 
-    def _write_missing(self, model: Model, jobs: list[Job], request: Request, store: SampleStore) -> None:
+    def _write_missing(
+        self, model: Model, jobs: list[Job], request: SampleRequest, store: SampleStore
+    ) -> None:
         missing = [job for job in jobs if store.get(job.key) is None]
         if not missing:
             return
         from cascade.generate.local.loaded_model import LoadedModel, largest_batch, with_batch_size_that_fits
 
         loaded = LoadedModel(model, self.dtype, self.device_map)
-        _, asks, _ = self._asks(loaded, missing, request)
-        first = largest_batch(loaded.weights, asks, self.batch_size, self.cache)
+        _, requests, _ = self._queue(loaded, missing, request)
+        first = largest_batch(loaded.weights, requests, self.batch_size, self.cache)
         with tqdm(
             total=len(missing), desc=f"writing {model.name}", unit=" samples", disable=None, file=sys.stderr
         ) as bar:
@@ -108,72 +117,79 @@ class TransformersGenerator:
         loaded: "LoadedModel",
         jobs: Sequence[Job],
         most_rows: int,
-        request: Request,
+        request: SampleRequest,
         store: SampleStore,
         bar: "tqdm[Any]",
     ) -> None:
         """Continue every prompt; what ends is kept at once."""
-        jobs, asks, done = self._asks(loaded, jobs, request)
+        jobs, requests, done = self._queue(loaded, jobs, request)
         style = request.family.prompts
 
-        def read(job: Job, ids: list[int]) -> Written:
+        def read(job: Job, ids: list[int]) -> StoredSample:
+            decode = loaded.decoder(job.prompt, job.begins, chat=style.chat)
             if job.kind == TEST:
-                return read_test(loaded.decode, ids, job.begins, request.lines)
-            return read_solution(loaded.decode, ids, style.stop, completion=style.completion)
+                return read_test(decode, ids, job.begins, request.lines)
+            one = read_solution(
+                decode, ids, style.stop, completion=style.completion, entry_point=job.entry_point
+            )
+            whole = one.tokens == len(ids) >= request.family.max_new_tokens
+            return replace(one, finish=LENGTH) if whole else one
 
         seconds, tokens, full = 0.0, 0, True
         sampling = (self.temperature, self.top_p)
-        for look in loaded.work_off(asks, most_rows, self.cache, sampling, done):
-            ended = {position: read(jobs[position], ids) for position, ids, _ in look.ended}
-            seconds += look.seconds
-            tokens += look.going * look.steps
-            tokens += sum(max(0, ended[position].tokens - before) for position, _, before in look.ended)
-            full &= look.full
+        for report in loaded.run_queue(requests, most_rows, self.cache, sampling, done):
+            ended = {position: read(jobs[position], ids) for position, ids, _ in report.ended}
+            seconds += report.seconds
+            tokens += report.going * report.steps
+            tokens += sum(max(0, ended[position].tokens - before) for position, _, before in report.ended)
+            full &= report.full
             if ended:
-                each = look.seconds / (look.rows * look.steps)
+                each = report.seconds / (report.rows * report.steps)
                 kept = {
                     jobs[position].key: replace(one, seconds=each * one.tokens)
                     for position, one in ended.items()
                 }
-                store.add(kept, Timing(seconds, tokens, look.rows, full, loaded.n_devices))
+                store.add(kept, Timing(seconds, tokens, report.rows, full, loaded.n_devices))
                 bar.update(len(ended))
                 seconds, tokens, full = 0.0, 0, True
 
-    def _asks(
-        self, loaded: "LoadedModel", jobs: Sequence[Job], request: Request
-    ) -> tuple[list[Job], "list[Ask]", "Done"]:
+    def _queue(
+        self, loaded: "LoadedModel", jobs: Sequence[Job], request: SampleRequest
+    ) -> tuple[list[Job], "list[GenerationRequest]", "Done"]:
         """The jobs longest prompt first, what they ask of the model, and what says that they have it."""
-        from cascade.generate.local.batch import Ask
+        from cascade.generate.local.batch import GenerationRequest
 
         style, limit = request.family.prompts, request.family.max_new_tokens
         asked = {(job.prompt, job.begins) for job in jobs}
         encoded = {(p, begins): loaded.encode(p, begins, chat=style.chat) for p, begins in asked}
         # Longest first: a batch that does not fit shows at once, and later rows fit beside earlier ones.
         ordered = sorted(jobs, key=lambda job: len(encoded[job.prompt, job.begins]), reverse=True)
-        asks = []
+        requests = []
         for job in ordered:
             ids = encoded[job.prompt, job.begins]
-            asks.append(Ask(ids, min(limit, loaded.room(ids, job.task_id)), job.seed))
+            requests.append(GenerationRequest(ids, min(limit, loaded.room(ids, job.task_id)), job.seed))
+
+        def is_done(job: Job, ids: list[int]) -> bool:
+            text = loaded.decoder(job.prompt, job.begins, chat=style.chat)(ids)
+            if job.kind == TEST:
+                return test_is_complete(job.begins + text, request.lines)
+            ends = solution_end(text, style.stop, completion=style.completion, entry_point=job.entry_point)
+            return ends is not None
 
         def done(positions: Sequence[int], rows: Sequence[list[int]]) -> list[bool]:
-            return [
-                test_is_complete(ordered[position].begins + text, request.lines)
-                if ordered[position].kind == TEST
-                else solution_end(text, style.stop, completion=style.completion) is not None
-                for position, text in zip(positions, map(loaded.decode, rows), strict=True)
-            ]
+            return [is_done(ordered[position], ids) for position, ids in zip(positions, rows, strict=True)]
 
-        return ordered, asks, done
+        return ordered, requests, done
 
-    def timed_plan(
-        self, model: Model, family: Family, problems: Sequence[Problem], plan: "Plan"
-    ) -> "tuple[LoadedModel, Plan]":
-        """A model, loaded, and the plan to time it on sampled solutions of some problems."""
+    def timed_batch(
+        self, model: Model, family: Family, problems: Sequence[Problem], setup: "TimedBatch"
+    ) -> "tuple[LoadedModel, TimedBatch]":
+        """A model, loaded, and the setup to time it on sampled solutions of some problems."""
         from cascade.generate.local.loaded_model import LoadedModel
 
         loaded = LoadedModel(pinned(model), self.dtype, self.device_map)
-        request = Request(family, problems, PROFILED_SAMPLES, 0, "", Path()).to(model)
+        request = SampleRequest(family, problems, PROFILED_SAMPLES, 0, "", Path()).to(model)
         sampling = Sampling(self.temperature, self.top_p, self.seed)
         jobs = [job for job in jobs_of("", request, 1, sampling) if job.draw is not None]
-        _, asks, done = self._asks(loaded, jobs, request)
-        return loaded, replace(plan, asks=asks, ends=loaded.ends, done=done)
+        _, requests, done = self._queue(loaded, jobs, request)
+        return loaded, replace(setup, requests=requests, ends=loaded.ends, done=done)

@@ -10,12 +10,15 @@ from transformers import DynamicCache
 
 from cascade.base import CascadeError
 from cascade.generate.family import Model
-from cascade.generate.local.batch import UNCOMPILABLE, Ask, Rows
+from cascade.generate.local.batch import UNCOMPILABLE, ContinuousBatch, GenerationRequest
 from cascade.generate.local.kv_cache import roomy_cache
 from cascade.generate.local.loading import encode, load_tokenizer, load_weights
-from cascade.generate.local.scheduler import STEPS_BETWEEN_LOOKS, Done, Look, work_off
+from cascade.generate.local.scheduler import STEPS_BETWEEN_REPORTS, Done, StepReport, run_queue
 
 log = logging.getLogger(__name__)
+
+# Tokens of the prompt that a completion is decoded together with.
+CONTEXT_TOKENS = 8
 
 # Rows that are decoded together where the setting leaves it open: on a CPU more gain nothing; on a GPU
 # the memory decides below the second number.
@@ -32,10 +35,11 @@ class LoadedModel:
         self._model = model
         self.tokenizer = load_tokenizer(model)
         self.weights = load_weights(model, dtype, device_map)
-        self.assistant: Any = None
-        if model.assistant is not None:
-            own = Model(f"{model.name}'s assistant", model.assistant, model.tokenizer, key=model.key)
-            self.assistant = load_weights(own, dtype, device_map)
+        self.draft_model: Any = None
+        if model.draft_model is not None:
+            own = Model(f"{model.name}'s draft model", model.draft_model, model.tokenizer, key=model.key)
+            self.draft_model = load_weights(own, dtype, device_map)
+        self._encoded: dict[tuple[str, str, bool], tuple[int, ...]] = {}
         self.ends = frozenset(_end_ids(self.weights, self.tokenizer))
 
     @property
@@ -64,12 +68,29 @@ class LoadedModel:
         Raises:
             CascadeError: the tokenizer has no chat template.
         """
-        return encode(self.tokenizer, self._model, prompt, begins, chat=chat)
+        key = prompt, begins, chat
+        if key not in self._encoded:
+            self._encoded[key] = encode(self.tokenizer, self._model, prompt, begins, chat=chat)
+        return self._encoded[key]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Token ids to text, special tokens left out."""
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
+
+    def decoder(self, prompt: str, begins: str, *, chat: bool) -> Callable[[Sequence[int]], str]:
+        """A function from a completion's token ids to its text: what decoding them adds to the prompt's text.
+
+        Decoded on their own, the ids of tokenizers like Llama's lose the first blank.
+        """
+        before = self.encode(prompt, begins, chat=chat)[-CONTEXT_TOKENS:]
+        known = self.decode(before)
+
+        def decode(ids: Sequence[int]) -> str:
+            whole = self.decode([*before, *ids])
+            return whole[len(known) :] if whole.startswith(known) else self.decode(ids)
+
+        return decode
 
     def room(self, prompt: Sequence[int], task_id: str) -> int:
         """How many tokens the model can write after a prompt.
@@ -87,59 +108,67 @@ class LoadedModel:
             )
         return int(most) - len(prompt)
 
-    def work_off(
+    def run_queue(
         self,
-        asks: Sequence[Ask],
+        requests: Sequence[GenerationRequest],
         most_rows: int | None,
         cache: str,
         sampling: tuple[float, float],
         done: Done,
-    ) -> Iterator[Look]:
+    ) -> Iterator[StepReport]:
         """Continue every prompt; see `cascade.generate.local.scheduler`.
 
         Args:
-            asks: what is to be continued, longest prompt first.
+            requests: what is to be continued, longest prompt first.
             most_rows: of a batch; None for the largest that the memory holds.
             cache: auto, growing or fixed.
-            sampling: temperature and top_p of the asks with a seed.
+            sampling: temperature and top_p of the requests with a seed.
             done: says which rows have all that is wanted of them.
         """
-        if self.assistant is not None:
-            from cascade.generate.local.speculative import work_off_assisted
+        if self.draft_model is not None:
+            from cascade.generate.local.speculative import run_queue_with_draft_model
 
-            return work_off_assisted(self.weights, self.assistant, asks, self.ends, sampling, done)
+            return run_queue_with_draft_model(
+                self.weights, self.draft_model, requests, self.ends, sampling, done
+            )
         if not keeps_everything(self.weights):
-            from cascade.generate.local.static_batches import work_off_in_batches
+            from cascade.generate.local.static_batches import run_in_batches
 
-            size = largest_batch(self.weights, asks, most_rows, "growing")
-            return work_off_in_batches(self.weights, asks, size, self.ends, sampling, done)
-        rows = new_rows(self.weights, asks, most_rows, cache, sampling)
-        return work_off(rows, asks, self.ends, done)
+            size = largest_batch(self.weights, requests, most_rows, "growing")
+            return run_in_batches(self.weights, requests, size, self.ends, sampling, done)
+        rows = new_batch(self.weights, requests, most_rows, cache, sampling)
+        return run_queue(rows, requests, self.ends, done)
 
 
-def new_rows(
-    model: Any, asks: Sequence[Ask], most_rows: int | None, cache: str, sampling: tuple[float, float]
-) -> Rows:
+def new_batch(
+    model: Any,
+    requests: Sequence[GenerationRequest],
+    most_rows: int | None,
+    cache: str,
+    sampling: tuple[float, float],
+) -> ContinuousBatch:
     """An empty batch for some prompts, as large as the memory holds."""
-    rows, columns = largest_batch(model, asks, most_rows, cache), _fixed_columns(model, asks, cache)
+    rows, columns = largest_batch(model, requests, most_rows, cache), _fixed_columns(model, requests, cache)
     log.debug("%d rows, %s columns", rows, columns or "growing")
-    return Rows(model, rows, sampling, columns)
+    return ContinuousBatch(model, rows, sampling, columns)
 
 
-def largest_batch(model: Any, asks: Sequence[Ask], most_rows: int | None, cache: str) -> int:
+def largest_batch(
+    model: Any, requests: Sequence[GenerationRequest], most_rows: int | None, cache: str
+) -> int:
     """How many rows the memory should hold, of those that are asked for and allowed."""
-    fit = rows_that_fit(model, _fixed_columns(model, asks, cache) or _expected_columns(asks))
-    return min(most_rows or (MOST_ROWS if model.device.type == "cuda" else ROWS_ON_A_CPU), fit, len(asks))
+    fit = rows_that_fit(model, _fixed_columns(model, requests, cache) or _expected_columns(requests))
+    return min(most_rows or (MOST_ROWS if model.device.type == "cuda" else ROWS_ON_A_CPU), fit, len(requests))
 
 
-def _fixed_columns(model: Any, asks: Sequence[Ask], cache: str) -> int | None:
+def _fixed_columns(model: Any, requests: Sequence[GenerationRequest], cache: str) -> int | None:
     """Columns of a cache of a fixed size; None where one that grows is better."""
     if cache == "growing" or model in UNCOMPILABLE or not keeps_everything(model):
         return None
     if cache == "auto" and not gains_by_compiling(model):
         return None
     # The newest tokens of the longest rows, and what they write before they are looked at.
-    return max(len(ask.ids) + ask.limit for ask in asks) + 2 * STEPS_BETWEEN_LOOKS
+    return max(len(request.ids) + request.limit for request in requests) + 2 * STEPS_BETWEEN_REPORTS
 
 
 def gains_by_compiling(model: Any) -> bool:
@@ -199,7 +228,7 @@ def with_batch_size_that_fits(write: Callable[[int], None], first: int, model: s
         CascadeError: not even one row fits.
     """
     try:
-        # It asks for a function whose first argument is named.
+        # It requests for a function whose first argument is named.
         find_executable_batch_size(lambda size: write(size), starting_batch_size=first)()
     except RuntimeError as error:
         if "No executable batch size" not in str(error):
@@ -210,9 +239,9 @@ def with_batch_size_that_fits(write: Callable[[int], None], first: int, model: s
         ) from None
 
 
-def _expected_columns(asks: Sequence[Ask]) -> int:
+def _expected_columns(requests: Sequence[GenerationRequest]) -> int:
     """Columns of a cache that grows: few rows reach their limit, and the batch is halved if too many do."""
-    return max(len(ask.ids) for ask in asks) + max(ask.limit for ask in asks) // 2
+    return max(len(request.ids) for request in requests) + max(request.limit for request in requests) // 2
 
 
 def _end_ids(model: Any, tokenizer: Any) -> set[int]:

@@ -11,7 +11,7 @@ import torch
 
 from cascade.base import CascadeError
 from cascade.generate.family import Model
-from cascade.generate.local.batch import Ask, Rows
+from cascade.generate.local.batch import ContinuousBatch, GenerationRequest
 from cascade.generate.local.loaded_model import (
     MOST_ROWS,
     LoadedModel,
@@ -19,12 +19,12 @@ from cascade.generate.local.loaded_model import (
     device_name,
     keeps_everything,
     largest_batch,
-    new_rows,
+    new_batch,
     rows_that_fit,
     with_batch_size_that_fits,
 )
 from cascade.generate.local.loading import random_model
-from cascade.generate.local.scheduler import Done, work_off
+from cascade.generate.local.scheduler import Done, run_queue
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +62,11 @@ class ModelProfile:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimedBatch:
     """What is timed.
 
     Attributes:
-        asks: at least one prompt, longest first; they are repeated to fill a batch.
+        requests: at least one prompt, longest first; they are repeated to fill a batch.
         ends: tokens that end a row; none where the length is set.
         done: says which rows have all that is wanted of them.
         batch_size: most rows; None for as many as the memory holds.
@@ -75,7 +75,7 @@ class Plan:
         repeats: timed runs.
     """
 
-    asks: Sequence[Ask]
+    requests: Sequence[GenerationRequest]
     ends: frozenset[int]
     done: Done
     batch_size: int | None
@@ -84,15 +84,15 @@ class Plan:
     repeats: int
 
 
-def set_length(prompt_tokens: int, new_tokens: int, vocabulary: int) -> list[Ask]:
+def set_length(prompt_tokens: int, new_tokens: int, vocabulary: int) -> list[GenerationRequest]:
     """Prompts of random tokens and of one length, each different."""
     numbers = torch.Generator().manual_seed(0)
     ids = torch.randint(vocabulary, (MOST_ROWS, prompt_tokens), generator=numbers).tolist()
-    return [Ask(tuple(own), new_tokens, seed) for seed, own in enumerate(ids)]
+    return [GenerationRequest(tuple(own), new_tokens, seed) for seed, own in enumerate(ids)]
 
 
 def profile_random(
-    model: Model, dtype: str, device_map: str, prompt_tokens: int, new_tokens: int, plan: Plan
+    model: Model, dtype: str, device_map: str, prompt_tokens: int, new_tokens: int, setup: TimedBatch
 ) -> ModelProfile:
     """Time an architecture with random weights: how fast it writes does not depend on what they say.
 
@@ -107,24 +107,24 @@ def profile_random(
             "built on one GPU: use a larger one, or profile.weights=trained"
         )
     weights = random_model(model, dtype, device_map)
-    asks = set_length(prompt_tokens, new_tokens, weights.config.vocab_size)
+    requests = set_length(prompt_tokens, new_tokens, weights.config.vocab_size)
     # Here every row reaches its limit: a cache that grows has to hold all of them at once.
-    fit = min(rows_that_fit(weights, prompt_tokens + new_tokens), plan.batch_size or MOST_ROWS)
-    return profile(model.name, weights, gpus, replace(plan, asks=asks, batch_size=fit))
+    fit = min(rows_that_fit(weights, prompt_tokens + new_tokens), setup.batch_size or MOST_ROWS)
+    return profile(model.name, weights, gpus, replace(setup, requests=requests, batch_size=fit))
 
 
-def profile_loaded(name: str, loaded: LoadedModel, plan: Plan) -> ModelProfile:
+def profile_loaded(name: str, loaded: LoadedModel, setup: TimedBatch) -> ModelProfile:
     """Time a model with its own weights, which say when a sample ends."""
-    columns = max(len(ask.ids) + ask.limit for ask in plan.asks)
-    return profile(name, loaded.weights, max(gpus_needed(loaded.weights, columns), loaded.n_devices), plan)
+    columns = max(len(request.ids) + request.limit for request in setup.requests)
+    return profile(name, loaded.weights, max(gpus_needed(loaded.weights, columns), loaded.n_devices), setup)
 
 
-def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
+def profile(name: str, weights: Any, gpus: int, setup: TimedBatch) -> ModelProfile:
     """Time full batches of a model."""
     found: list[ModelProfile] = []
 
     def write(most_rows: int) -> None:
-        found.append(_timed(weights, gpus, replace(plan, batch_size=most_rows)))
+        found.append(_timed(weights, gpus, replace(setup, batch_size=most_rows)))
 
     if not keeps_everything(weights):
         raise CascadeError(
@@ -132,8 +132,8 @@ def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
             "window, say), and task=profile times rows that are replaced one by one; let a run price it "
             "(hardware=gpu), or an engine (generator=vllm)"
         )
-    enough = _repeated(plan.asks)
-    with_batch_size_that_fits(write, largest_batch(weights, enough, plan.batch_size, plan.cache), name)
+    enough = _repeated(setup.requests)
+    with_batch_size_that_fits(write, largest_batch(weights, enough, setup.batch_size, setup.cache), name)
     [profile] = found
     log.info(
         "%s: %.0f tokens/s at batch %d on %s, %.0f %% of the weight-reading limit",
@@ -146,44 +146,48 @@ def profile(name: str, weights: Any, gpus: int, plan: Plan) -> ModelProfile:
     return profile
 
 
-def _timed(weights: Any, gpus: int, plan: Plan) -> ModelProfile:
-    rows = new_rows(weights, _repeated(plan.asks), plan.batch_size, plan.cache, plan.sampling)
+def _timed(weights: Any, gpus: int, setup: TimedBatch) -> ModelProfile:
+    rows = new_batch(weights, _repeated(setup.requests), setup.batch_size, setup.cache, setup.sampling)
     # Short and long prompts as they come, longest first as they stand.
-    order = [i * len(plan.asks) // rows.slots for i in range(rows.slots)]
-    asks = [plan.asks[i] for i in order]
-    done = plan.done
-    plan = replace(plan, done=lambda positions, written: done([order[p] for p in positions], written))
-    _run(rows, [replace(ask, limit=min(WARM_UP_TOKENS, ask.limit)) for ask in asks], plan)
-    runs = [_run(rows, asks, plan) for _ in range(plan.repeats)]
+    order = [i * len(setup.requests) // rows.slots for i in range(rows.slots)]
+    requests = [setup.requests[i] for i in order]
+    done = setup.done
+    setup = replace(setup, done=lambda positions, written: done([order[p] for p in positions], written))
+    _run(rows, [replace(request, limit=min(WARM_UP_TOKENS, request.limit)) for request in requests], setup)
+    runs = [_run(rows, requests, setup) for _ in range(setup.repeats)]
     seconds = statistics.median(1000 * seconds / tokens for seconds, tokens in runs)
     tokens = round(statistics.mean(tokens for _, tokens in runs))
     weight_bytes = sum(p.numel() * p.element_size() for p in weights.parameters())
-    new = tokens / len(asks)
-    columns = statistics.mean(len(ask.ids) for ask in asks) + new / 2
+    new = tokens / len(requests)
+    columns = statistics.mean(len(request.ids) for request in requests) + new / 2
     step_s = statistics.median(seconds for seconds, _ in runs) / new
     bandwidth = bytes_per_second(weights.device) * len({p.device for p in weights.parameters()})
-    read = weight_bytes + len(asks) * columns * bytes_per_column(weights)
+    read = weight_bytes + len(requests) * columns * bytes_per_column(weights)
     return ModelProfile(
         gpus=gpus,
-        batch=len(asks),
+        batch=len(requests),
         seconds_per_1k_tokens=seconds,
         tokens=tokens,
-        weight_limit_share=weight_bytes / bandwidth / (seconds / 1000 * len(asks)),
+        weight_limit_share=weight_bytes / bandwidth / (seconds / 1000 * len(requests)),
         memory_share=read / bandwidth / step_s,
         device=device_name(weights),
     )
 
 
-def _repeated(asks: Sequence[Ask]) -> list[Ask]:
+def _repeated(requests: Sequence[GenerationRequest]) -> list[GenerationRequest]:
     """As many as the largest batch takes, or more."""
-    return [asks[i % len(asks)] for i in range(max(len(asks), MOST_ROWS))]
+    return [requests[i % len(requests)] for i in range(max(len(requests), MOST_ROWS))]
 
 
-def _run(rows: Rows, asks: Sequence[Ask], plan: Plan) -> tuple[float, int]:
+def _run(
+    rows: ContinuousBatch, requests: Sequence[GenerationRequest], setup: TimedBatch
+) -> tuple[float, int]:
     """Wall time and tokens of one batch."""
     rows.clear()
     started = time.perf_counter()
-    tokens = sum(len(ids) for look in work_off(rows, asks, plan.ends, plan.done) for _, ids, _ in look.ended)
+    tokens = sum(
+        len(ids) for report in run_queue(rows, requests, setup.ends, setup.done) for _, ids, _ in report.ended
+    )
     return time.perf_counter() - started, max(tokens, 1)
 
 

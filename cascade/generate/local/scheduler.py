@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cascade.generate.local.batch import Ask, Rows
+from cascade.generate.local.batch import ContinuousBatch, GenerationRequest
 
 # Rows are looked at after so many tokens: what a row writes after its end is lost, but each look makes
 # the device wait for the host.
-STEPS_BETWEEN_LOOKS = 16
+STEPS_BETWEEN_REPORTS = 16
 # New rows join once this part of the slots is free: reading prompts one by one would be slow.
 JOIN_AT = 1 / 8
 # When nothing is left to join, free slots are given up once this part of them is free.
@@ -16,8 +16,8 @@ SHRINK_AT = 1 / 4
 
 
 @dataclass(frozen=True)
-class Look:
-    """What happened since the last look.
+class StepReport:
+    """What happened since the last report.
 
     Attributes:
         ended: (position in the queue, tokens without EOS, how many of them were there before) of each row
@@ -41,41 +41,43 @@ class Look:
 Done = Callable[[Sequence[int], Sequence[list[int]]], Sequence[bool]]
 
 
-def work_off(rows: Rows, asks: Sequence[Ask], ends: frozenset[int], done: Done) -> Iterator[Look]:
+def run_queue(
+    rows: ContinuousBatch, requests: Sequence[GenerationRequest], ends: frozenset[int], done: Done
+) -> Iterator[StepReport]:
     """Continue every prompt until an end token, its limit, or `done`.
 
     Args:
         rows: an empty batch.
-        asks: what is to be continued, longest prompt first.
+        requests: what is to be continued, longest prompt first.
         ends: token ids that end a row.
         done: says which rows have all that is wanted of them.
 
     Yields:
-        A `Look` after every few tokens; each row is among the ended ones of one of them.
+        A `StepReport` after every few tokens; each row is among the ended ones of one of them.
     """
     slots, waiting = rows.slots, 0
     in_flight: dict[int, int] = {}  # slot -> position in the queue
     written: dict[int, list[int]] = {}
     warm = False  # the first steps pay for what is set up once
     started = time.perf_counter()
-    while in_flight or waiting < len(asks):
+    while in_flight or waiting < len(requests):
         free = rows.free
-        if waiting < len(asks) and (not in_flight or len(free) >= JOIN_AT * slots):
-            joining = dict(zip(free, range(waiting, len(asks)), strict=False))
+        if waiting < len(requests) and (not in_flight or len(free) >= JOIN_AT * slots):
+            joining = dict(zip(free, range(waiting, len(requests)), strict=False))
             rows.drop_unused_columns()
-            rows.admit({slot: asks[position] for slot, position in joining.items()})
+            rows.admit({slot: requests[position] for slot, position in joining.items()})
             waiting += len(joining)
             in_flight |= joining
             written |= {position: [] for position in joining.values()}
-        elif waiting == len(asks) and rows.can_shrink and len(free) >= SHRINK_AT * rows.slots:
+        elif waiting == len(requests) and rows.can_shrink and len(free) >= SHRINK_AT * rows.slots:
             rows.drop_unused_columns()
             in_flight = {new: in_flight[old] for new, old in enumerate(rows.shrink())}
-        news = rows.advance(STEPS_BETWEEN_LOOKS)
+        news = rows.advance(STEPS_BETWEEN_REPORTS)
         n_rows = len(in_flight)
         before = {position: len(written[position]) for position in in_flight.values()}
         over = set()
         for slot, position in in_flight.items():
-            own, limit = written[position], asks[position].limit
+            own, limit = written[position], requests[position].limit
             own += news[slot]
             end = next((i for i in range(before[position], len(own)) if own[i] in ends), len(own))
             if end < len(own) or end >= limit:
@@ -89,11 +91,11 @@ def work_off(rows: Rows, asks: Sequence[Ask], ends: frozenset[int], done: Done) 
             rows.release(slot)
             del in_flight[slot]
         now = time.perf_counter()
-        yield Look(
+        yield StepReport(
             ended=tuple((p, written.pop(p), before[p]) for p in sorted(over)),
             going=len(in_flight),
             rows=n_rows,
-            steps=STEPS_BETWEEN_LOOKS,
+            steps=STEPS_BETWEEN_REPORTS,
             seconds=now - started,
             full=warm and n_rows > (1 - JOIN_AT) * slots,
         )

@@ -7,47 +7,47 @@ from typing import Any
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
-from cascade.generate.local.batch import Ask
-from cascade.generate.local.scheduler import Done, Look
+from cascade.generate.local.batch import GenerationRequest
+from cascade.generate.local.scheduler import Done, StepReport
 
 
-def work_off_assisted(
+def run_queue_with_draft_model(
     model: Any,
-    assistant: Any,
-    asks: Sequence[Ask],
+    draft_model: Any,
+    requests: Sequence[GenerationRequest],
     ends: frozenset[int],
     sampling: tuple[float, float],
     done: Done,
-) -> Iterator[Look]:
+) -> Iterator[StepReport]:
     """Continue every prompt, one after the other: the library's assisted generation has no batches.
 
     Args:
-        model, assistant: causal language models of one vocabulary.
-        asks: what is to be continued.
+        model, draft_model: causal language models of one vocabulary.
+        requests: what is to be continued.
         ends: token ids that end a row.
-        sampling: temperature and top_p of the asks with a seed.
+        sampling: temperature and top_p of the requests with a seed.
         done: says which rows have all that is wanted of them.
     """
-    for position, ask in enumerate(asks):
+    for position, request in enumerate(requests):
         started = time.perf_counter()
-        ids = torch.tensor([ask.ids], device=model.device)
+        ids = torch.tensor([request.ids], device=model.device)
         options: dict[str, Any] = {"do_sample": False}
-        if ask.seed is not None:
+        if request.seed is not None:
             options = {"do_sample": True, "temperature": sampling[0], "top_p": sampling[1], "top_k": 0}
-            torch.manual_seed(ask.seed % (1 << 63))
+            torch.manual_seed(request.seed % (1 << 63))
         with torch.no_grad():
             out = model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
-                assistant_model=assistant,
-                max_new_tokens=ask.limit,
+                assistant_model=draft_model,
+                max_new_tokens=request.limit,
                 pad_token_id=min(ends, default=0),
-                stopping_criteria=StoppingCriteriaList([_Until(done, position, len(ask.ids))]),
+                stopping_criteria=StoppingCriteriaList([_Until(done, position, len(request.ids))]),
                 **options,
             )
-        row = out[0, len(ask.ids) :].tolist()
+        row = out[0, len(request.ids) :].tolist()
         row = row[: next((i for i, token in enumerate(row) if token in ends), len(row))]
-        yield Look(
+        yield StepReport(
             ended=((position, row, 0),),
             going=0,
             rows=1,

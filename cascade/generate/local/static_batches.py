@@ -8,20 +8,20 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
-from cascade.generate.local.batch import Ask
+from cascade.generate.local.batch import GenerationRequest
 from cascade.generate.local.nucleus_sampling import draw_tokens
-from cascade.generate.local.scheduler import STEPS_BETWEEN_LOOKS, Done, Look
+from cascade.generate.local.scheduler import STEPS_BETWEEN_REPORTS, Done, StepReport
 
 
 @torch.no_grad()
-def work_off_in_batches(
+def run_in_batches(
     model: Any,
-    asks: Sequence[Ask],
+    asks: Sequence[GenerationRequest],
     most_rows: int,
     ends: frozenset[int],
     sampling: tuple[float, float],
     done: Done,
-) -> Iterator[Look]:
+) -> Iterator[StepReport]:
     """Continue every prompt, batch by batch: a row that ends leaves its place empty until the batch is done.
 
     Args:
@@ -41,7 +41,7 @@ def work_off_in_batches(
             started = time.perf_counter()
             in_flight = len(going)
             before = {row: len(written[row]) for row in going}
-            news = step.advance(STEPS_BETWEEN_LOOKS)
+            news = step.advance(STEPS_BETWEEN_REPORTS)
             over = []
             for row in going:
                 own, limit = written[row], batch[row].limit
@@ -54,11 +54,11 @@ def work_off_in_batches(
             finished = done([first + row for row in rest], [written[row] for row in rest])
             over += [row for row, is_done in zip(rest, finished, strict=True) if is_done]
             going = [row for row in going if row not in over]
-            yield Look(
+            yield StepReport(
                 ended=tuple((first + row, written[row], before[row]) for row in sorted(over)),
                 going=len(going),
                 rows=in_flight,
-                steps=STEPS_BETWEEN_LOOKS,
+                steps=STEPS_BETWEEN_REPORTS,
                 seconds=time.perf_counter() - started,
                 # A batch costs what it takes, with the places that have become empty.
                 full=len(batch) == most_rows,
@@ -68,7 +68,7 @@ def work_off_in_batches(
 class _Steps:
     """One batch, left-padded, and the tokens that all its rows write next."""
 
-    def __init__(self, model: Any, batch: Sequence[Ask], sampling: tuple[float, float]) -> None:
+    def __init__(self, model: Any, batch: Sequence[GenerationRequest], sampling: tuple[float, float]) -> None:
         self._model, self._sampling = model, sampling
         device = model.device
         width = max(len(ask.ids) for ask in batch)

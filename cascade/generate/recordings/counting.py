@@ -5,16 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cascade.base import DataError, install_command
-from cascade.core import split_lines
 from cascade.generate.family import Model
-from cascade.generate.recordings.importers.base import Imported
+from cascade.generate.reader import read_test_lines
+from cascade.generate.recordings.importers.base import RecordedSample
 from cascade.generate.sample import SelfTest, Solution
 
 # Texts tokenized in one call: large enough to use every core, small enough to stay in memory.
 BATCH = 1024
 
 
-def count_missing(samples: Sequence[Imported], model: Model, path: str) -> tuple[list[Imported], int]:
+def count_missing(
+    samples: Sequence[RecordedSample], model: Model, path: str
+) -> tuple[list[RecordedSample], int]:
     """The samples, each with its token counts, and how many had to be counted.
 
     A solution needs `tokens`; a test needs `tokens_at`, and gets it for every line if it has none.
@@ -40,26 +42,18 @@ def _lacks(sample: Solution | SelfTest) -> bool:
     return sample.tokens is None if isinstance(sample, Solution) else not sample.tokens_at
 
 
-def _filled(item: Imported, starts: list[int]) -> Imported:
+def _filled(item: RecordedSample, starts: list[int]) -> RecordedSample:
     """The sample with its counts, from where each of its tokens starts in the generated text."""
     sample = item.sample
     total = len(starts) if sample.tokens is None else sample.tokens
     if isinstance(sample, Solution):
         return replace(item, sample=replace(sample, tokens=total))
     prompted = len(item.prompted) if sample.text.startswith(item.prompted) else 0
-    ends = [end - prompted for end in _line_ends(sample.text)]
+    read = read_test_lines(sample.text, sample.text.count("\n") + 1, item.text_kind).ends
+    # Blanks behind a line are not counted.
+    ends = [len(sample.text[:end].rstrip(" \t\r")) - prompted for end in read]
     tokens_at = {line: min(total, bisect_left(starts, end)) for line, end in enumerate(ends, start=1)}
     return replace(item, sample=replace(sample, tokens=total, tokens_at=tokens_at))
-
-
-def _line_ends(text: str) -> list[int]:
-    """Where each logical line of a test ends, as an offset into the text."""
-    ends, start = [], 0
-    for line in split_lines(text, limit=text.count("\n") + 1):
-        ends.append(start + len(line.text))
-        for _ in range(line.text.count("\n") + 1):
-            start = text.find("\n", start) + 1
-    return ends
 
 
 def _tokenizer(model: Model, path: str) -> Callable[[list[str]], list[list[int]]]:

@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Sequence
 
 from cascade.base import DataError
-from cascade.generate.recordings.importers.base import Imported, Kind
+from cascade.generate.recordings.importers.base import Kind, RecordedSample
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 
 # Samples of one model: (task id, kind, draw or None for greedy) -> index -> sample.
-Slots = dict[tuple[str, Kind, int | None], dict[int, Imported]]
+Slots = dict[tuple[str, Kind, int | None], dict[int, RecordedSample]]
 
 NAMED_IDS = 3
 
 
 def group(
-    model: str, imported: Iterable[Imported], tasks: Sequence[str], draw_size: int, path: str
+    model: str, imported: Iterable[RecordedSample], tasks: Sequence[str], draw_size: int, path: str
 ) -> tuple[dict[str, ModelSamples], list[str]]:
     """The model's samples by task id, and notes on what is missing or was passed over.
 
@@ -36,7 +36,10 @@ def group(
     for item in imported:
         slot = slots.setdefault((item.task_id, item.kind, item.draw), {})
         if item.index in slot and item.place != slot[item.index].place:
-            raise item.place.error(f"repeats the sample in {slot[item.index].place}; remove one of them")
+            there = slot[item.index].place
+            same = there.source == item.place.source
+            where = f"{there.unit} {there.number}" if same else str(there)
+            raise item.place.error(f"repeats the sample in {where}; remove one of them")
         slot[item.index] = item
     found = {task for task, _, _ in slots}
     _complete(
@@ -62,9 +65,11 @@ def group(
     return samples, notes + _unavailable(model, samples[tasks[0]], draw_size)
 
 
-def _greedy(slots: Slots, kind: Kind, model: str, tasks: Sequence[str], path: str) -> dict[str, Imported]:
+def _greedy(
+    slots: Slots, kind: Kind, model: str, tasks: Sequence[str], path: str
+) -> dict[str, RecordedSample]:
     """The greedy samples of a kind by task: one for each problem, or none at all."""
-    greedy: dict[str, Imported] = {}
+    greedy: dict[str, RecordedSample] = {}
     for task in tasks:
         for item in slots.get((task, kind, None), {}).values():
             if task in greedy:
@@ -115,15 +120,15 @@ def _draws(
     return draws, notes
 
 
-def _ordered(slots: Slots, task: str, kind: Kind, draw: int) -> list[Imported]:
+def _ordered(slots: Slots, task: str, kind: Kind, draw: int) -> list[RecordedSample]:
     return [item for _, item in sorted(slots.get((task, kind, draw), {}).items())]
 
 
-def _solutions(items: Iterable[Imported]) -> tuple[Solution, ...]:
+def _solutions(items: Iterable[RecordedSample]) -> tuple[Solution, ...]:
     return tuple(item.sample for item in items if isinstance(item.sample, Solution))
 
 
-def _tests(items: Iterable[Imported]) -> tuple[SelfTest, ...]:
+def _tests(items: Iterable[RecordedSample]) -> tuple[SelfTest, ...]:
     return tuple(item.sample for item in items if isinstance(item.sample, SelfTest))
 
 

@@ -3,18 +3,20 @@
 import glob
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cascade.base import DataError
 from cascade.generate.family import Family
-from cascade.generate.interface import Request, SampleSet
+from cascade.generate.interface import SampleRequest, SampleSet
+from cascade.generate.reader import TextKind, only_thoughts, read_program, read_test_lines
 from cascade.generate.recordings.counting import count_missing
 from cascade.generate.recordings.grouping import group
 from cascade.generate.recordings.importers import codet, neutral, paper_author, samples_jsonl
-from cascade.generate.recordings.importers.base import Imported, Importer
+from cascade.generate.recordings.importers.base import Importer, RecordedSample
 from cascade.generate.recordings.importers.neutral import write_recording
-from cascade.generate.sample import ModelSamples
+from cascade.generate.recordings.task_ids import TaskIds
+from cascade.generate.sample import ModelSamples, SelfTest
 from cascade.problems import Problem
 
 __all__ = ["FORMATS", "RecordedGenerator", "load_recording", "write_recording"]
@@ -37,15 +39,23 @@ class RecordedGenerator:
     Attributes:
         path: a file, a folder, or a pattern in which ``{model}`` stands for each model's name.
         format: a key of `FORMATS`; None finds it out from the files.
+        text: what the texts are; auto leaves it to the format.
     """
 
     path: str
     format: str | None = None
+    text: TextKind = TextKind.auto
 
-    def samples(self, request: Request) -> SampleSet:
+    def samples(self, request: SampleRequest) -> SampleSet:
         """The recorded samples; see `load_recording`."""
         return load_recording(
-            self.path, self.format, request.family, request.problems, request.draw_size, request.elsewhere
+            self.path,
+            self.format,
+            request.family,
+            request.problems,
+            request.draw_size,
+            request.elsewhere,
+            self.text,
         )
 
     def describe(self) -> str:
@@ -60,6 +70,7 @@ def load_recording(
     problems: Sequence[Problem],
     draw_size: int,
     elsewhere: frozenset[str] = frozenset(),
+    text: TextKind = TextKind.auto,
 ) -> SampleSet:
     """Read the samples of a family's models on the problems.
 
@@ -69,6 +80,7 @@ def load_recording(
         family: the models that must be there; others in the recording are passed over with a note.
         problems: the problems that must be there.
         elsewhere: ids of problems that may be there and are passed over; there must be no others.
+        text: what the texts are; auto leaves it to the format.
         draw_size: samples of a kind in a draw, at least the largest k; longer lists are cut.
 
     Returns:
@@ -81,15 +93,17 @@ def load_recording(
     """
     sources, others = _sources(path, family)
     importer = _importer(format, sources[0][0])
-    by_model: dict[str, list[Imported]] = {model.name: [] for model in family.models}
+    by_model: dict[str, list[RecordedSample]] = {model.name: [] for model in family.models}
     tasks = [problem.task_id for problem in problems]
-    known = frozenset(tasks)
+    known = TaskIds((*tasks, *elsewhere))
+    by_id = {problem.task_id: problem for problem in problems}
     for item in _all(importer, sources):
         if item.model not in by_model:
             others.add(item.model)
-        elif item.task_id in known:
-            by_model[item.model].append(item)
-        elif item.task_id not in elsewhere:
+        elif (task := known.find(item.task_id)) in by_id:
+            kind = item.text_kind if text is TextKind.auto else text
+            by_model[item.model].append(replace(item, task_id=task, text_kind=kind))
+        elif task is None:
             raise item.place.error(f"unknown task id {item.task_id!r}; is dataset the one that was recorded?")
     found = others | {name for name, items in by_model.items() if items}
     notes: list[str] = []
@@ -98,7 +112,8 @@ def load_recording(
         if model.name not in found:
             raise _absent(model.name, path, found)
         imported, counted = count_missing(by_model.pop(model.name), model, path)
-        samples[model.name], of_model = group(model.name, imported, tasks, draw_size, path)
+        read = [_read(item, by_id[item.task_id], family.max_new_tokens) for item in imported]
+        samples[model.name], of_model = group(model.name, read, tasks, draw_size, path)
         if counted:
             notes.append(
                 f"{model.name}: tokens of {counted} samples are not recorded, counted with {model.tokenizer}"
@@ -109,7 +124,31 @@ def load_recording(
     return SampleSet(samples, tuple(notes))
 
 
-def _all(importer: Importer, sources: Sequence[tuple[Path, str | None]]) -> Iterator[Imported]:
+def _read(item: RecordedSample, problem: Problem, limit: int) -> RecordedSample:
+    """The sample with its program or test lines taken out of its text."""
+    sample = item.sample
+    if isinstance(sample, SelfTest):
+        if item.text_kind is TextKind.program:
+            return item
+        lines = read_test_lines(sample.text, sample.text.count("\n") + 1, item.text_kind).text
+        return replace(item, sample=replace(sample, text=lines))
+    cut = sample.cut or sample.tokens == limit
+    if item.text_kind is TextKind.program:
+        return replace(item, sample=replace(sample, cut=cut))
+    program = read_program(sample.text, problem, item.text_kind)
+    return replace(
+        item,
+        sample=replace(
+            sample,
+            text=program.text,
+            completion=program.completion,
+            cut=cut,
+            only_thoughts=only_thoughts(sample.text),
+        ),
+    )
+
+
+def _all(importer: Importer, sources: Sequence[tuple[Path, str | None]]) -> Iterator[RecordedSample]:
     for source, model in sources:
         yield from importer.read(source, model)
 

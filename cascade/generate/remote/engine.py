@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cascade.base import ConfigError
 from cascade.generate.family import Model
 from cascade.generate.identity import fingerprint, pinned
-from cascade.generate.interface import Request, SampleSet
+from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.jobs import Sampling, jobs_of, put_together
 from cascade.generate.remote.engine_member import Engine, EngineMember, write_side_by_side
 from cascade.generate.sample_store import SampleStore
@@ -25,7 +25,7 @@ class EngineGenerator(Engine):
         how = f"T={self.temperature:g}, top_p={self.top_p:g}, seed {self.seed}"
         return f"{self.name} ({self.api}): {self.draws} draws at {how}"
 
-    def samples(self, request: Request) -> SampleSet:
+    def samples(self, request: SampleRequest) -> SampleSet:
         """Read from the store, or written now by servers of our own.
 
         Raises:
@@ -46,8 +46,8 @@ class EngineGenerator(Engine):
             store.close()
         return SampleSet(samples, (), measured)
 
-    def _member(self, model: Model, request: Request, store: SampleStore) -> EngineMember:
-        for setting in ("quantization", "assistant", "gguf_file"):
+    def _member(self, model: Model, request: SampleRequest, store: SampleStore) -> EngineMember:
+        for setting in ("quantization", "draft_model", "gguf_file"):
             if getattr(model, setting) is not None:
                 raise ConfigError(
                     f"family.models.{model.key}.{setting}: is for generator=transformers; tell {self.name} "

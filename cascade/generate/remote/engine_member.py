@@ -10,7 +10,7 @@ from typing import Any
 
 from cascade.base import CascadeError
 from cascade.generate.family import Model
-from cascade.generate.interface import Request
+from cascade.generate.interface import SampleRequest
 from cascade.generate.jobs import Job
 from cascade.generate.remote.openai_server import OpenAIGenerator
 from cascade.generate.remote.placement import (
@@ -89,7 +89,7 @@ class EngineMember:
     engine: Engine
     api: str
     model: Model
-    request: Request
+    request: SampleRequest
     jobs: Sequence[Job]
     missing: Sequence[Job]
 

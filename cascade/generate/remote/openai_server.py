@@ -2,32 +2,33 @@
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
 
 from tqdm import tqdm
 
 from cascade.base import CascadeError, ConfigError
 from cascade.generate.family import Model
-from cascade.generate.interface import Request, SampleSet
+from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.jobs import SOLUTION, Job, Sampling, jobs_of, put_together
-from cascade.generate.reading import Written, read_solution, read_test
+from cascade.generate.reader import clean, only_thoughts
+from cascade.generate.reading import LENGTH, StoredSample
+from cascade.generate.remote.asker import Asker, Encode, Reader, extra_fields
 from cascade.generate.remote.work_clock import WorkClock
 from cascade.generate.sample import ModelSamples
-from cascade.generate.sample_store import SampleStore
+from cascade.generate.sample_store import SampleStore, Timing
 
-# The protocol takes no more stop texts; a solution ends before the others too, they only cost more.
-MOST_STOPS = 4
+# After so many answers without a text and none with one, the server is not asked on.
+EMPTY_ANSWERS = 20
 # Servers without keys are asked with this one: the client wants some.
 NO_KEY = "none"
 
-# Makes token ids of a job's prompt.
-Encode = Callable[[Job], Sequence[int]]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class OpenAIGenerator:
         how = f"T={self.temperature:g}, top_p={self.top_p:g}, seed {self.seed}"
         return f"openai ({self.api}) at {self.base_url}: {self.draws} draws at {how}"
 
-    def samples(self, request: Request) -> SampleSet:
+    def samples(self, request: SampleRequest) -> SampleSet:
         """Read from the store, or asked for now and kept as they come.
 
         Raises:
@@ -88,7 +89,7 @@ class OpenAIGenerator:
                 if _draws_are_copies(own):
                     notes.append(
                         f"{name}: all samples of a draw are alike, on every problem: the server at "
-                        f"{member.generator.base_url} seems not to heed generator.temperature"
+                        f"{member.generator.base_url} appears to ignore generator.temperature"
                     )
         finally:
             store.close()
@@ -98,7 +99,7 @@ class OpenAIGenerator:
         self,
         model: Model,
         jobs: Sequence[Job],
-        request: Request,
+        request: SampleRequest,
         store: SampleStore,
         *,
         encode: Encode | None = None,
@@ -116,7 +117,8 @@ class OpenAIGenerator:
         """
         from openai import AsyncOpenAI
 
-        asker = _Asker(self, model, request, _Reader(self, model, request), encode)
+        kept = _Kept(store, f"generator.base_url={self.base_url}: {model.served_as}")
+        asker = Asker(self, model, request, Reader(self, model, request), encode)
         # Samples of one prompt that may come in one request.
         together = groupby(jobs, key=lambda job: (job.task_id, job.kind, job.draw))
         waiting: deque[list[Job]] = deque()
@@ -139,9 +141,13 @@ class OpenAIGenerator:
                         wanted = waiting.popleft()
                         work = None if clock is None else clock.begin(len(wanted))
                         written = await asker.ask(client, wanted)
-                        kept = {job.key: one for job, one in zip(wanted, written, strict=False)}
                         tokens = sum(one.tokens for one in written)
-                        store.add(kept, None if clock is None or work is None else clock.end(work, tokens))
+                        timing = None if clock is None or work is None else clock.end(work, tokens)
+                        kept.keep(
+                            wanted[0].kind,
+                            {job.key: one for job, one in zip(wanted, written, strict=False)},
+                            timing,
+                        )
                         bar.update(len(written))
                         # A server that does not heed n gives one.
                         waiting.extend([job] for job in wanted[len(written) :])
@@ -153,6 +159,9 @@ class OpenAIGenerator:
                     for worker in workers:
                         worker.cancel()
                     await asyncio.gather(*workers, return_exceptions=True)
+        kept.finish()
+        for note in asker.parameters.notes:
+            log.warning("%s: %s %s", model.name, self.base_url, note)
 
 
 @dataclass(frozen=True)
@@ -161,11 +170,11 @@ class _Member:
 
     generator: OpenAIGenerator
     model: Model
-    request: Request
+    request: SampleRequest
     jobs: Sequence[Job]
 
     @classmethod
-    def of(cls, generator: OpenAIGenerator, model: Model, request: Request) -> "_Member":
+    def of(cls, generator: OpenAIGenerator, model: Model, request: SampleRequest) -> "_Member":
         own, asked = at_server(generator, model), request.to(model)
         if asked.family.prompts.chat and own.api != "chat":
             raise ConfigError(
@@ -191,14 +200,6 @@ def at_server(generator: OpenAIGenerator, model: Model) -> OpenAIGenerator:
     )
 
 
-def extra_fields(generator: OpenAIGenerator, model: Model) -> dict[str, Any]:
-    """What every request to a member has besides: of its chat template, and whatever else it says."""
-    fields: dict[str, Any] = {}
-    if generator.api == "chat" and model.chat_template_kwargs:
-        fields["chat_template_kwargs"] = dict(model.chat_template_kwargs)
-    return fields | dict(model.server.extra)
-
-
 async def _ask_side_by_side(members: Sequence[_Member], store: SampleStore) -> None:
     """Ask for what is missing: the members of one server in turn, different servers at once."""
     by_server: dict[str, list[_Member]] = {}
@@ -219,185 +220,47 @@ async def _ask_side_by_side(members: Sequence[_Member], store: SampleStore) -> N
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Asker:
-    """Requests for one model, and one clear line for each way in which they fail."""
+class _Kept:
+    """Samples as they come into the store; answers without text only once there is one that has some.
 
-    def __init__(
-        self,
-        generator: OpenAIGenerator,
-        model: Model,
-        request: Request,
-        reader: "_Reader",
-        encode: Encode | None,
-    ) -> None:
-        self._generator, self._model, self._request, self._reader = generator, model, request, reader
-        self._encode = encode
+    A server that is set up wrongly gives nothing but those: they must not stay in the store for good.
+    """
 
-    async def ask(self, client: Any, jobs: Sequence[Job]) -> list[Written]:
-        """Samples for some jobs of one prompt, at least one of them."""
-        import openai
+    def __init__(self, store: SampleStore, where: str) -> None:
+        self._store, self._where = store, where
+        self._empty: dict[str, dict[str, StoredSample]] = {}
+        self._any: set[str] = set()  # kinds of which some have a text
 
-        try:
-            choices, tokens, ids = await self._send(client, jobs)
-        except openai.APIStatusError as error:
-            raise CascadeError(self._refused(error, jobs[0])) from None
-        except openai.APIConnectionError as error:
-            reason = "no answer in time" if isinstance(error, openai.APITimeoutError) else "no connection"
-            raise CascadeError(
-                f"{self._generator.base_url}: {reason} after {self._generator.retries} retries; the samples "
-                "so far are kept: start the same command again when the server is up"
-            ) from None
-        except openai.OpenAIError as error:
-            raise CascadeError(f"{self._generator.base_url}: {_line(str(error))}") from None
-        if not choices:
-            raise CascadeError(f"{self._generator.base_url}: an answer without choices")
-        texts = [choice.strip("\r") for choice in choices[: len(jobs)]]
-        return self._reader.read(jobs, texts, tokens, ids)
+    def keep(self, kind: str, samples: Mapping[str, StoredSample], timing: Timing | None) -> None:
+        """Some samples of a kind have come."""
+        full = {key: one for key, one in samples.items() if clean(one.text).strip()}
+        if full:
+            self._any.add(kind)
+            self._store.add(full, timing)
+        empty = self._empty.setdefault(kind, {})
+        empty |= {key: one for key, one in samples.items() if key not in full}
+        if kind not in self._any and len(empty) >= EMPTY_ANSWERS:
+            self._refuse(kind, empty)
 
-    async def _send(
-        self, client: Any, jobs: Sequence[Job]
-    ) -> tuple[list[str], int | None, list[list[int] | None]]:
-        """The texts of one answer, how many tokens they are billed as, and their ids where these are told."""
-        job, generator = jobs[0], self._generator
-        options: dict[str, Any] = {
-            "model": self._model.served_as,
-            "max_tokens": self._request.family.max_new_tokens,
-            "temperature": 0.0,
-        }
-        if job.seed is not None:
-            options |= {"temperature": generator.temperature, "top_p": generator.top_p}
-            options["seed"] = job.seed % (1 << 31)
-        if len(jobs) > 1:
-            options["n"] = len(jobs)
-        if job.kind == SOLUTION and self._request.family.prompts.stop:
-            options["stop"] = list(self._request.family.prompts.stop[:MOST_STOPS])
-        # They replace what stands above, where a server wants it otherwise.
-        options["extra_body"] = extra_fields(generator, self._model)
-        if generator.api == "chat":
-            messages = [{"role": "user", "content": job.prompt}]
-            answer = await client.chat.completions.create(messages=messages, **options)
-            texts = [choice.message.content or "" for choice in answer.choices or []]
-        else:
-            prompt = job.prompt if self._encode is None else self._encode(job)
-            answer = await client.completions.create(prompt=prompt, **options)
-            texts = [choice.text for choice in answer.choices or []]
-        # vLLM tells the ids if it is asked to (return_token_ids).
-        ids = [getattr(choice, "token_ids", None) for choice in answer.choices or []]
-        return texts, None if answer.usage is None else answer.usage.completion_tokens, ids
+    def finish(self) -> None:
+        """Everything has come."""
+        for kind, empty in self._empty.items():
+            if empty and kind not in self._any and kind == SOLUTION:
+                self._refuse(kind, empty)
+            if empty:
+                self._store.add(empty)
 
-    def _refused(self, error: Any, job: Job) -> str:
-        generator, said = self._generator, _said(error)
-        if error.status_code in (401, 403):
-            given = "is not set" if not os.environ.get(generator.key_variable) else "is not accepted"
-            return (
-                f"{generator.base_url}: the server wants a key, and the one in the environment "
-                f"variable {generator.key_variable} {given}; set it, or name another in "
-                "generator.key_variable"
-            )
-        if error.status_code == 404 or (error.status_code == 400 and self._model.served_as in said):
-            return (
-                f"{generator.base_url}: no model {self._model.served_as!r} or no {generator.api} there "
-                f"({said}); set family.models.{self._model.key}.served_as or generator.api"
-            )
-        if error.code == "context_length_exceeded" or (error.status_code in (400, 413) and "context" in said):
-            return (
-                f"{self._model.name}, {job.task_id}: the {job.kind}'s prompt and family.max_new_tokens="
-                f"{self._request.family.max_new_tokens} are longer than the model's context ({said}); lower "
-                "it, or leave the problem out"
-            )
-        if error.status_code == 429:
-            return (
-                f"{generator.base_url}: too many requests, also after {generator.retries} retries "
-                f"({said}); the samples so far are kept: go on later, or lower generator.concurrency"
-            )
-        return (
-            f"{generator.base_url}: {self._model.served_as}, {job.task_id}: status {error.status_code}: "
-            f"{said}; the samples so far are kept"
+    def _refuse(self, kind: str, empty: Mapping[str, StoredSample]) -> None:
+        cut = sum(one.finish == LENGTH for one in empty.values())
+        thoughts = sum(only_thoughts(one.text) for one in empty.values())
+        raise CascadeError(
+            f"{self._where}: all {len(empty)} {kind}s so far are empty ({thoughts} are thoughts only, "
+            f"{cut} were cut at family.max_new_tokens); raise that, or see that the server's reasoning "
+            "parser leaves the answer in `content`; none of them is kept"
         )
-
-
-class _Reader:
-    """Texts that a server wrote, to samples with their tokens."""
-
-    def __init__(self, generator: OpenAIGenerator, model: Model, request: Request) -> None:
-        self._request, self._chat = request, generator.api == "chat"
-        self._tokenizer: Any = None
-        if generator.count == "tokenizer":
-            from cascade.generate.local.loading import load_tokenizer
-
-            self._tokenizer = load_tokenizer(model)
-
-    def read(
-        self,
-        jobs: Sequence[Job],
-        texts: Sequence[str],
-        billed: int | None,
-        token_ids: Sequence[list[int] | None],
-    ) -> list[Written]:
-        """The samples of one answer.
-
-        Args:
-            jobs: what was asked for.
-            texts: what was written.
-            billed: tokens of all texts together, shared out by their lengths.
-            token_ids: of each text, where the server tells them; a model need not write a text in the tokens
-                that its tokenizer would make of it.
-        """
-        if self._tokenizer is not None:
-            return [
-                self._cut(job, self._ids(text, own), self._decode)
-                for job, text, own in zip(jobs, texts, token_ids, strict=False)
-            ]
-        if billed is None:
-            raise CascadeError("the server does not say what it bills; set generator.count=tokenizer")
-        # One character a token: where the sample ends does not depend on what it cost.
-        cut = [self._cut(j, [ord(c) for c in t], _characters) for j, t in zip(jobs, texts, strict=False)]
-        total = sum(map(len, texts)) or 1
-        ends = [0]
-        for text in texts:
-            ends.append(ends[-1] + len(text))
-        shares = [round(billed * end / total) for end in ends] if sum(map(len, texts)) else [0, billed]
-        return [
-            Written(one.text, shares[i + 1] - shares[i] if i + 1 < len(shares) else 0, {})
-            for i, one in enumerate(cut)
-        ]
-
-    def _ids(self, text: str, told: list[int] | None) -> list[int]:
-        if not told:
-            ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-            return ids
-        special = set(self._tokenizer.all_special_ids)
-        while told and told[-1] in special:
-            told = told[:-1]
-        return told
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text
-
-    def _cut(self, job: Job, ids: Sequence[int], decode: Any) -> Written:
-        style = self._request.family.prompts
-        if job.kind == SOLUTION:
-            return read_solution(decode, ids, style.stop, completion=style.completion)
-        # In a chat a server begins the answer itself.
-        return read_test(decode, ids, "" if self._chat else job.begins, self._request.lines)
-
-
-def _characters(ids: Sequence[int]) -> str:
-    return "".join(map(chr, ids))
 
 
 def _draws_are_copies(samples: dict[str, ModelSamples]) -> bool:
     """Whether sampling makes no difference anywhere, where it could."""
     draws = [draw for own in samples.values() for draw in own.draws if len(draw.solutions) > 1]
     return len(draws) > 1 and all(len({s.text for s in draw.solutions}) == 1 for draw in draws)
-
-
-def _said(error: Any) -> str:
-    """What the server said; not every server wraps it as the protocol has it."""
-    body = error.body if isinstance(error.body, dict) else {}
-    return _line(str(body.get("message") or body.get("detail") or error.message))
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:300]

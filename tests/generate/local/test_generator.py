@@ -19,16 +19,16 @@ import torch
 from cascade.base.errors import CascadeError
 from cascade.generate.family import Family, Model
 from cascade.generate.identity import fingerprint
-from cascade.generate.interface import Request
-from cascade.generate.local.batch import Ask
+from cascade.generate.interface import SampleRequest
+from cascade.generate.local.batch import GenerationRequest
 from cascade.generate.local.generator import TransformersGenerator
 from cascade.generate.local.loaded_model import (
     LoadedModel,
     bytes_per_column,
-    new_rows,
+    new_batch,
     with_batch_size_that_fits,
 )
-from cascade.generate.local.scheduler import work_off
+from cascade.generate.local.scheduler import run_queue
 from cascade.generate.prompts import PromptStyle
 from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.base import Problem
@@ -72,17 +72,17 @@ def go_on(
 ) -> list[list[int]]:
     """Continue each prompt n times through a queue; the rows of a prompt together."""
     ids = [loaded.encode(prompt, "", chat=False) for prompt in prompts]
-    asks = [
-        (i, j, Ask(own, limit, None if seed is None else 1000 * seed + 10 * i + j))
+    requests = [
+        (i, j, GenerationRequest(own, limit, None if seed is None else 1000 * seed + 10 * i + j))
         for i, own in enumerate(ids)
         for j in range(n)
     ]
-    asks.sort(key=lambda one: len(one[2].ids), reverse=True)
+    requests.sort(key=lambda one: len(one[2].ids), reverse=True)
     written: dict[tuple[int, int], list[int]] = {}
-    for look in loaded.work_off([a for _, _, a in asks], rows, cache, (0.8, 0.95), nobody):
-        for position, row, _ in look.ended:
-            assert asks[position][:2] not in written
-            written[asks[position][:2]] = row
+    for report in loaded.run_queue([a for _, _, a in requests], rows, cache, (0.8, 0.95), nobody):
+        for position, row, _ in report.ended:
+            assert requests[position][:2] not in written
+            written[requests[position][:2]] = row
     return [written[i, j] for i in range(len(prompts)) for j in range(n)]
 
 
@@ -183,14 +183,17 @@ def test_sampling_depends_on_the_seed_only(tiny: Path) -> None:
 
 def test_looks_count_every_token_once() -> None:
     loaded = load(WEIGHTS / "small")
-    asks = [Ask(loaded.encode(f"Tests:\n{p.prompt}", "", chat=False), 50, None) for p in load_mini()[:9]]
-    asks.sort(key=lambda ask: len(ask.ids), reverse=True)
-    rows = new_rows(loaded.weights, asks, 4, "growing", (0.8, 0.95))
+    requests = [
+        GenerationRequest(loaded.encode(f"Tests:\n{p.prompt}", "", chat=False), 50, None)
+        for p in load_mini()[:9]
+    ]
+    requests.sort(key=lambda request: len(request.ids), reverse=True)
+    rows = new_batch(loaded.weights, requests, 4, "growing", (0.8, 0.95))
     tokens, ended = 0, {}
-    for look in work_off(rows, asks, frozenset({0}), nobody):
-        assert look.rows <= 4
-        tokens += 16 * look.going + sum(len(ids) - before for _, ids, before in look.ended)
-        ended |= {position: len(ids) for position, ids, _ in look.ended}
+    for report in run_queue(rows, requests, frozenset({0}), nobody):
+        assert report.rows <= 4
+        tokens += 16 * report.going + sum(len(ids) - before for _, ids, before in report.ended)
+        ended |= {position: len(ids) for position, ids, _ in report.ended}
     assert sorted(ended) == list(range(9)) and tokens == sum(ended.values())
 
 
@@ -204,7 +207,7 @@ def test_bytes_of_a_column() -> None:
 
 def test_samples_are_written_once(tiny: Path, tmp_path: Path) -> None:
     family = Family("tiny", (Model("m", str(tiny), str(tiny)),), PromptStyle(), 24)
-    request = Request(family, PROBLEMS, 3, 2, "cpu", tmp_path / "store")
+    request = SampleRequest(family, PROBLEMS, 3, 2, "cpu", tmp_path / "store")
     first = GENERATOR.samples(request)
     own = first.samples["m"]
     assert list(own) == [p.task_id for p in PROBLEMS]
@@ -233,7 +236,7 @@ def test_other_weights_are_another_model(tiny: Path, tmp_path: Path) -> None:
 def test_mini_stops_after_the_lines_that_are_looked_at(tmp_path: Path) -> None:
     style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}", stop=("\n    return",))
     family = Family("mini", (Model("m", str(WEIGHTS / "small"), str(WEIGHTS / "small")),), style, 60)
-    own = GENERATOR.samples(Request(family, load_mini()[:6], 1, 2, "cpu", tmp_path)).samples["m"]
+    own = GENERATOR.samples(SampleRequest(family, load_mini()[:6], 1, 2, "cpu", tmp_path)).samples["m"]
     for samples in own.values():
         [test], [solution] = samples.greedy.tests, samples.greedy.solutions  # type: ignore[union-attr]
         assert test.text.count("\n") == 1 and test.text.count("assert ") == 2
@@ -244,14 +247,14 @@ def test_mini_stops_after_the_lines_that_are_looked_at(tmp_path: Path) -> None:
 def test_a_small_model_writes_ahead_of_a_large_one(tmp_path: Path) -> None:
     """Speculative decoding changes no greedy token, and is another model to the store."""
     large = Model("large", str(WEIGHTS / "large"), str(WEIGHTS / "large"))
-    helped = replace(large, name="helped", assistant=str(WEIGHTS / "small"))
+    drafted = replace(large, name="drafted", draft_model=str(WEIGHTS / "small"))
     style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
-    family = Family("mini", (large, helped), style, 48)
-    made = GENERATOR.samples(Request(family, load_mini()[:3], 1, 2, "cpu", tmp_path))
+    family = Family("mini", (large, drafted), style, 48)
+    made = GENERATOR.samples(SampleRequest(family, load_mini()[:3], 1, 2, "cpu", tmp_path))
     assert n_samples(tmp_path) == 2 * 3 * 2
-    assert set(made.measured) == {"large", "helped"}
+    assert set(made.measured) == {"large", "drafted"}
     for task, own in made.samples["large"].items():
-        other = made.samples["helped"][task].greedy
+        other = made.samples["drafted"][task].greedy
         assert own.greedy is not None and other is not None
         assert [s.text for s in own.greedy.solutions] == [s.text for s in other.solutions]
         assert [s.text for s in own.greedy.tests] == [s.text for s in other.tests]
@@ -265,7 +268,7 @@ def test_quantized_weights_are_another_model(tmp_path: Path) -> None:
     eight = Model("8 bits", folder, folder, quantization={"quant_method": "torchao", "quant_type": int8})
     style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
     family = Family("f", (Model("32 bits", folder, folder), eight), style, 48)
-    made = GENERATOR.samples(Request(family, load_mini()[:10], 1, 0, "cpu", tmp_path))
+    made = GENERATOR.samples(SampleRequest(family, load_mini()[:10], 1, 0, "cpu", tmp_path))
     answers = [
         [own.greedy.solutions[0].text if own.greedy else "" for own in samples.values()]
         for samples in made.samples.values()
@@ -278,7 +281,7 @@ def test_an_unknown_quantization(tmp_path: Path) -> None:
     folder = str(WEIGHTS / "small")
     family = Family("f", (Model("m", folder, folder, key="m", quantization={"quant_method": "no"}),))
     with pytest.raises(CascadeError, match=r"m: family\.models\.m\.quantization: "):
-        GENERATOR.samples(Request(family, PROBLEMS[:1], 1, 0, "cpu", tmp_path))
+        GENERATOR.samples(SampleRequest(family, PROBLEMS[:1], 1, 0, "cpu", tmp_path))
 
 
 def test_memory_that_suffices_for_nothing() -> None:
@@ -307,7 +310,7 @@ def test_broken_checkpoints(tmp_path: Path, harm: object, says: str) -> None:
     harm(tmp_path / "m")  # type: ignore[operator]
     family = Family("f", (Model("m", str(tmp_path / "m"), str(tmp_path / "m")),))
     with pytest.raises(CascadeError, match=says) as raised:
-        GENERATOR.samples(Request(family, PROBLEMS, 1, 0, "cpu", tmp_path / "store"))
+        GENERATOR.samples(SampleRequest(family, PROBLEMS, 1, 0, "cpu", tmp_path / "store"))
     assert "\n" not in str(raised.value)
 
 
@@ -317,14 +320,14 @@ def test_a_prompt_longer_than_the_context(tiny: Path) -> None:
     with pytest.raises(
         CascadeError, match=r"m, T/0: the prompt has .* tokens, but the model has room for 256"
     ):
-        GENERATOR.samples(Request(family, [problem], 1, 0, "cpu", tiny / "store"))
+        GENERATOR.samples(SampleRequest(family, [problem], 1, 0, "cpu", tiny / "store"))
 
 
 WRITE_MINI = """
 import sys, torch
 from pathlib import Path
 from cascade.generate.family import Family, Model
-from cascade.generate.interface import Request
+from cascade.generate.interface import SampleRequest
 from cascade.generate.local.generator import TransformersGenerator
 from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.mini import load_mini
@@ -333,7 +336,7 @@ torch.set_num_threads(1)
 style = PromptStyle("Solution:\\n{prompt}", "Tests:\\n{prompt}")
 family = Family("mini", (Model("small", str(WEIGHTS / "small"), str(WEIGHTS / "small")),), style, 96)
 generator = TransformersGenerator(16, 1, 0.8, 0.95, "auto", "cpu", "auto", 0)
-samples = generator.samples(Request(family, load_mini()[:40], 3, 4, "cpu", Path(sys.argv[1]))).samples
+samples = generator.samples(SampleRequest(family, load_mini()[:40], 3, 4, "cpu", Path(sys.argv[1]))).samples
 print([[s.text for d in own.draws for s in d.solutions + d.tests] for own in samples["small"].values()])
 """
 

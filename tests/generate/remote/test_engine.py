@@ -19,7 +19,7 @@ pytest.importorskip("openai")
 
 from cascade.base import CascadeError, ConfigError
 from cascade.generate.family import Family, Model, Server
-from cascade.generate.interface import Request
+from cascade.generate.interface import SampleRequest
 from cascade.generate.local.generator import TransformersGenerator
 from cascade.generate.prompts import PromptStyle
 from cascade.generate.remote.engine import EngineGenerator
@@ -57,8 +57,8 @@ def engine(*arguments: str, **options: object) -> EngineGenerator:
     return EngineGenerator(command, list(arguments), **{**defaults, **options})  # type: ignore[arg-type]
 
 
-def request(store: Path, **changes: object) -> Request:
-    return replace(Request(FAMILY, PROBLEMS, 1, 4, "cpu", store), **changes)  # type: ignore[arg-type]
+def request(store: Path, **changes: object) -> SampleRequest:
+    return replace(SampleRequest(FAMILY, PROBLEMS, 1, 4, "cpu", store), **changes)  # type: ignore[arg-type]
 
 
 def left_over() -> list[str]:
@@ -198,7 +198,7 @@ def wait_for(condition: object) -> None:
     ("member", "says"),
     [
         ({"quantization": {}}, r"family\.models\.small\.quantization: is for generator=transformers"),
-        ({"assistant": SMALL}, r"family\.models\.small\.assistant: is for generator=transformers"),
+        ({"draft_model": SMALL}, r"family\.models\.small\.draft_model: is for generator=transformers"),
         ({"server": Server("http://x/v1")}, r"server\.base_url: .* choose generator=openai"),
     ],
 )

@@ -23,7 +23,7 @@ pytest.importorskip("fastapi")
 
 from cascade.base.errors import CascadeError, ConfigError
 from cascade.generate.family import Family, Model
-from cascade.generate.interface import Request
+from cascade.generate.interface import SampleRequest
 from cascade.generate.local.generator import TransformersGenerator
 from cascade.generate.prompts import PromptStyle
 from cascade.generate.remote.openai_server import OpenAIGenerator
@@ -94,7 +94,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def gate(server: Server) -> Iterator[str]:
-    """A gate before the server, as providers have: it wants a key and limits the prompt."""
+    """A gate before the server, as providers have: it requires an API key and limits the prompt."""
 
     class Gate(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -144,8 +144,8 @@ def generator(url: str, **options: object) -> OpenAIGenerator:
     return OpenAIGenerator(**{**defaults, **options})  # type: ignore[arg-type]
 
 
-def request(store: Path, **changes: object) -> Request:
-    return replace(Request(FAMILY, PROBLEMS, 1, 4, "cpu", store), **changes)  # type: ignore[arg-type]
+def request(store: Path, **changes: object) -> SampleRequest:
+    return replace(SampleRequest(FAMILY, PROBLEMS, 1, 4, "cpu", store), **changes)  # type: ignore[arg-type]
 
 
 def test_greedy_samples_are_the_local_ones(server: Server, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_server_that_does_not_heed_n_or_the_temperature(server: Server, tmp_pa
     assert all(len(own.draws[0].solutions) == 3 for own in made.samples["small"].values())
     assert n_samples(tmp_path) == 2 * 4
     [note] = made.notes
-    assert "seems not to heed generator.temperature" in note
+    assert "appears to ignore generator.temperature" in note
 
 
 @pytest.mark.slow
@@ -239,7 +239,7 @@ def test_killed_and_started_again(tmp_path: Path) -> None:
         server.kill()
 
 
-def swallow(one: OpenAIGenerator, wanted: Request) -> None:
+def swallow(one: OpenAIGenerator, wanted: SampleRequest) -> None:
     with pytest.raises(CascadeError):
         one.samples(wanted)
 

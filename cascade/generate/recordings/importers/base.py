@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from cascade.base import DataError, Place, Record, read_records
+from cascade.generate.reader import TextKind
 from cascade.generate.sample import SelfTest, Solution
 
 Kind = Literal["solution", "test"]
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class RecordedSample:
     """One sample of a recording.
 
     Attributes:
@@ -25,6 +26,7 @@ class Imported:
         place: where it stood, for errors.
         prompted: the head of the sample's text that the model was given and did not generate; it
             costs no tokens.
+        text_kind: how the text is read; a format whose texts are programs already has them taken unchanged.
     """
 
     model: str
@@ -35,6 +37,7 @@ class Imported:
     sample: Solution | SelfTest
     place: Place
     prompted: str = ""
+    text_kind: TextKind = TextKind.program
 
 
 class Importer(Protocol):
@@ -43,7 +46,7 @@ class Importer(Protocol):
     def matches(self, path: Path) -> bool:
         """Whether the file or folder looks like this format."""
 
-    def read(self, path: Path, model: str | None) -> Iterator[Imported]:
+    def read(self, path: Path, model: str | None) -> Iterator[RecordedSample]:
         """The samples of a file or folder, in its order.
 
         Args:
@@ -60,6 +63,12 @@ def record_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.iterdir() if file.name.endswith((".jsonl", ".jsonl.gz")))
+
+
+def task_id_of(record: Record) -> str:
+    """A record's task id; a bare number stands for itself."""
+    value = record.fields.get("task_id")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else record.text("task_id")
 
 
 def first_record(path: Path) -> Record | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cascade.base import DataError, Place, read_records
-from cascade.generate.recordings.importers.base import Imported, named
+from cascade.generate.recordings.importers.base import RecordedSample, named
 from cascade.generate.sample import SelfTest, Solution
 
 SOLUTIONS, SOLUTION_PROMPTS = "*code_solution.jsonl*", "*_for_code_generation.jsonl*"
@@ -18,7 +18,7 @@ def matches(path: Path) -> bool:
     return path.is_dir() and any(path.glob(SOLUTIONS))
 
 
-def read(path: Path, model: str | None) -> Iterator[Imported]:
+def read(path: Path, model: str | None) -> Iterator[RecordedSample]:
     """The solutions and tests of a folder, each problem's list as one draw.
 
     Source: https://github.com/microsoft/CodeT (data/generated_data and data/dataset). A solution is
@@ -31,12 +31,12 @@ def read(path: Path, model: str | None) -> Iterator[Imported]:
     for place, task_id, prompt, texts in _lists(path, SOLUTIONS, SOLUTION_PROMPTS):
         for index, text in enumerate(texts):
             solution = Solution(prompt + _body(text), None)
-            yield Imported(model, task_id, "solution", 0, index, solution, place, prompted=prompt)
+            yield RecordedSample(model, task_id, "solution", 0, index, solution, place, prompted=prompt)
     if any(path.glob(TESTS)):
         for place, task_id, _, texts in _lists(path, TESTS, TEST_PROMPTS):
             for index, text in enumerate(texts):
                 test = SelfTest(ASSERT + text, None)
-                yield Imported(model, task_id, "test", 0, index, test, place, prompted=ASSERT)
+                yield RecordedSample(model, task_id, "test", 0, index, test, place, prompted=ASSERT)
 
 
 def _lists(path: Path, samples: str, prompts: str) -> Iterator[tuple[Place, str, str, list[str]]]:

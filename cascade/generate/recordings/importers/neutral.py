@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from cascade.base import Record, read_records
-from cascade.generate.recordings.importers.base import Imported, Kind, first_record, named, record_files
+from cascade.generate.reader import TextKind
+from cascade.generate.recordings.importers.base import (
+    Kind,
+    RecordedSample,
+    first_record,
+    named,
+    record_files,
+    task_id_of,
+)
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 
 KINDS = ("solution", "test")
@@ -21,7 +29,7 @@ def matches(path: Path) -> bool:
     return record is not None and {"task_id", "kind", "text"} <= record.fields.keys()
 
 
-def read(path: Path, model: str | None) -> Iterator[Imported]:
+def read(path: Path, model: str | None) -> Iterator[RecordedSample]:
     """The samples of a file, or of a folder's files. The format is described in docs/recordings.md.
 
     `model` stands in for a record's own field `model` where that is absent.
@@ -32,22 +40,40 @@ def read(path: Path, model: str | None) -> Iterator[Imported]:
             if kind not in KINDS:
                 raise record.error(f"field `kind` must be solution or test, not {kind!r}")
             draw = None if record.fields.get("draw") == "greedy" else record.natural("draw")
-            yield Imported(
+            yield RecordedSample(
                 model=record.text("model") if "model" in record.fields else named(model, file),
-                task_id=record.text("task_id"),
+                task_id=task_id_of(record),
                 kind=cast(Kind, kind),
                 draw=draw,
                 index=0 if draw is None else record.natural("index"),
                 sample=_solution(record) if kind == "solution" else _test(record),
                 place=record.place,
+                text_kind=_text_kind(record),
             )
+
+
+def _text_kind(record: Record) -> TextKind:
+    value = record.fields.get("text_kind")
+    if value is None:
+        return TextKind.completion if record.fields.get("completion") is True else TextKind.auto
+    if value not in TextKind.__members__:
+        raise record.error(
+            f"field `text_kind` must be one of {', '.join(TextKind.__members__)}, not {value!r}"
+        )
+    return TextKind[value]
 
 
 def _solution(record: Record) -> Solution:
     completion = record.fields.get("completion", False)
     if not isinstance(completion, bool):
         raise record.error(f"field `completion` must be true or false, not {completion!r}")
-    return Solution(record.text("text"), record.optional_natural("tokens"), completion, _seconds(record))
+    return Solution(
+        record.text("text"),
+        record.optional_natural("tokens"),
+        completion,
+        _seconds(record),
+        cut=record.fields.get("finish_reason") == "length",
+    )
 
 
 def _test(record: Record) -> SelfTest:
@@ -137,7 +163,7 @@ def _lines(samples: Mapping[str, Mapping[str, ModelSamples]]) -> Iterator[bytes]
 
 def _fields(sample: Solution | SelfTest) -> dict[str, Any]:
     """A sample's fields; what was not recorded is left out."""
-    fields: dict[str, Any] = {"text": sample.text}
+    fields: dict[str, Any] = {"text": sample.text, "text_kind": "program"}
     if sample.tokens is not None:
         fields["tokens"] = sample.tokens
     if isinstance(sample, Solution) and sample.completion:

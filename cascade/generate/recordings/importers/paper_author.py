@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cascade.base import Record, read_records
-from cascade.generate.recordings.importers.base import Imported, Kind
+from cascade.generate.recordings.importers.base import Kind, RecordedSample
 from cascade.generate.sample import SelfTest, Solution
 
 # One file a model and kind: answers_7B.jsonl.gz, tests_7B.jsonl.gz.
@@ -22,7 +22,7 @@ def matches(path: Path) -> bool:
     return (path / "answer").is_dir() or any(FLAT.fullmatch(file.name) for file in path.iterdir())
 
 
-def read(path: Path, model: str | None) -> Iterator[Imported]:
+def read(path: Path, model: str | None) -> Iterator[RecordedSample]:
     """The samples of a folder; each model's name stands in its files' names.
 
     Source: https://github.com/BoyuanJackChen/code_cascading_shared (code/answer, code/testcase).
@@ -35,18 +35,18 @@ def read(path: Path, model: str | None) -> Iterator[Imported]:
             kind: Kind = "solution" if flat["kind"] == "answers" else "test"
             for record in read_records(file):
                 k, loop = record.natural("k"), record.natural("loop")
-                yield _imported(record, flat["model"], kind, record.text("task_id"), k, loop)
+                yield _recorded(record, flat["model"], kind, record.text("task_id"), k, loop)
     for folder, kind in NESTED_FOLDERS:
         for file in sorted((path / folder).glob("*/*")):
             if nested := NESTED.fullmatch(file.name):
                 for record in read_records(file):
                     task_id = f"HumanEval/{record.natural('number')}"
-                    yield _imported(
+                    yield _recorded(
                         record, nested["model"], kind, task_id, int(nested["k"]), int(nested["loop"])
                     )
 
 
-def _imported(record: Record, model: str, kind: Kind, task_id: str, k: int, loop: int) -> Imported:
+def _recorded(record: Record, model: str, kind: Kind, task_id: str, k: int, loop: int) -> RecordedSample:
     text = record.text("answer")
     sample: Solution | SelfTest
     if kind == "solution":
@@ -55,7 +55,7 @@ def _imported(record: Record, model: str, kind: Kind, task_id: str, k: int, loop
         counts = {line: record.optional_natural(f"num_ids_{line}") for line in (2, 4)}
         known = {line: count for line, count in counts.items() if count is not None}
         sample = SelfTest(text, None, known)
-    return Imported(
+    return RecordedSample(
         model=model,
         task_id=task_id,
         kind=kind,

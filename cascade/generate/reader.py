@@ -1,0 +1,222 @@
+"""The one reader: from a text, recorded, live or served, to the program or the test lines in it."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from cascade.core import split_lines
+from cascade.generate import fences, source
+from cascade.problems import Problem
+
+BOM = "\ufeff"
+# What opens and what closes a model's thoughts, by the ways in which servers and templates write them.
+THOUGHTS = (
+    (
+        "<(?:think|thinking|thoughts?|reasoning|reflection)>",
+        "</(?:think|thinking|thoughts?|reasoning|reflection)>",
+    ),
+    (r"\[THINK\]", r"\[/THINK\]"),
+    ("◁think▷", "◁/think▷"),
+    (r"<\|channel\|>analysis<\|message\|>", r"<\|channel\|>final<\|message\|>"),
+)
+_OPENING = re.compile("|".join(opening for opening, _ in THOUGHTS), re.IGNORECASE)
+_CLOSING = re.compile("|".join(closing for _, closing in THOUGHTS), re.IGNORECASE)
+_ASSERT = re.compile(r"^[ \t]*assert\b", re.MULTILINE)
+
+
+class TextKind(Enum):
+    """What a text is, and so how its program is found.
+
+    auto: a reply, or a completion where there is only a function's body; completion: it continues the
+    problem's prompt (or repeats it); reply: a program with what may stand around it; program: it is one
+    already and is taken unchanged.
+    """
+
+    auto = "auto"
+    completion = "completion"
+    reply = "reply"
+    program = "program"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program as it was read: `text` continues the problem's prompt if `completion`."""
+
+    text: str
+    completion: bool = False
+
+
+def read_program(text: str, problem: Problem, kind: TextKind) -> Program:
+    """The program that a text stands for; the text itself where there is none to be found.
+
+    Nothing is invented: what is broken inside the function stays broken, and executing it gives the verdict.
+    """
+    return FORMATS[kind](text, problem)
+
+
+def answer_span(text: str) -> tuple[int, int]:
+    """Where the answer stands beside a model's thoughts: (start, end); empty where it ends inside them."""
+    start = 0
+    for closing in _CLOSING.finditer(text):
+        start = closing.end()
+    opening = _OPENING.search(text, start)
+    return start, len(text) if opening is None else opening.start()
+
+
+def only_thoughts(text: str) -> bool:
+    """Whether a text has thoughts and no answer."""
+    start, end = answer_span(text)
+    return (start, end) != (0, len(text)) and not text[start:end].strip()
+
+
+def clean(text: str) -> str:
+    """Without thoughts, byte order marks and carriage returns."""
+    start, end = answer_span(text)
+    return text[start:end].replace(BOM, "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _program(text: str, problem: Problem) -> Program:
+    return Program(text)
+
+
+def _auto(text: str, problem: Problem) -> Program:
+    read = _reply(text, problem)
+    if source.defines(read.text, problem.entry_point) or problem.reads_stdin:
+        return read
+    body = source.continued(problem.prompt, clean(text), problem.entry_point)
+    return read if body is None else Program(body, completion=True)
+
+
+def _completion(text: str, problem: Problem) -> Program:
+    answer = clean(text)
+    first = next((line for line in answer.split("\n") if line.strip()), "")
+    if not first[:1].isspace() and (
+        fences.blocks(answer) or source.opens_definition(answer, problem.entry_point)
+    ):
+        read = _reply(answer, problem)
+        if read.completion or source.defines(read.text, problem.entry_point):
+            return read
+    body = source.continued(problem.prompt, answer, problem.entry_point)
+    if body is None:
+        # What follows a body may be a fence's end and prose.
+        cut = answer[: fences.first_line(answer)]
+        body = source.continued(problem.prompt, cut, problem.entry_point)
+    return Program(answer if body is None else body, completion=True)
+
+
+def _reply(text: str, problem: Problem) -> Program:
+    """Of several programs the last complete one that defines the function, with the helpers it needs."""
+    answer = clean(text)
+    inside = [source.dedented(block.text) for block in fences.blocks(answer)]
+    name = problem.entry_point
+    if problem.reads_stdin:
+        return Program(_stdin_program(answer, inside, name))
+    if (found := source.last_complete(inside, name)) is not None:
+        return Program(found)
+    for block in reversed(inside):
+        # A function's body alone, or with only what a prompt's header left to be written.
+        if source.is_body(block) and (body := source.continued(problem.prompt, block, name)) is not None:
+            return Program(body, completion=True)
+    if (found := source.in_prose(answer, name)) is not None:
+        return Program(found)
+    if inside:
+        defining = [block for block in inside if source.opens_definition(block, name)]
+        return Program((defining or inside)[-1])
+    return Program(source.from_first_code(answer))
+
+
+def _stdin_program(answer: str, inside: list[str], name: str) -> str:
+    """A program that reads its input, as a function from input to output unless it is one already."""
+    programs = [block for block in inside if source.is_python(block)]
+    acting = [one for one in programs if source.reads_or_prints(one) or source.takes_input(one, name)]
+    found = (acting or programs or inside)[-1] if inside else source.longest_in_prose(answer)
+    if not source.is_python(found):
+        return found
+    if source.takes_input(found, name):
+        return source.trimmed(found, name) or found
+    return source.as_function(found, name) if found.strip() else found
+
+
+FORMATS: Mapping[TextKind, Callable[[str, Problem], Program]] = {
+    TextKind.auto: _auto,
+    TextKind.completion: _completion,
+    TextKind.reply: _reply,
+    TextKind.program: _program,
+}
+
+
+@dataclass(frozen=True)
+class TestText:
+    """A test's lines as they were read.
+
+    Attributes:
+        text: the lines.
+        ends: of each logical line, where it ends in the text that was read.
+        closed: whether a fence ends the lines: no more will come.
+    """
+
+    __test__ = False
+    text: str
+    ends: tuple[int, ...]
+    closed: bool = False
+
+
+def read_test_lines(text: str, limit: int, kind: TextKind = TextKind.auto) -> TestText:
+    """The first `limit` logical lines of a generated test: without thoughts, fences and prose.
+
+    A fence that opens before the first assertion opens them, the next one ends them; where several blocks
+    assert, their assertions follow one another. Assertions inside a test function count as its lines.
+    """
+    if kind is TextKind.program:
+        spans, closed, fenced = [(0, len(text))], False, False
+    else:
+        spans, closed, fenced = _test_spans(text)
+    physical: list[tuple[str, int]] = []
+    for start, end in spans:
+        lines, at = [], start
+        for line in text[start:end].split("\n"):
+            lines.append((line.rstrip("\r"), at + len(line)))
+            at += len(line) + 1
+        if fenced and lines and not lines[-1][0].strip():
+            lines.pop()
+        physical += _from_first_assertion(lines, fenced) if kind is not TextKind.program else lines
+    if not physical or not any(line.strip() for line, _ in physical):
+        return TestText("", (), closed)
+    joined = "\n".join(line for line, _ in physical)
+    ends, kept, at = [], 0, 0
+    for logical in split_lines(joined, limit):
+        at = kept + logical.text.count("\n")
+        ends.append(physical[at][1])
+        kept = at + 1
+    return TestText("\n".join(line for line, _ in physical[:kept]), tuple(ends), closed)
+
+
+def _test_spans(text: str) -> tuple[list[tuple[int, int]], bool, bool]:
+    """Where the lines stand, whether a fence ended them, and whether one opened them."""
+    start, end = answer_span(text)
+    answer = text[start:end]
+    blank = len(answer) - len(answer.lstrip("\r\n")) if start else answer.startswith(BOM)
+    start, answer = start + blank, answer[blank:]
+    inside = fences.blocks(answer)
+    first = _ASSERT.search(answer)
+    if not inside:
+        return [(start, end)], False, False
+    if first is not None and first.start() < inside[0].fence:
+        return [(start, start + inside[0].fence)], True, False
+    asserting = [block for block in inside if _ASSERT.search(block.text)] or inside[:1]
+    spans = [(start + block.start, start + block.start + len(block.text)) for block in asserting]
+    return spans, asserting[-1].closed, True
+
+
+def _from_first_assertion(lines: list[tuple[str, int]], fenced: bool) -> list[tuple[str, int]]:
+    """Without what a model says first, and without the indentation of a test function around them."""
+    at = next((i for i, (line, _) in enumerate(lines) if _ASSERT.match(line)), None)
+    if at is None:
+        return lines
+    heading = source.tree("\n".join(line for line, _ in lines[:at]))
+    if heading is not None and not (fenced and heading.body):
+        at = 0  # comments and blank lines are lines that are looked at
+    kept = lines[at:]
+    indent = next((line[: len(line) - len(line.lstrip())] for line, _ in kept if _ASSERT.match(line)), "")
+    return [(line.removeprefix(indent), end) for line, end in kept] if indent else kept

@@ -1,0 +1,63 @@
+"""A request's parameters, and what to send instead where a model refuses some of them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+RENAMED = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+OPTIONAL = ("temperature", "top_p", "seed", "stop", "n", "stream_options")
+_UNSUPPORTED = re.compile(
+    r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|not permitted"
+    r"|not allowed|deprecated|only the default|not available|invalid parameter|must be set to"
+    r"|use '?max_completion_tokens|only supports?",
+    re.IGNORECASE,
+)
+
+
+class Parameters:
+    """What a model takes: learnt from what it refuses."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._names: dict[str, str] = {}
+        self._left_out: set[str] = set()
+        self._streamed = False
+        self.notes: list[str] = []
+
+    def body(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a request; null leaves one out."""
+        fields = {self._names.get(key, key): value for key, value in options.items()}
+        if self._streamed:
+            fields |= {"stream": True, "stream_options": {"include_usage": True}}
+        return {
+            key: value for key, value in fields.items() if key not in self._left_out and value is not None
+        }
+
+    def adapt(self, sent: Mapping[str, Any], parameter: str | None, said: str) -> bool:
+        """Learn from a refusal; says whether the request is worth another try."""
+        if _UNSUPPORTED.search(said) is None:
+            return False
+        if re.search(r"\bstream\b", said) and "stream" not in sent:
+            self._streamed = True
+            self._note("answers as a stream only: asked so")
+            return True
+        named = [key for key in sent if key == parameter]
+        named += [key for key in (*RENAMED, *OPTIONAL) if key in sent and re.search(rf"\b{key}\b", said)]
+        for key in named:
+            if key in RENAMED:
+                other = RENAMED[key]
+                if self._names.get(other) == key:  # the other name was refused before
+                    return False
+                self._names[key] = other
+                self._note(f"does not take {key}: {other} is sent instead")
+                return True
+            if key in OPTIONAL:
+                self._left_out.add(key)
+                greedy = "; the greedy samples are drawn at the server's own temperature"
+                self._note(f"does not take {key}: left out{greedy if key == 'temperature' else ''}")
+                return True
+        return False
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)

@@ -1,0 +1,151 @@
+"""What servers of OpenAI's protocol really send: choices, thoughts and token counts in every spelling."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cascade.base import CascadeError
+from cascade.generate.reading import LENGTH
+
+SHOWN = 120  # characters of an answer that an error shows
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One text of an answer, thoughts before it in ``<think>``, how it ended, and its tokens where told."""
+
+    text: str
+    finish: str | None
+    token_ids: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: its texts, and the tokens that they are billed as; None where the server does not say."""
+
+    choices: tuple[Choice, ...]
+    tokens: int | None
+
+
+def read_answer(content_type: str, body: str, base_url: str) -> Answer:
+    """The texts of a completion or chat completion, sent whole or as a stream of events.
+
+    Raises:
+        CascadeError: what came is not of this protocol.
+    """
+    kind = content_type.split(";")[0].strip() or "none"
+    streamed = kind == "text/event-stream" or body.lstrip().startswith("data:")
+    try:
+        answer = _joined(body) if streamed else json.loads(body)
+    except ValueError:
+        answer = None
+    if isinstance(answer, Mapping) and answer.get("error") and not answer.get("choices"):
+        error = answer["error"]
+        said = error.get("message", error) if isinstance(error, Mapping) else error
+        raise CascadeError(
+            f"generator.base_url={base_url}: an error with status 200: {' '.join(str(said).split())[:300]}"
+            "; the samples so far are kept"
+        )
+    choices = answer.get("choices") if isinstance(answer, Mapping) else None
+    if not isinstance(answer, Mapping) or not isinstance(choices, list) or not choices:
+        lacks = "an answer without choices" if isinstance(answer, Mapping) else "no answer of this protocol"
+        raise CascadeError(
+            f"generator.base_url={base_url}: what came with status 200 is {lacks} (content type {kind}: "
+            f"{' '.join(body.split())[:SHOWN]!r}); does the address end in /v1, and is "
+            f"generator.api right?"
+        )
+    found = [(one.get("index", i), _choice(one)) for i, one in enumerate(choices) if isinstance(one, Mapping)]
+    if len(found) < len(choices) or any(one is None for _, one in found):
+        raise CascadeError(
+            f"generator.base_url={base_url}: a choice without a message or text "
+            f"({' '.join(body.split())[:SHOWN]!r}); is generator.api the right one?"
+        )
+    ordered = sorted(found, key=lambda one: one[0] if isinstance(one[0], int) else 0)
+    return Answer(tuple(one for _, one in ordered if one is not None), _tokens(answer.get("usage")))
+
+
+def _choice(choice: Mapping[str, Any]) -> Choice | None:
+    finish = choice.get("finish_reason")
+    message = choice.get("message")
+    if isinstance(message, Mapping):
+        text, thoughts = _content(message.get("content"))
+        for field in ("reasoning_content", "reasoning", "thinking"):
+            if not thoughts and message.get(field):
+                thoughts = "".join(_content(message[field]))
+        text = text or (message.get("refusal") or "")
+    elif "text" in choice:
+        text, thoughts = str(choice["text"] or ""), ""
+    else:
+        return None
+    if thoughts:
+        closing = "" if finish == LENGTH and not text.strip() else f"\n</think>\n\n{text}"
+        text = f"<think>\n{thoughts}{closing}"
+    # vLLM tells the ids if it is asked to (return_token_ids).
+    ids = choice.get("token_ids")
+    return Choice(
+        text, finish if isinstance(finish, str) else None, tuple(ids) if isinstance(ids, list) else None
+    )
+
+
+def _content(content: Any) -> tuple[str, str]:
+    """(text, thoughts) of a message's content: a text, nothing, or a list of parts."""
+    if isinstance(content, str):
+        return content, ""
+    if isinstance(content, Mapping):
+        content = [content]
+    text, thoughts = "", ""
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, str):
+            text += part
+        elif isinstance(part, Mapping):
+            kind = str(part.get("type", "text"))
+            if kind in ("thinking", "reasoning", "thought", "reasoning_content", "redacted_thinking"):
+                inner = next((part[k] for k in ("thinking", "reasoning", "text", "content") if k in part), "")
+                thoughts += "".join(_content(inner))
+            else:
+                inner = part.get("text", part.get("content", ""))
+                text += "".join(_content(inner.get("value", "") if isinstance(inner, Mapping) else inner))
+    return text, thoughts
+
+
+def _tokens(usage: Any) -> int | None:
+    """Tokens that were generated, if they are counted; 0 is no count."""
+    if not isinstance(usage, Mapping):
+        return None
+    for field in ("completion_tokens", "output_tokens"):
+        if isinstance(usage.get(field), int | float) and usage[field] > 0:
+            return int(usage[field])
+    total, prompt = usage.get("total_tokens"), usage.get("prompt_tokens")
+    if isinstance(total, int) and isinstance(prompt, int) and total > prompt:
+        return total - prompt
+    return None
+
+
+def _joined(body: str) -> dict[str, Any]:
+    """The events of a stream as one answer."""
+    choices: dict[int, dict[str, Any]] = {}
+    usage: Any = None
+    for line in body.splitlines():
+        if not line.startswith("data:") or line[5:].strip() in ("", "[DONE]"):
+            continue
+        event = json.loads(line[5:])
+        if event.get("error"):
+            return {"error": event["error"]}
+        usage = event.get("usage") or usage
+        for piece in event.get("choices") or ():
+            own = choices.setdefault(
+                piece.get("index", 0), {"index": piece.get("index", 0), "finish_reason": None}
+            )
+            own["finish_reason"] = piece.get("finish_reason") or own["finish_reason"]
+            delta = piece.get("delta") or piece.get("message")
+            if delta is None:
+                own["text"] = own.get("text", "") + (piece.get("text") or "")
+                continue
+            message = own.setdefault("message", {"content": ""})
+            text, thoughts = _content(delta.get("content"))
+            message["content"] += text
+            for field in ("reasoning_content", "reasoning"):
+                thoughts = thoughts or "".join(_content(delta.get(field)))
+            message["reasoning"] = message.get("reasoning", "") + thoughts
+    return {"choices": list(choices.values()), "usage": usage}

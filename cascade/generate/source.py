@@ -1,0 +1,355 @@
+"""Python source as models write it: what of it is a program, cut and indented so that it can run."""
+
+import ast
+import re
+import textwrap
+import warnings
+from collections.abc import Iterator, Sequence
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_CODE_BEGINS = re.compile(r"^[ \t]*(?:def |async def |class |import \w|from [\w.]+ import|@\w)", re.MULTILINE)
+_STATEMENT_BEGINS = re.compile(
+    r"^(?:def |async def |class |import \w|from [\w.]+ import|@\w|[\w, *\[\]]+ ?=|\w+\("
+    r"|for |while |if |try:|with |#)"
+)
+# What may stand behind the function that is asked for without being an example of its use.
+_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_DEFINITIONS = (*_NAMED, ast.Import, ast.ImportFrom)
+MOST_STARTS = 200
+
+STDIN_FUNCTION = """
+def {name}(stdin):
+    import io, os, sys
+    try:
+        # For programs that read the descriptor itself; what a pipe holds without a reader.
+        if len(stdin.encode()) < 60000:
+            end, begin = os.pipe()
+            os.write(begin, stdin.encode())
+            os.dup2(end, 0)
+            os.close(begin)
+            os.close(end)
+    except OSError:
+        pass
+    kept = sys.stdin, sys.stdout
+    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
+    output = io.BytesIO()
+    sys.stdout = printed = io.TextIOWrapper(output, encoding="utf-8", write_through=True)
+    try:
+        exec(compile({program}, "<program>", "exec"), {{"__name__": "__main__"}})
+    except SystemExit:
+        pass
+    finally:
+        sys.stdin, sys.stdout = kept
+    printed.flush()
+    return output.getvalue().decode("utf-8", "replace")
+"""
+
+
+def tree(text: str) -> ast.Module | None:
+    """The syntax tree; None for what is not Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # NUL bytes, surrogates, nesting
+        return None
+
+
+def is_python(text: str) -> bool:
+    """Whether the text parses."""
+    return tree(text) is not None
+
+
+def defines(text: str, name: str) -> bool:
+    """Whether the text is Python that defines a name, if only as a method of ``class Solution``."""
+    parsed = tree(text)
+    return parsed is not None and defined_in(parsed, name)
+
+
+def defined_in(parsed: ast.Module, name: str) -> bool:
+    """The same for a syntax tree."""
+    return any(_defined(node, name) for node in parsed.body)
+
+
+def opens_definition(text: str, name: str) -> bool:
+    """Whether a line begins the definition of a function, be the rest Python or not."""
+    return re.search(rf"^[ \t]*(?:async )?def {re.escape(name)}\b", text, re.MULTILINE) is not None
+
+
+def is_body(text: str) -> bool:
+    """Whether the text is a function's body alone: it returns or yields outside any function."""
+    parsed = tree(textwrap.dedent(text))
+    return parsed is not None and any(isinstance(node, ast.Return) for node in _outside_functions(parsed))
+
+
+def dedented(text: str) -> str:
+    """A block without the indentation that all of it has; also where the first line lost some of it."""
+    if is_python(text):
+        return text
+    for candidate in _reindented(text, ""):
+        if is_python(candidate):
+            return candidate
+    return textwrap.dedent(text)
+
+
+def last_complete(sources: Sequence[str], name: str) -> str | None:
+    """Of several sources the last with a whole definition of the function, trimmed, with its helpers."""
+    trims = [trimmed(one, name) for one in sources]
+    whole = [i for i, one in enumerate(trims) if one is not None and _complete(one, name)]
+    if not whole:
+        whole = [i for i, one in enumerate(trims) if one is not None]
+    if not whole:
+        return None
+    chosen = trims[whole[-1]] or ""
+    return _helpers(sources[: whole[-1]], sources[whole[-1] + 1 :], chosen) + chosen
+
+
+def in_prose(text: str, name: str) -> str | None:
+    """The last complete program without a fence that defines the function; None where there is none."""
+    return last_complete([part for part in _parts(text, _CODE_BEGINS) if opens_definition(part, name)], name)
+
+
+def longest_in_prose(text: str) -> str:
+    """The longest program without a fence, or the text where there is none."""
+    return max(_parts(text, _STATEMENT_BEGINS), key=len, default=text)
+
+
+def from_first_code(text: str) -> str:
+    """The text from the first line that begins code on."""
+    begin = _CODE_BEGINS.search(text)
+    return text if begin is None else text[begin.start() :]
+
+
+def continued(prompt: str, text: str, name: str) -> str | None:
+    """A completion cut after the function that its prompt begins; None where it is no body for it.
+
+    Definitions behind the function stay (it may call them), statements that use it go. Where the text does
+    not fit as it stands, the indentation that stripping or tabs cost it is given back.
+    """
+    returns = re.search(r"^\s*(?:return|yield|raise)\b", text, re.MULTILINE) is not None
+    for candidate in (text, *(_reindented(text, _body_indent(prompt)) if returns else ())):
+        kept = trimmed(prompt + candidate, name)
+        if kept is not None and kept.startswith(prompt) and _grew(prompt, kept, name):
+            return kept[len(prompt) :]
+    return None
+
+
+def trimmed(text: str, name: str) -> str | None:
+    """The longest beginning that is Python, without what only uses the function; None without that."""
+    kept = _longest(text)
+    parsed = tree(kept)
+    assert parsed is not None
+    at = [i for i, node in enumerate(parsed.body) if _defined(node, name)]
+    if not at:
+        return None
+    behind = parsed.body[at[-1] + 1 :]
+    # A constant that a function reads stays.
+    read = {
+        node.id
+        for top in parsed.body
+        if isinstance(top, _NAMED)
+        for node in ast.walk(top)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    gone = [node for node in behind if not isinstance(node, _DEFINITIONS) and not _constant(node, read, name)]
+    if not gone:
+        return kept
+    lines = {n for node in gone for n in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    lines -= {
+        n
+        for node in parsed.body
+        if node not in gone
+        for n in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    return "".join(line for n, line in enumerate(_lines(kept), 1) if n not in lines)
+
+
+def reads_or_prints(text: str) -> bool:
+    """Whether a program reads input or writes output."""
+    return re.search(r"\binput\s*\(|\bstdin\b|\bprint\s*\(|\bstdout\b|\bopen\s*\(\s*0\b", text) is not None
+
+
+def takes_input(text: str, name: str) -> bool:
+    """Whether the text defines a function of one argument that the whole input is given to."""
+    parsed = tree(text)
+    for node in parsed.body if parsed is not None else ():
+        if isinstance(node, Function) and node.name == name:
+            given = len(node.args.posonlyargs + node.args.args)
+            needed = given - len(node.args.defaults)
+            reads = re.search(r"\binput\s*\(|\bsys\.stdin\b", text) is not None
+            return (needed == 1 or (needed == 0 and given > 0) or node.args.vararg is not None) and not (
+                reads and needed != 1
+            )
+        if isinstance(node, ast.Assign) and _defined(node, name):
+            return isinstance(node.value, ast.Lambda | ast.Name)
+    return False
+
+
+def as_function(text: str, name: str) -> str:
+    """A program that reads standard input as a function from its input to its output."""
+    return STDIN_FUNCTION.format(name=name, program=repr(text))
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as the parser counts them."""
+    return [line for line in re.split(r"(?<=\n)", text) if line]
+
+
+def _longest(text: str) -> str:
+    """The longest beginning that parses, cut before a top-level line: a broken body stays broken."""
+    lines = _lines(text)
+    while lines:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ast.parse("".join(lines))
+            return "".join(lines)
+        except SyntaxError as error:
+            at = min(error.lineno or 1, len(lines)) - 1
+            while at and lines[at][0].isspace():
+                at -= 1
+            # A decorator belongs to what it stands before.
+            while at and lines[at - 1].startswith("@"):
+                at -= 1
+            lines = lines[:at]
+        except (ValueError, RecursionError, MemoryError):
+            return ""
+    return ""
+
+
+def _parts(text: str, begins: re.Pattern[str]) -> Iterator[str]:
+    """The stretches of a text that are Python, from each line on that may begin one."""
+    lines, at, starts = _lines(text), 0, 0
+    while at < len(lines) and starts < MOST_STARTS:
+        if begins.match(lines[at]) is None:
+            at += 1
+            continue
+        starts += 1
+        part = _longest(textwrap.dedent("".join(lines[at:])))
+        size = len(_lines(part))
+        if size:
+            yield part
+        at += size or 1
+
+
+def _defined(node: ast.stmt, name: str) -> bool:
+    if isinstance(node, _NAMED):
+        inside = node.body if isinstance(node, ast.ClassDef) and node.name == "Solution" else []
+        return node.name == name or any(isinstance(one, Function) and one.name == name for one in inside)
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+    if isinstance(node, ast.AnnAssign):
+        return isinstance(node.target, ast.Name) and node.target.id == name and node.value is not None
+    return False
+
+
+def _bodies(text: str, name: str) -> list[list[ast.stmt]]:
+    """The bodies of the function's definitions, docstrings left out."""
+    parsed = tree(text)
+    found = []
+    for top in parsed.body if parsed is not None else ():
+        for node in (top, *(top.body if isinstance(top, ast.ClassDef) else ())):
+            if isinstance(node, Function) and node.name == name:
+                docstring = ast.get_docstring(node, clean=False) is not None
+                found.append(node.body[1:] if docstring else node.body)
+    return found
+
+
+def _complete(text: str, name: str) -> bool:
+    """Whether the last definition does something: not only a docstring, ``pass`` or an ellipsis."""
+    bodies = _bodies(text, name)
+    return not bodies or any(not _idle(node) for node in bodies[-1])
+
+
+def _idle(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value is ...
+    )
+
+
+def _grew(prompt: str, whole: str, name: str) -> bool:
+    """Whether the function got a body, or the prompt is none that begins one."""
+    bodies = _bodies(whole, name)
+    return bool(bodies and bodies[0]) or not bodies
+
+
+def _constant(node: ast.stmt, read: set[str], name: str) -> bool:
+    """Whether a statement behind the function gives a value that a function reads, and is no use of it."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return False
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    names = {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+    used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return bool(names & read) and not used & {name, "input"} - names
+
+
+def _helpers(before: Sequence[str], after: Sequence[str], chosen: str) -> str:
+    """Definitions from other blocks for names that the program uses and nobody in it defines."""
+    known = _names_bound(chosen)
+    needed = _names_read(chosen) - known
+    found: list[str] = []
+    for block in (*reversed(before), *after):
+        parsed = tree(block)
+        for node in reversed(parsed.body) if parsed is not None else ():
+            if (
+                isinstance(node, (*_DEFINITIONS, ast.Assign))
+                and _names_bound(part := ast.unparse(node)) & needed
+            ):
+                found.append(part)
+                needed = (needed | _names_read(part)) - _names_bound(part)
+    return "".join(f"{part}\n\n\n" for part in reversed(found))
+
+
+def _names_bound(text: str) -> set[str]:
+    bound: set[str] = set()
+    for node in tree(text).body if is_python(text) else ():  # type: ignore[union-attr]
+        if isinstance(node, _NAMED):
+            bound.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            bound |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return bound
+
+
+def _names_read(text: str) -> set[str]:
+    parsed = tree(text)
+    if parsed is None:
+        return set()
+    names = [node for node in ast.walk(parsed) if isinstance(node, ast.Name)]
+    local = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    local |= {node.arg for node in ast.walk(parsed) if isinstance(node, ast.arg)}
+    return {node.id for node in names if isinstance(node.ctx, ast.Load)} - local
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, (*_NAMED, ast.Lambda)):
+            yield from _outside_functions(child)
+
+
+def _body_indent(prompt: str) -> str:
+    """The indentation of the body that a prompt begins."""
+    lines = [line for line in prompt.split("\n") if line.strip()]
+    last = lines[-1] if lines else ""
+    own = last[: len(last) - len(last.lstrip())]
+    return own + "    " if last.rstrip().endswith(":") else own or "    "
+
+
+def _reindented(text: str, indent: str) -> Iterator[str]:
+    """The text with other indentations: blanks that no editor shows, tabs, a first line that is off."""
+    text = text.replace("\u00a0", " ").replace("\u200b", "")
+    for one in dict.fromkeys((text, "\n".join(_tabs_as_blanks(line) for line in text.split("\n")))):
+        yield one
+        head = next((i for i, line in enumerate(one.split("\n")) if line.strip()), 0)
+        lines = one.split("\n")[head:]
+        first, rest = lines[0].lstrip(), "\n".join(lines[1:])
+        yield textwrap.indent(textwrap.dedent("\n".join(lines)), indent)
+        yield f"{indent}{first}\n{rest}"
+        yield f"{indent}{first}\n{textwrap.indent(textwrap.dedent(rest), indent)}"
+
+
+def _tabs_as_blanks(line: str) -> str:
+    body = line.lstrip(" \t")
+    return line[: len(line) - len(body)].expandtabs(4) + body

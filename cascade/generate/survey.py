@@ -1,0 +1,136 @@
+"""What a model's solutions are before anything is executed: nothing may be silently zero."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cascade.base import DataError
+from cascade.generate import source
+from cascade.generate.family import Family
+from cascade.generate.sample import ModelSamples, Solution
+from cascade.problems import Problem
+
+# From this share on a count is a warning with its likely cause.
+WARN_SHARE = 1 / 3
+
+
+@dataclass
+class Survey:
+    """Counts of one model's solutions; each unusable one counts as the first that fits.
+
+    Attributes:
+        model: its name.
+        solutions: how many there are.
+        empty: without any text for an answer.
+        only_thoughts: of those, with thoughts.
+        not_python: whose program does not parse.
+        undefined: whose program does not define the function.
+        cut: that ended at the limit of tokens.
+        free: that have a text and a token count of 0.
+    """
+
+    model: str
+    solutions: int = 0
+    empty: int = 0
+    only_thoughts: int = 0
+    not_python: int = 0
+    undefined: int = 0
+    cut: int = 0
+    free: int = 0
+
+    @property
+    def unusable(self) -> int:
+        """Solutions that no test can pass."""
+        return self.empty + self.not_python + self.undefined
+
+    def counts(self, limit: int) -> list[tuple[int, str, str]]:
+        """(count, what they are, likely cause and setting) of everything that stands out."""
+        thoughts = f" ({self.only_thoughts} of them thoughts without an answer)" if self.only_thoughts else ""
+        cut = f"cut at family.max_new_tokens={limit}"
+        budget = f"the limit of tokens may end in the thoughts: raise family.max_new_tokens={limit}, or see "
+        budget += "that the server's reasoning parser leaves the answer in `content`"
+        found = [
+            (self.empty, f"empty{thoughts}", budget),
+            (self.cut, cut, "raise it, or ask for shorter answers"),
+            (
+                self.not_python,
+                "not Python",
+                "see how they are read with task=check; generator.text or family.prompts.completion say what "
+                "the texts are",
+            ),
+            (
+                self.undefined,
+                "do not define the function that is asked for",
+                "check that dataset is the one that was asked; see task=check, family.prompts.completion and "
+                "generator.text",
+            ),
+            (
+                self.free,
+                "cost 0 tokens although they have a text",
+                "set generator.count=tokenizer for a server that counts nothing; leave `tokens` out of a "
+                "recording to have them counted",
+            ),
+        ]
+        return [one for one in found if one[0]]
+
+    def line(self, limit: int) -> str:
+        """Everything in one line."""
+        told = ", ".join(f"{n:,} {what}" for n, what, _ in self.counts(limit))
+        return f"{self.model}: {self.solutions:,} solutions: {told or 'all define their function'}"
+
+    def warnings(self, limit: int) -> list[str]:
+        """One line for each count that is over a third."""
+        return [
+            f"{self.model}: {n:,} of {self.solutions:,} solutions {_are(what)}; {cause}"
+            for n, what, cause in self.counts(limit)
+            if n > WARN_SHARE * self.solutions
+        ]
+
+    def check(self, limit: int) -> None:
+        """Raise `DataError` where nothing could come out right, or all of it for nothing."""
+        if not self.solutions:
+            return
+        if self.unusable == self.solutions or self.free == self.solutions:
+            kinds = self.counts(limit)
+            worst = kinds if self.free < self.solutions else [k for k in kinds if k[1].startswith("cost 0")]
+            worst = [k for k in worst if not k[1].startswith("cut")] if len(worst) > 1 else worst
+            n, what, cause = max(worst, key=lambda one: one[0])
+            raise DataError(
+                f"{self.model}: no usable solution: {n:,} of {self.solutions:,} {_are(what)}; {cause} "
+                f"({self.line(limit)})"
+            )
+
+
+def _are(what: str) -> str:
+    return what if what.startswith(("do ", "cost ")) else f"are {what}"
+
+
+def survey(
+    family: Family, problems: Sequence[Problem], samples: Mapping[str, Mapping[str, ModelSamples]]
+) -> list[Survey]:
+    """The counts of every model, in the family's order."""
+    found = []
+    for model in family.models:
+        one = Survey(model.name)
+        for problem in problems:
+            own = samples[model.name][problem.task_id]
+            for draw in (*((own.greedy,) if own.greedy is not None else ()), *own.draws):
+                for solution in draw.solutions:
+                    _count(one, problem, solution)
+        found.append(one)
+    return found
+
+
+def _count(one: Survey, problem: Problem, solution: Solution) -> None:
+    one.solutions += 1
+    one.cut += solution.cut
+    one.only_thoughts += solution.only_thoughts
+    if not solution.text.strip():
+        one.empty += 1
+        return
+    one.free += solution.tokens == 0
+    program = problem.program(solution.text, completion=solution.completion)
+    parsed = source.tree(program)
+    if parsed is None:
+        one.not_python += 1
+    elif not source.defined_in(parsed, problem.entry_point):
+        one.undefined += 1

@@ -1,0 +1,90 @@
+"""What servers really send, read right or refused in one line."""
+
+import json
+
+import pytest
+
+from cascade.base import CascadeError
+from cascade.generate.remote.parameters import Parameters
+from cascade.generate.remote.protocol import read_answer
+
+URL = "http://127.0.0.1:1/v1"
+
+
+def chat(content: object, finish: str = "stop", usage: object = None, **message: object) -> str:
+    choice = {"index": 0, "message": {"content": content} | message, "finish_reason": finish}
+    return json.dumps({"choices": [choice], "usage": usage})
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (chat("a"), "a"),
+        (chat([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), "ab"),
+        (
+            chat(
+                [
+                    {"type": "thinking", "thinking": [{"type": "text", "text": "t"}]},
+                    {"type": "text", "text": "a"},
+                ]
+            ),
+            "<think>\nt\n</think>\n\na",
+        ),
+        (chat(None, reasoning_content="t"), "<think>\nt\n</think>\n\n"),
+        (chat("", "length", reasoning="t"), "<think>\nt"),
+        (chat(None), ""),
+        (
+            'data: {"choices":[{"delta":{"content":"a"}}]}\ndata: {"choices":[{"delta":{"content":"b"}}]}\n',
+            "ab",
+        ),
+        (json.dumps({"choices": [{"text": None}]}), ""),
+    ],
+)
+def test_texts(body: str, text: str) -> None:
+    assert read_answer("application/json", body, URL).choices[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"completion_tokens": 5}, 5),
+        ({"completion_tokens": 0}, None),
+        (None, None),
+        ({"prompt_tokens": 2, "total_tokens": 9}, 7),
+    ],
+)
+def test_usage(usage: object, tokens: int | None) -> None:
+    assert read_answer("application/json", chat("a", usage=usage), URL).tokens == tokens
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<!doctype html>",
+        "",
+        "[]",
+        '{"detail": "x"}',
+        '{"choices": []}',
+        '{"choices": [{}]}',
+        '{"error": {"message": "x"}}',
+    ],
+)
+def test_what_is_not_the_protocol_names_the_address(body: str) -> None:
+    with pytest.raises(CascadeError, match=f"generator.base_url={URL}"):
+        read_answer("text/html", body, URL)
+
+
+def test_parameters_that_a_model_refuses() -> None:
+    parameters = Parameters()
+    options = {"model": "m", "max_tokens": 9, "temperature": 0.0, "seed": 1}
+    assert parameters.adapt(
+        options, "max_tokens", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    )
+    assert parameters.adapt(options, None, "Unsupported value: 'temperature' does not support 0.0")
+    assert parameters.body(options) == {"model": "m", "max_completion_tokens": 9, "seed": 1}
+    assert not parameters.adapt(options, None, "max_tokens is too large: 9; the maximum is 8")
+    assert len(parameters.notes) == 2
+    assert (
+        parameters.adapt(options, None, "stream must be set to true")
+        and parameters.body(options)["stream"] is True
+    )
