@@ -66,17 +66,17 @@ def cpu_seconds() -> float:
 def ours(work: list[Batch], workers: int, isolation: Isolation) -> tuple[dict[Pair, bool], str]:
     """Every pair's verdict, and how it was."""
     verdicts: dict[Pair, bool] = {}
-    alone = proven = repeated = 0
+    isolated = proven = repeated = 0
     for index, outcome in execute(work, Limits(LIMIT_S, LIMIT_S, 1024, PRELUDE), workers, isolation):
         for (program, tests), row in zip(work[index].programs, outcome.rows, strict=True):
             for test, letter in zip(tests, row, strict=True):
                 verdicts[program, work[index].tests[test].source] = letter == PASS
-        alone, proven, repeated = (
-            alone + outcome.n_alone,
+        isolated, proven, repeated = (
+            isolated + outcome.n_isolated,
             proven + outcome.n_proven,
             repeated + outcome.n_repeated,
         )
-    return verdicts, f"{alone} alone, {proven} proven endless, {repeated} repeated"
+    return verdicts, f"{isolated} isolated, {proven} proven endless, {repeated} repeated"
 
 
 def process_per_pair(program: str, line: str) -> bool:

@@ -197,6 +197,7 @@ class SandboxConfig:
     timeout_s: float = 1.0
     reference_timeout_s: float = 1.0
     memory_mb: int = 1024
+    proofs: bool = True
     prelude: str = ""
 
 

@@ -172,6 +172,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
             reference_timeout_s=checks.positive(sandbox.reference_timeout_s, "sandbox.reference_timeout_s"),
             memory_mb=int(checks.at_least(sandbox.memory_mb, 64, "sandbox.memory_mb")),
             prelude=checks.python(sandbox.prelude, "sandbox.prelude"),
+            proofs=sandbox.proofs,
         ),
         isolation=Isolation(
             sandbox.require is Require.confined,

@@ -1,10 +1,11 @@
-"""What can be known of a text before it runs: whether it compiles, is plain, and what it shares with others.
+"""What can be known of a text before it runs: whether it compiles, is pure, and what it shares with others.
 
 The texts are untrusted and the compiler is not made for them: a child reads them, and where one takes
 it down, that text is left to the child that runs it.
 """
 
 import ast
+import builtins
 import contextlib
 import functools
 import marshal
@@ -14,12 +15,11 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from cascade.execute.child import enter
-from cascade.execute.equivalence import MAX_CHARS, canonical, first_call, only_calls
+from cascade.execute.children import silence
+from cascade.execute.equivalence import MAX_CHARS, canonical
 from cascade.execute.isolation.layers import Confinement
 from cascade.execute.nontermination.loop_sites import loops
-from cascade.execute.pure_tests import is_plain_test
-from cascade.execute.purity import is_plain
+from cascade.execute.purity import is_provable, is_pure, names_used
 
 ANALYSIS_MEMORY_MB = 2048
 ANALYSIS_SECONDS = 5.0
@@ -35,22 +35,24 @@ class Text:
         name: the file name in its frames.
         key: texts that share it do the same.
         broken: whether it is not Python.
-        plain: see `plain`.
-        first_call: see `equal.first_call`; tests only.
-        only_calls: see `equal.only_calls`; tests only.
-        loops: see `loops`; plain programs only.
+        pure: see `purity`.
+        used: the names and attributes in it.
+        looked_up: the names that it looks up.
+        loops: where it may be proven endless; see `loop_sites`.
         code: marshalled code; None where the text is left to the child.
+        entry_point: of a data set's test, the name that is the program's.
     """
 
     source: str
     name: str
     key: str
     broken: bool = False
-    plain: bool = False
-    first_call: str | None = None
-    only_calls: bool = False
+    pure: bool = False
+    used: tuple[str, ...] = ()
+    looked_up: tuple[str, ...] = ()
     loops: tuple[tuple[int, tuple[Any, ...]], ...] = ()
     code: bytes | None = None
+    entry_point: str | None = None
 
     def load(self) -> Any:
         """Its code object; its source where there is none."""
@@ -71,7 +73,8 @@ def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Tex
         pid = os.fork()
         if pid == 0:
             with contextlib.suppress(BaseException):
-                enter(confinement, ANALYSIS_MEMORY_MB, len(sources) * ANALYSIS_SECONDS, (sink,))
+                silence((sink,))
+                confinement.enter_child(ANALYSIS_MEMORY_MB, len(sources) * ANALYSIS_SECONDS)
                 warnings.simplefilter("ignore")
                 with os.fdopen(sink, "wb") as out:
                     for source in sources[len(found) :]:
@@ -104,15 +107,16 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     dumped = marshal.dumps(code)
     if len(dumped) > MAX_CODE_BYTES:
         return (source,)
-    if name == "<test>":
-        return source, False, is_plain_test(tree), first_call(tree), only_calls(tree), (), dumped
-    plain = is_plain(tree)
+    used, looked_up = names_used(tree)
+    given = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else frozenset[str]()
+    pure = is_pure(tree, given)
+    watched = loops(tree) if name == "<program>" and is_provable(tree) else {}
     return (
-        canonical(source, code),
+        canonical(code) if pure else source,
         False,
-        plain,
-        None,
-        False,
-        tuple((line, tuple(loop)) for line, loop in loops(tree).items()) if plain else (),
+        pure,
+        used,
+        looked_up,
+        tuple((line, tuple(loop)) for line, loop in watched.items()),
         dumped,
     )

@@ -1,51 +1,64 @@
-"""Forking a child for untrusted code, waiting for what it writes, and ending it with all that it left."""
+"""Forking a child for untrusted code, and ending it with all that it left."""
 
 import contextlib
+import marshal
 import os
-import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cascade.execute.child import enter
+from cascade.execute.isolation.hook import guard
 from cascade.execute.isolation.layers import Confinement
 
-WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wall time only ends sleepers
-LEAST_WALL_S = 3.0
-# A child that switched its timers off is ended by the server, which looks this often.
-LOOK_S = 0.25
-# CPU time passes as wall time does, unless others want the processor too.
-LOADED = 2.0
+# CPU time passes as wall time does, unless others want the processor too; this much may be lost anyway.
+LOADED, LOST_S = 2.0, 0.25
 
 
 @dataclass
-class Reply:
-    """What a child wrote before it ended, and how it ended."""
+class Child:
+    """A running child.
 
-    data: bytes
+    Attributes:
+        pid: its process.
+        began: when, by the monotonic clock.
+        out_of_time: whether it is ended for the CPU or wall time that it took.
+        slept: whether for wall time.
+    """
+
+    pid: int
+    began: float
+    out_of_time: bool = False
+    slept: bool = False
+
+
+@dataclass
+class ChildExit:
+    """How a child ended.
+
+    Attributes:
+        status: its exit status; negative for a signal.
+        cpu_seconds: what it took.
+        out_of_time: whether that was too much.
+        busy: whether it might have had the time on a quiet machine.
+    """
+
     status: int
     cpu_seconds: float
-    wall_seconds: float
-    out_of_cpu: bool
-    out_of_wall: bool
+    out_of_time: bool
+    busy: bool
 
     @property
-    def out_of_time(self) -> bool:
-        """Whether it was ended for the time it took."""
-        ended = os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else 0
-        return self.out_of_cpu or self.out_of_wall or ended in (signal.SIGPROF, signal.SIGXCPU)
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether it might have had the time on a quiet machine."""
-        return self.out_of_wall or self.wall_seconds > LOADED * self.cpu_seconds + LOOK_S
+    def busy_timeout(self) -> bool:
+        """Whether a time-out is not to be believed yet."""
+        return self.out_of_time and self.busy
 
 
 @dataclass
 class Children:
-    """Forks, watches and ends children, one at a time.
+    """Forks and ends children.
 
     Attributes:
         confinement: what they are put behind.
@@ -55,46 +68,40 @@ class Children:
     confinement: Confinement
     memory_mb: int = 0
 
-    def run(self, run: Any, seconds: list[float], expect: int, keep: tuple[int, ...] = ()) -> Reply:
-        """Fork a child that calls `run(result descriptor)`.
+    @property
+    def keeps_strays_out(self) -> bool:
+        """Whether a child can leave no process behind."""
+        return "seccomp" in self.confinement.layers
+
+    def fork(
+        self,
+        work: tuple[int, int, int],
+        run: Callable[[Any], None],
+        cpu_seconds: float,
+        keep: tuple[int, ...],
+    ) -> Child:
+        """Fork a child that reads its work, goes behind the confinement and runs.
 
         Args:
-            run: what the child does.
-            seconds: CPU limits of its tests, one after another.
-            expect: bytes that it may write.
-            keep: other descriptors that it needs.
+            work: where its work lies: descriptor, offset, size of marshalled data.
+            run: what it does with it.
+            cpu_seconds: CPU time that it may take in all, for one that stops its timers.
+            keep: the descriptors that it needs.
         """
-        self._fresh_scratch()
-        reader, result = os.pipe()
-        most = max(seconds)
         pid = os.fork()
         if pid == 0:
             with contextlib.suppress(BaseException):
-                # All the time that its tests may take together, for one that stops its timers.
-                enter(self.confinement, self.memory_mb, sum(seconds) + most, (result, *keep))
-                run(result)
+                descriptor, offset, size = work
+                data = marshal.loads(os.pread(descriptor, size, offset))
+                silence(keep)
+                self.confinement.enter_child(self.memory_mb, cpu_seconds)
+                sys.addaudithook(guard(os.getpid(), self.keeps_strays_out))
+                run(data)
             os._exit(0)
-        os.close(result)
-        began = time.monotonic()
-        try:
-            data, out_of_cpu, out_of_wall = _receive(pid, reader, most, expect)
-        finally:
-            os.close(reader)
-            status, cpu = self._end(pid)
-        return Reply(data, status, cpu, time.monotonic() - began, out_of_cpu, out_of_wall)
+        return Child(pid, time.monotonic())
 
-    def _end(self, pid: int) -> tuple[int, float]:
-        """Kill a child and whatever it left; its wait status and CPU seconds."""
-        for kill, target in ((os.killpg, pid), (os.kill, pid)):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill(target, signal.SIGKILL)
-        _, status, usage = os.wait4(pid, 0)
-        if "seccomp" not in self.confinement.layers:
-            _kill_orphans(self.confinement.is_init)
-        return status, usage.ru_utime + usage.ru_stime
-
-    def _fresh_scratch(self) -> None:
-        """An empty folder for the next child."""
+    def fresh_scratch(self) -> None:
+        """An empty folder for the next candidate."""
         scratch = f"{self.confinement.scratch}/run"
         with contextlib.suppress(OSError):
             os.rmdir(scratch)  # noqa: PTH106
@@ -104,32 +111,53 @@ class Children:
         if self.confinement.uid is not None:
             os.chown(scratch, self.confinement.uid, self.confinement.uid)
 
+    def has_ended(self, child: Child) -> bool:
+        """Whether a child has ended; something that it left may hold its pipes."""
+        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
-def _receive(pid: int, reader: int, seconds: float, expect: int) -> tuple[bytes, bool, bool]:
-    """What a child writes until it ends, and whether it had to be stopped for its CPU or wall time."""
-    data = b""
-    wall = max(LEAST_WALL_S, WALL_PER_CPU_SECOND * seconds)
-    poll = select.poll()
-    poll.register(reader, select.POLLIN)
-    since, cpu_since = time.monotonic(), 0.0
-    while True:
-        if poll.poll(1000 * LOOK_S):
-            piece = os.read(reader, 65536)
-            if not piece:
-                return data, False, False
-            data += piece
-            if len(data) > expect:
-                return data, False, False
-            since, cpu_since = time.monotonic(), _cpu_seconds(pid)
-        elif os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            return data, False, False  # it ended, and something that it left holds the pipe
-        elif _cpu_seconds(pid) - cpu_since > seconds + 2 * LOOK_S:
-            return data, True, False
-        elif time.monotonic() - since > wall:
-            return data, False, True
+    def end_strays(self) -> None:
+        """End the processes that children have left, once no child runs."""
+        if self.keeps_strays_out:
+            return
+        if self.confinement.is_init:  # all others in this namespace but its first
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+        elif sys.platform == "linux":
+            while strays := _children_of(os.getpid()):
+                for pid in strays:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ChildProcessError):
+                        os.waitpid(pid, 0)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    def end(self, child: Child) -> ChildExit:
+        """Kill a child and whatever it left."""
+        for kill, target in ((os.killpg, child.pid), (os.kill, child.pid)):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(target, signal.SIGKILL)
+        _, wait_status, usage = os.wait4(child.pid, 0)
+        cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - child.began
+        status = os.waitstatus_to_exitcode(wait_status)
+        late = child.out_of_time or -status in (signal.SIGPROF, signal.SIGXCPU)
+        return ChildExit(status, cpu, late, child.slept or wall > LOADED * cpu + LOST_S)
 
 
-def _cpu_seconds(pid: int) -> float:
+def silence(keep: tuple[int, ...]) -> None:
+    """Empty stdin, output to nowhere, and no descriptor but some."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    at = 3
+    for descriptor in sorted(keep):
+        os.closerange(at, descriptor)
+        at = descriptor + 1
+    os.closerange(at, 1024)
+
+
+def cpu_seconds(pid: int) -> float:
     """CPU time of a process so far; 0 where the system does not tell."""
     try:
         return time.clock_gettime((~pid << 3) | 2)
@@ -137,20 +165,8 @@ def _cpu_seconds(pid: int) -> float:
         return 0.0
 
 
-def _kill_orphans(is_init: bool) -> None:
-    """End the processes that a child left, which are this process's children now."""
-    if is_init:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
-    elif sys.platform == "linux":
-        own = os.getpid()
-        while orphans := [pid for pid in _processes() if _parent(pid) == own]:
-            for pid in orphans:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, 0 if is_init else os.WNOHANG)[0]:
-            pass
+def _children_of(pid: int) -> set[int]:
+    return {child for child in _processes() if _parent(child) == pid}
 
 
 def _processes() -> list[int]:

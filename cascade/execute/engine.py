@@ -36,18 +36,20 @@ class Limits:
         reference_timeout_s: CPU seconds for one reference test.
         memory_mb: address space of a child in MiB.
         prelude: Python source that is run before every program, for the imports that models leave out.
+        proofs: whether a program is out of time as soon as that is proven (see `nontermination`).
     """
 
     timeout_s: float
     reference_timeout_s: float
     memory_mb: int
     prelude: str = ""
+    proofs: bool = True
 
     @property
     def signature(self) -> str:
         """What else than the texts and their time limits a verdict depends on."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return f"engine=4 python={version} memory_mb={self.memory_mb} prelude={self.prelude!r}"
+        return f"engine=5 python={version} memory_mb={self.memory_mb} prelude={self.prelude!r}"
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,13 @@ class Check:
     Attributes:
         source: the text.
         timeout_s: CPU seconds it may take.
+        entry_point: of a data set's test, the name in it that the program must define; all other names of
+            builtins are Python's own in it. None for a line that a model wrote.
     """
 
     source: str
     timeout_s: float
+    entry_point: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,17 +111,19 @@ class Outcome:
         rows: a letter for each of a program's tests: P passed, F an assertion failed, E any other
             exception or crash, T out of time.
         seconds: CPU seconds of each pair, in the same shape; 0 where it was known from an equal one.
-        n_alone: pairs that got a process of their own.
+        n_isolated: pairs that got a process of their own.
         n_proven: pairs that were proven to outlast their limit, and so did not have to be waited for.
-        n_repeated: pairs that ran out of time on a busy machine and were run again alone.
+        n_repeated: pairs that ran out of time on a busy machine and were run again in isolation.
+        n_fallback: pairs whose verdict rests on an object that is no plain data.
         layers: the isolation that they ran in.
     """
 
     rows: list[str]
     seconds: list[list[float]]
-    n_alone: int
+    n_isolated: int
     n_proven: int
     n_repeated: int
+    n_fallback: int
     layers: tuple[str, ...]
 
 
@@ -161,7 +168,7 @@ def execute(
     for thread in threads:
         thread.start()
     later: list[tuple[int, Outcome, list[list[int]]]] = []
-    alone = _Server(isolation)
+    single = _Server(isolation)
     try:
         for _ in batches:
             item = done.get()
@@ -171,37 +178,38 @@ def execute(
             outcome = Outcome(
                 reply["rows"],
                 reply["seconds"],
-                reply["alone"],
+                reply["isolated"],
                 reply["proven"],
-                len(reply["doubtful"]),
+                len(reply["suspect"]),
+                reply["fallback"],
                 layers,
             )
-            if reply["doubtful"]:
-                later.append((index, outcome, reply["doubtful"]))
+            if reply["suspect"]:
+                later.append((index, outcome, reply["suspect"]))
             else:
                 yield index, outcome
         for thread in threads:
             thread.join()
         # Now that nobody else is at work: once more, and then it is believed.
-        for index, outcome, doubtful in later:
-            pairs = _pairs(batches[index], doubtful)
-            yield index, _corrected(outcome, doubtful, alone.run(pairs, limits, stop))
+        for index, outcome, suspect in later:
+            pairs = _pairs(batches[index], suspect)
+            yield index, _corrected(outcome, suspect, single.run(pairs, limits, stop))
     finally:
         stop.set()
-        for server in (*servers, alone):
+        for server in (*servers, single):
             server.close()
         for thread in threads:
             thread.join()
 
 
-def _pairs(batch: Batch, doubtful: list[list[int]]) -> Batch:
+def _pairs(batch: Batch, suspect: list[list[int]]) -> Batch:
     """Some pairs of a batch, each as a program with one test."""
-    return Batch(batch.tests, tuple((batch.programs[i][0], (batch.programs[i][1][j],)) for i, j in doubtful))
+    return Batch(batch.tests, tuple((batch.programs[i][0], (batch.programs[i][1][j],)) for i, j in suspect))
 
 
-def _corrected(outcome: Outcome, doubtful: list[list[int]], reply: dict[str, Any]) -> Outcome:
+def _corrected(outcome: Outcome, suspect: list[list[int]], reply: dict[str, Any]) -> Outcome:
     rows, seconds = [list(row) for row in outcome.rows], [list(row) for row in outcome.seconds]
-    for (i, j), [letter], [spent] in zip(doubtful, reply["rows"], reply["seconds"], strict=True):
+    for (i, j), [letter], [spent] in zip(suspect, reply["rows"], reply["seconds"], strict=True):
         rows[i][j], seconds[i][j] = letter, spent
     return replace(outcome, rows=["".join(row) for row in rows], seconds=seconds)
 
@@ -222,8 +230,9 @@ class _Server:
             {
                 "memory_mb": limits.memory_mb,
                 "prelude": limits.prelude,
-                "tests": [[test.source, test.timeout_s] for test in batch.tests],
+                "tests": [[test.source, test.timeout_s, test.entry_point] for test in batch.tests],
                 "programs": batch.programs,
+                "proofs": limits.proofs,
             }
         ).encode()
         for _ in range(MAX_ATTEMPTS):

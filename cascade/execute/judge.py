@@ -104,7 +104,7 @@ def _references(
         needs = []
         for task, problem in own.items():
             factors[task] = factor
-            check = Check(problem.reference_test, REFERENCE_SHARE * factor * limit)
+            check = Check(problem.reference_test, REFERENCE_SHARE * factor * limit, problem.entry_point)
             needs.append(Needs(task, {problem.reference_solution or "": {check_id(check): check}}))
         letters = [
             next(iter(row.values())) for rows in sandbox.verdicts(needs, progress) for row in rows.values()
@@ -112,7 +112,7 @@ def _references(
         verdict = dict(zip(own, letters, strict=True))
         failed += [task for task, letter in verdict.items() if letter not in (PASS, TIMEOUT)]
         own = {task: problem for task, problem in own.items() if verdict[task] == TIMEOUT}
-    checks = {p.task_id: Check(p.reference_test, factors[p.task_id] * limit) for p in problems}
+    checks = {p.task_id: Check(p.reference_test, factors[p.task_id] * limit, p.entry_point) for p in problems}
     return checks, factors, (*failed, *own)
 
 

@@ -1,33 +1,37 @@
-"""The warm process that forks children for programs and tells their verdicts.
+"""The process that the engine talks to: it reads programs and tests, and lets a zygote run them.
 
-It imports next to nothing and stays single-threaded, so that forking is cheap and safe. It confines
-itself first and says how; then requests and replies are length-prefixed JSON on stdin and stdout:
+It imports next to nothing and stays single-threaded, so that forking is cheap and safe. It confines itself
+first and says how; then requests and replies are length-prefixed JSON on stdin and stdout:
 
-    {"memory_mb": m, "prelude": source, "tests": [[source, cpu_seconds], …],
-     "programs": [[source, [test, …]], …]}
-    {"rows": ["PFE", …], "seconds": [[…], …], "alone": n, "proven": n, "doubtful": [[program, test], …]}
+    {"memory_mb": m, "prelude": source, "tests": [[source, cpu_seconds, entry point or null], …],
+     "programs": [[source, [test, …]], …], "proofs": bool}
+    {"rows": ["PFE", …], "seconds": [[…], …], "isolated": n, "proven": n, "fallback": n,
+     "suspect": [[program, test], …]}
 
 A row has a letter for each test named with the program: P passed, F an assertion failed, E any other
-exception or a crash, T the CPU or wall time ran out. Nothing that a child writes is believed beyond
-the verdict of its own program.
+exception or a crash, T the CPU or wall time ran out. What it knows no candidate can read: candidates are
+forked by the zygote (see `zygote`), which was made before the first request.
 """
 
 import ast
+import contextlib
 import gc
 import json
+import marshal
 import os
 import signal
-import struct
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
 from cascade.execute.analysis import Text, analyse
-from cascade.execute.child import READY, RECORD, SECRET_BYTES, hide, run_guarded, run_plain
 from cascade.execute.children import Children
-from cascade.execute.isolation.layers import confine_server
-from cascade.execute.results import LETTERS, Row, Told, Verdict, of_last
+from cascade.execute.isolation.layers import Confinement, confine_server
+from cascade.execute.purity import is_pure
+from cascade.execute.results import ProgramVerdicts, Verdict
+from cascade.execute.wire import receive, send
+from cascade.execute.zygote import serve
 
 # Warm the modules that programs import most, so that children find them loaded.
 WARM = (
@@ -35,129 +39,134 @@ WARM = (
     "itertools math numbers operator queue re statistics string textwrap typing unicodedata"
 )
 
-# Programs that share a child at most.
+# Programs that share a referee at most.
 MAX_TOGETHER = 64
 
 
 @dataclass
+class Work:
+    """Some tests of a program, for a trial.
+
+    Attributes:
+        verdicts: the program's.
+        tests: indices of its tests.
+        fresh: whether each gets a candidate of its own.
+    """
+
+    verdicts: ProgramVerdicts
+    tests: list[int]
+    fresh: bool
+
+
+@dataclass
 class Server:
-    """Finds verdicts, with one child at a time."""
+    """Finds verdicts, with one trial at a time.
 
-    children: Children
-    prelude: CodeType = field(default_factory=lambda: compile("", "<prelude>", "exec"))
-    imports_only: bool = True
+    Attributes:
+        confinement: what it and all that it starts are behind.
+        requests, replies: to and from the zygote.
+        programs, tests: files that the work of candidates and of referees is written to.
+    """
 
-    def guarded(self, program: Text, test: Text, seconds: float) -> Verdict:
-        """The verdict of one pair, from a process of its own."""
-        secret = os.urandom(SECRET_BYTES)
-        source, sink = os.pipe()
-        os.write(sink, secret)
-        os.close(sink)
-        try:
-            reply = self.children.run(
-                lambda result: run_guarded(
-                    self.prelude, program.load(), test.load(), seconds, result, source
-                ),
-                [seconds],
-                len(READY) + SECRET_BYTES,
-                (source,),
-            )
-        finally:
-            os.close(source)
-        if reply.data == READY + secret:
-            return Verdict("P", reply.cpu_seconds)
-        if reply.out_of_time:
-            return of_last(reply)
-        return Verdict("F" if reply.data == READY + b"F" else "E", reply.cpu_seconds)
+    confinement: Confinement
+    requests: int
+    replies: int
+    programs: int
+    tests: int
+    memory_mb: int = 0
+    prelude: CodeType | None = None
+    proofs: bool = True
 
-    def plain(self, rows: list[Row]) -> None:
-        """Find the verdicts of plain programs' plain tests: many of them in one child, until it ends."""
-        todo = [row for row in rows if row.left()]
-        while todo:
-            group = todo[:MAX_TOGETHER]
-            left = [row.left() for row in group]
-            jobs = [row.job(tests) for row, tests in zip(group, left, strict=True)]
-            reply = self.children.run(
-                lambda result, jobs=jobs: run_plain(self.prelude, jobs, result, self.imports_only),
-                [seconds for job in jobs for _, seconds in job.tests],
-                sum(len(READY) + RECORD.size * len(tests) for tests in left),
-            )
-            told = Told(reply)
-            for row, tests in zip(group, left, strict=True):
-                if not told.take(row, tests):
-                    break
-            todo = [row for row in todo if row.left()]
+    def trial(self, works: list[Work]) -> None:
+        """Run some tests of some programs in one trial, and what it leaves in others."""
+        checks: dict[int, int] = {}
+        texts: list[Any] = []
+        plan, places, data = [], [], b""
+        for work in works:
+            own = []
+            for i in work.tests:
+                test, seconds = work.verdicts.tests[i]
+                if id(test) not in checks:
+                    checks[id(test)] = len(texts)
+                    texts.append((test.loaded, test.looked_up, test.entry_point))
+                own.append((checks[id(test)], seconds))
+            plan.append(own)
+            piece = marshal.dumps(self._candidate_work(work))
+            places.append([[len(data), len(piece)], work.fresh, [seconds for _, seconds in own]])
+            data += piece
+        tests = marshal.dumps((self.prelude, texts, plan))
+        for file, content in ((self.programs, data), (self.tests, tests)):
+            os.ftruncate(file, 0)
+            os.pwrite(file, content, 0)
+        send(self.requests, {"memory_mb": self.memory_mb, "programs": places, "size": len(tests)})
+        reply = receive(self.replies)
+        for work, records in zip(works, reply["records"], strict=False):
+            work.verdicts.take(work.tests, records, work.fresh)
+        if reply["ended"] is not None:
+            # The referee ended at the test after the last record: its own verdict.
+            at = len(reply["records"]) - 1
+            work, done = works[at], len(reply["records"][at])
+            letter, seconds, suspect = reply["ended"]
+            work.verdicts.take([work.tests[done]], [[letter, 0, seconds, suspect, False]], work.fresh)
 
-    def alone(self, row: Row) -> None:
-        """Find the verdicts that are left, each in a process of its own."""
-        endless = row.endless()
-        for i, (test, seconds) in enumerate(row.tests):
-            if i in row.found and row.found[i].letter in LETTERS:
-                continue
-            if i not in row.found and row.known_late(i, endless):
-                continue
-            row.n_alone += 1
-            row.found[i] = self.guarded(row.program, test, seconds)
-            if row.found[i].letter == "T" and test.first_call is not None:
-                endless = row.endless()
+    def _candidate_work(self, work: Work) -> tuple[Any, ...]:
+        program = work.verdicts.program
+        shared = program.pure and not work.fresh
+        loops = program.loops if shared and self.proofs else ()
+        return self.prelude, program.load(), program.source, loops, program.used if shared else None
+
+    def find(self, every: list[ProgramVerdicts]) -> None:
+        """Find all verdicts: many programs with one referee, then what needs both for itself."""
+        together = MAX_TOGETHER if "seccomp" in self.confinement.layers else 1
+        while todo := [one for one in every if one.left()]:
+            works = [Work(one, one.left(), not one.program.pure) for one in todo[:together]]
+            if together == 1 and works[0].fresh:
+                works[0].tests = works[0].tests[:1]
+            self.trial(works)
+        for one in every:
+            while left := one.left_isolated():
+                self.trial([Work(one, left[:1], fresh=True)])
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request."""
-        self.children.memory_mb = request["memory_mb"]
+        self.memory_mb, self.proofs = request["memory_mb"], request["proofs"]
         self.prelude = compile(request["prelude"], "<prelude>", "exec")
-        self.imports_only = all(
-            isinstance(statement, ast.Import | ast.ImportFrom)
-            for statement in ast.parse(request["prelude"]).body
-        )
         programs = request["programs"]
-        tests = analyse([source for source, _ in request["tests"]], "<test>", self.children.confinement)
-        texts = analyse([source for source, _ in programs], "<program>", self.children.confinement)
-        limits = [seconds for _, seconds in request["tests"]]
+        tests = analyse([source for source, *_ in request["tests"]], "<test>", self.confinement)
+        for test, (_, _, entry_point) in zip(tests, request["tests"], strict=True):
+            test.entry_point = entry_point
+        texts = analyse([source for source, _ in programs], "<program>", self.confinement)
+        if not is_pure(ast.parse(request["prelude"])):  # whatever it brings, anybody may name
+            for text in (*tests, *texts):
+                text.pure, text.key = False, text.source
+        limits = [seconds for _, seconds, _ in request["tests"]]
         twins: dict[str, list[int]] = {}
         for i, text in enumerate(texts):
-            twins.setdefault(text.key, []).append(i)
-        rows, wanted = [], []
+            seen = all(tests[t].pure or tests[t].entry_point is not None for t in programs[i][1])
+            twins.setdefault(text.key if seen else f"{i}", []).append(i)
+        every, wanted = [], []
         for alike in twins.values():
             wanted.append(sorted({t for i in alike for t in programs[i][1]}))
-            rows.append(Row(texts[alike[0]], [(tests[t], limits[t]) for t in wanted[-1]]))
-        self.plain(rows)
+            every.append(ProgramVerdicts(texts[alike[0]], [(tests[t], limits[t]) for t in wanted[-1]]))
+        self.find(every)
         verdicts: list[list[Verdict]] = [[] for _ in programs]
-        for alike, own, row in zip(twins.values(), wanted, rows, strict=True):
-            self.alone(row)
-            by_test = {t: row.found[i] for i, t in enumerate(own)}
+        for alike, columns, one in zip(twins.values(), wanted, every, strict=True):
+            by_test = {t: one.found[i] for i, t in enumerate(columns)}
             for i in alike:
                 verdicts[i] = [by_test[t] for t in programs[i][1]]
         return {
             "rows": ["".join(v.letter for v in row) for row in verdicts],
             "seconds": [[round(v.seconds, 6) for v in row] for row in verdicts],
-            "alone": sum(row.n_alone for row in rows),
-            "proven": sum(row.n_proven for row in rows),
-            "doubtful": [[i, j] for i, row in enumerate(verdicts) for j, v in enumerate(row) if v.doubtful],
+            "isolated": sum(one.n_isolated for one in every),
+            "proven": sum(one.n_proven for one in every),
+            "fallback": sum(v.fallback for row in verdicts for v in row),
+            "suspect": [[i, j] for i, row in enumerate(verdicts) for j, v in enumerate(row) if v.suspect],
         }
-
-
-def read_exactly(stream: int, size: int) -> bytes:
-    """`size` bytes from a descriptor, or fewer where it ends."""
-    data = bytearray()
-    while len(data) < size:
-        chunk = os.read(stream, min(size - len(data), 1 << 20))
-        if not chunk:
-            break
-        data += chunk
-    return bytes(data)
-
-
-def send(stream: int, message: object) -> None:
-    """A length-prefixed JSON message."""
-    data = json.dumps(message).encode()
-    view = memoryview(struct.pack("!I", len(data)) + data)
-    while view:
-        view = view[os.write(stream, view) :]
 
 
 def _warm() -> None:
     """Import what programs import, without what some modules do in each child that is forked."""
-    # random would draw a seed from the kernel, and every child gets one anyway (see `child`).
+    # random would draw a seed from the kernel, and every candidate gets one anyway.
     register, os.register_at_fork = os.register_at_fork, lambda **_: None
     for name in WARM.split():
         __import__(name)
@@ -175,13 +184,46 @@ def main() -> None:
     os.dup2(null, 0)
     os.dup2(null, 1)
     send(replies, confinement.layers)
-    server = Server(Children(confinement))
-    hide()
+    server = _with_zygote(confinement, (requests, replies))
     gc.collect()
     gc.freeze()
-    while len(header := read_exactly(requests, 4)) == 4:
-        request = json.loads(read_exactly(requests, struct.unpack("!I", header)[0]))
-        send(replies, server.run(request))
+    with contextlib.suppress(EOFError):
+        while True:
+            send(replies, server.run(receive(requests)))
+
+
+def _with_zygote(confinement: Confinement, engine: tuple[int, int]) -> Server:
+    """Fork the zygote while there is nothing to know yet."""
+    files = [_file(confinement.scratch) for _ in range(2)]
+    (asked, ask), (told, tell) = os.pipe(), os.pipe()
+    if os.fork() == 0:
+        try:
+            for end in (*engine, ask, told):
+                os.close(end)
+            confinement.enter_zygote()
+            for name in [*sys.modules]:
+                if name == "__main__" or name.partition(".")[0] == "cascade":
+                    _hidden.append(sys.modules.pop(name))
+            gc.collect()
+            gc.freeze()
+            serve(Children(confinement), asked, tell, *files)
+        finally:
+            os._exit(0)
+    os.close(asked)
+    os.close(tell)
+    return Server(confinement, ask, told, files[0], files[1])
+
+
+# Modules that programs do not find, in use all the same.
+_hidden: list[object] = []
+
+
+def _file(folder: str) -> int:
+    """A file without a name."""
+    path = f"{folder}/work"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    os.unlink(path)  # noqa: PTH108
+    return descriptor
 
 
 if __name__ == "__main__":

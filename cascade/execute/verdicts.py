@@ -12,7 +12,9 @@ Progress = Callable[[int, int], None]
 
 def check_id(check: Check) -> str:
     """What a check is known by in the store."""
-    return digest(check.source, repr(check.timeout_s))
+    return digest(
+        check.source, repr(check.timeout_s), *(() if check.entry_point is None else (check.entry_point,))
+    )
 
 
 @dataclass(frozen=True)
@@ -34,26 +36,29 @@ class Work:
 
     Attributes:
         n_executed: pairs that were executed; the others were in the store.
-        n_alone: pairs of them that needed a process of their own.
+        n_isolated: pairs of them that needed a process of their own.
         n_proven: pairs of them that were proven to outlast their limit.
-        n_repeated: pairs of them that were run again alone, after a time-out on a busy machine.
+        n_repeated: pairs of them that were run again in isolation, after a time-out on a busy machine.
+        n_fallback: pairs of them whose verdict rests on an object that is no plain data.
         cpu_seconds: of the pairs' own code.
         layers: the isolation; empty where nothing was executed.
     """
 
     n_executed: int = 0
-    n_alone: int = 0
+    n_isolated: int = 0
     n_proven: int = 0
     n_repeated: int = 0
+    n_fallback: int = 0
     cpu_seconds: float = 0.0
     layers: tuple[str, ...] = ()
 
     def add(self, n_pairs: int, outcome: Outcome) -> None:
         """Count a batch."""
         self.n_executed += n_pairs
-        self.n_alone += outcome.n_alone
+        self.n_isolated += outcome.n_isolated
         self.n_proven += outcome.n_proven
         self.n_repeated += outcome.n_repeated
+        self.n_fallback += outcome.n_fallback
         self.cpu_seconds += sum(map(sum, outcome.seconds))
         self.layers = outcome.layers
 

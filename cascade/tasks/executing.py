@@ -112,11 +112,13 @@ def execute(
     )
     if report.work.layers:
         log.info(
-            "isolation: %s; %s pairs in a process of their own, %s proven endless, %s run again alone",
+            "isolation: %s; %s pairs in a process of their own, %s proven non-terminating, %s retried in isolation, "
+            "%s rest on objects that are no plain data",
             ", ".join(report.work.layers),
-            f"{report.work.n_alone:,}",
+            f"{report.work.n_isolated:,}",
             f"{report.work.n_proven:,}",
             f"{report.work.n_repeated:,}",
+            f"{report.work.n_fallback:,}",
         )
     if report.n_broken_lines:
         log.info("%s test lines are not Python and were skipped", f"{report.n_broken_lines:,}")

@@ -186,7 +186,7 @@ def _work_metrics(report: JudgeReport) -> dict[str, float]:
     return {
         "n_pairs": float(report.n_pairs),
         "n_executed": float(report.n_executed),
-        "n_alone": float(report.work.n_alone),
+        "n_isolated": float(report.work.n_isolated),
         "n_proven_endless": float(report.work.n_proven),
         "n_repeated_alone": float(report.work.n_repeated),
         "timeout_share": report.n_timeouts / max(report.n_pairs, 1),

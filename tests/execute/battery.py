@@ -20,27 +20,27 @@ class Case:
     Attributes:
         name: what it does.
         program, test: the pair.
-        letters: the right verdict; several where the layers or Python versions may differ, none of them a pass
+        verdicts: the right verdict; several where the layers or Python versions may differ, none of them a pass
             that is not deserved.
         holds_bare: whether layer (a) alone keeps the harm away.
     """
 
     name: str
     program: str
-    letters: str
+    verdicts: str
     test: str = TEST
     holds_bare: bool = True
 
 
-def _wrong(name: str, attempt: str, letters: str = "FE", holds_bare: bool = True) -> Case:
+def _wrong(name: str, attempt: str, verdicts: str = "FE", holds_bare: bool = True) -> Case:
     """Something tried while the program is defined, in spite of an f that is wrong."""
-    return Case(name, attempt + WRONG, letters, holds_bare=holds_bare)
+    return Case(name, attempt + WRONG, verdicts, holds_bare=holds_bare)
 
 
-def _inside(name: str, attempt: str, letters: str = "FE", holds_bare: bool = True) -> Case:
+def _inside(name: str, attempt: str, verdicts: str = "FE", holds_bare: bool = True) -> Case:
     """The same, tried by f while the test runs."""
     body = "\n".join("    " + line for line in attempt.splitlines())
-    return Case(f"{name}, inside", f"def f(x):\n{body}\n    return 0\n", letters, holds_bare=holds_bare)
+    return Case(f"{name}, inside", f"def f(x):\n{body}\n    return 0\n", verdicts, holds_bare=holds_bare)
 
 
 # Each of these is tried at both places.
@@ -99,10 +99,27 @@ FORGERIES = {
     "    resource.setrlimit(r, (resource.RLIM_INFINITY,) * 2)",
     "another user": "import os\nos.setuid(0)",
     "subinterpreter": "import _xxsubinterpreters as s\ns.run_string(s.create(), 'import os; os._exit(0)')",
+    "secret in a frame": "import sys, os\nfr = sys._getframe()\nwhile fr:\n    s = fr.f_locals.get('secret')\n"
+    "    if isinstance(s, bytes):\n        for d in range(3, 12):\n            try: os.write(d, b'R' + s)\n"
+    "            except OSError: pass\n        os._exit(0)\n    fr = fr.f_back",
+    "records written": "import os\nfor d in range(3, 64):\n    for m in (b'P\\0\\0\\0\\0\\0', b'\\0\\0\\0\\x0c[\"value\",[],2,0]'):\n"
+    "        try: os.write(d, m)\n        except OSError: pass",
+    "tests in the frames": "import sys\nfr, seen = sys._getframe(), []\nwhile fr:\n    seen += [v for v in fr.f_locals.values() if '== 2' in repr(v)[:9999]]\n"
+    "    fr = fr.f_back\nif any('assert' in repr(s) and 'seen' not in repr(s) for s in seen):\n    def g(x): return 2\n    sys.modules['candidate'].__dict__['f'] = g",
+    "modules of modules": "from dataclasses import sys as s\nfor n in range(3, 64):\n    try: s.modules['posix'].write(n, b'PPPPPPPP')\n    except OSError: pass\n"
+    "s.setrecursionlimit(60)",
+    "foreign functions by another name": "import importlib.util as u, importlib.machinery as m, sys\np = u.find_spec('_ctypes').origin\n"
+    "l = m.ExtensionFileLoader('x._ctypes', p)\nc = u.module_from_spec(u.spec_from_loader('x._ctypes', l))",
+    "builtins of the test": "import builtins\nfor n in ('abs', 'all', 'any', 'isinstance', 'len', 'round', 'str', 'sorted'):\n"
+    "    setattr(builtins, n, lambda *a, **k: True)",
+    "runner's modules changed": "import gc, types\nfor o in gc.get_objects():\n    if isinstance(o, types.FunctionType) and 'cascade' in str(o.__module__):\n"
+    "        o.__code__ = (lambda *a, **k: 2).__code__ if not o.__code__.co_freevars else o.__code__",
     "audit hooks": "import sys\nsys.addaudithook(lambda *a: 1 / 0)",
 }
 # May end out of time instead, if the thread or handler keeps the child busy.
-SLOW = frozenset(("thread that writes", "recursion limit", "signal handlers"))
+SLOW = frozenset(
+    ("thread that writes", "recursion limit", "signal handlers", "secret read again", "os replaced")
+)
 
 PROCESSES = {
     "fork bomb": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",

@@ -72,9 +72,9 @@ def test_battery(layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     if layers != "bare" and not set(LAYERS[layers]) & set(outcome.layers):
         pytest.skip(f"this machine allows only {outcome.layers}")
     wrong = [
-        f"{case.name}: {row}, not {case.letters}"
+        f"{case.name}: {row}, not {case.verdicts}"
         for case, row in zip(cases, outcome.rows[::2], strict=True)
-        if row not in case.letters
+        if row not in case.verdicts
     ]
     assert not wrong
     assert set(outcome.rows[1::2]) == {"P"}

@@ -113,7 +113,7 @@ def test_what_is_reported() -> None:
     batch = Batch(tests, tuple((program, (0, 1)) for program in (plain, stateful, endless)))
     [(_, outcome)] = execute([batch], LIMITS, 1)
     assert outcome.rows == ["PP", "PP", "TP"]
-    assert (outcome.n_alone, outcome.n_proven) == (2, 1)
+    assert (outcome.n_isolated, outcome.n_proven) == (2, 1)
     assert "rlimits" in outcome.layers
     # The proof came long before the limit.
     assert all(0.0 <= seconds < LIMITS.timeout_s for row in outcome.seconds for seconds in row)

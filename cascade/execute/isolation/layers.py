@@ -64,6 +64,12 @@ class Confinement:
     max_tasks: int | None = None
     is_init: bool = False
 
+    def enter_zygote(self) -> None:
+        """The process that children are forked by: it ends with the server and gets what they leave."""
+        if sys.platform == "linux":
+            linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+
     def enter_child(self, memory_mb: int, cpu_seconds: float) -> None:
         """Cut this process off for good; it has been forked for untrusted code."""
         os.setsid()

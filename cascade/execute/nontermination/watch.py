@@ -19,11 +19,11 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from cascade.execute.nontermination import loop_proof as rounds, recursion_proof as calls
+from cascade.execute.fingerprint import UNKNOWN, UNORDERED, UnknownStateError, state_of
+from cascade.execute.nontermination import loop_proof, recursion_proof
 from cascade.execute.nontermination.loop_sites import ORDERLESS_CALLS, Loop
 
 PROGRAM = "<program>"
-MAX_STATE = 20_000
 # After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
 WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.5, 0.02
 # No look takes longer, but for one long step of the program.
@@ -33,69 +33,6 @@ LONGEST_LOOK_S = 0.3
 MAX_TRIES, MAX_TRIES_S, MAX_SOURCE = 2, 0.05, 20_000
 # How long the growth of a loop is measured, and how much faster it may be in another run.
 MEASURE_S, SPARE = 0.05, 1.3
-_ATOMS = frozenset((int, str, bool, bytes, range, type(None)))
-_SEQUENCES = frozenset((list, tuple, collections.deque))
-_MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict))
-
-
-class _Unknown(Exception):  # noqa: N818 - not an error
-    """A state that cannot be compared."""
-
-
-def _state(values: dict[str, Any], unordered: bool) -> list[object]:
-    """Everything that some variables hold and lead to, as a flat list; equal only if nothing differs.
-
-    Args:
-        values: by name.
-        unordered: whether the order of a set of ints is not looked at.
-
-    Raises:
-        _Unknown: they lead to something that may hide its state.
-    """
-    out: list[object] = []
-    seen: dict[int, int] = {}
-    todo: list[Any] = [values]
-    while todo:
-        value = todo.pop()
-        kind = type(value)
-        out.append(kind)
-        if kind in _ATOMS:
-            out.append(value)
-            continue
-        if kind is float or kind is complex:
-            out.append(repr(value))
-            continue
-        identity = id(value)
-        if isinstance(value, type) or kind in (types.ModuleType, types.BuiltinFunctionType):
-            out.append(identity)
-            continue
-        if identity in seen:
-            out.append(seen[identity])
-            continue
-        seen[identity] = len(seen)
-        if len(out) > MAX_STATE:
-            raise _Unknown
-        if kind in _SEQUENCES:
-            out.append(len(value))
-            todo.extend(value)
-        elif kind in _MAPPINGS:
-            out.append(len(value))
-            for key, held in value.items():
-                todo += (key, held)
-        elif unordered and kind is set and all(type(one) is int for one in value):
-            out += (len(value), *sorted(value))
-        elif kind is types.FunctionType:
-            out.append(id(value.__code__))
-            todo += (value.__defaults__, [cell.cell_contents for cell in value.__closure__ or ()])
-        elif kind is types.MethodType:
-            todo += (value.__func__, value.__self__)
-        elif all(c is object or c.__module__ == "candidate" for c in kind.__mro__) and "__dict__" in dir(
-            value
-        ):
-            todo.append(value.__dict__)
-        else:
-            raise _Unknown
-    return out
 
 
 class _Seen:
@@ -137,11 +74,12 @@ def _touched() -> int:
 class Watch:
     """Looks at a program that has been running for long, now and then, for a short while."""
 
-    def __init__(self, watched: dict[int, Loop], source: str) -> None:
-        """Prepare; see `loops.loops`; the source is the program's."""
+    def __init__(self, watched: dict[int, Loop], source: str, globals_: Callable[[], list[object]]) -> None:
+        """Prepare; see `loop_sites.loops`; the source is the program's, `globals_` its names' state."""
         self.used = False
         self._watched = watched
         self._source = source
+        self._globals = globals_
         self._tree: ast.Module | None = None
         self._tried: collections.Counter[int] = collections.Counter()
         self._limit_s = self._left = self._own_s = self._tries_s = 0.0
@@ -185,13 +123,14 @@ class Watch:
         self._tried.clear()
         self._own_s = 0.0
         running = []
-        while frame is not None and frame.f_code.co_filename in (PROGRAM, "<test>"):
+        while frame is not None and frame.f_code.co_filename == PROGRAM:
             frame.f_trace = self._trace
-            if frame.f_code.co_filename == PROGRAM:
-                running.append(frame)
+            running.append(frame)
             frame = frame.f_back
         if len({one.f_code for one in running}) < len(running):
-            self._try(lambda tree: False if calls.outlasts(running[-1], tree, self._limit_s) else None)
+            self._try(
+                lambda tree: False if recursion_proof.outlasts(running[-1], tree, self._limit_s) else None
+            )
         if self._watched:
             sys.settrace(self._trace)
         else:
@@ -237,8 +176,9 @@ class Watch:
         try:
             # The prelude could have put other functions in the place of builtins.
             unordered = self._watched[line].unordered and ORDERLESS_CALLS.isdisjoint(frame.f_globals)
-            state = [frame.f_lasti, *left_out, *map(type, left_out.values()), *_state(variables, unordered)]
-        except (_Unknown, ValueError):  # a cell may be empty
+            state = [frame.f_lasti, *left_out, *map(type, left_out.values())]
+            state += state_of([variables], UNORDERED if unordered else UNKNOWN) + self._globals()
+        except (UnknownStateError, ValueError):  # a cell may be empty
             return
         kept = self._frames.setdefault(frame, {})
         if line not in kept:
@@ -255,7 +195,7 @@ class Watch:
 
         def attempt(tree: ast.Module) -> bool | None:
             found = [n for n in ast.walk(tree) if isinstance(n, ast.While | ast.For) and n.lineno == first]
-            return rounds.outlasts(found[0], frame, tree, self._limit_s) if len(found) == 1 else None
+            return loop_proof.outlasts(found[0], frame, tree, self._limit_s) if len(found) == 1 else None
 
         self._try(attempt)
 

@@ -1,0 +1,266 @@
+"""The process of one program: it runs the program's definitions and then answers calls with plain data.
+
+Nothing that it could want to know is in it: neither tests nor expected values nor other programs. Nothing
+that it says is a verdict: the referee, which it cannot reach, compares what it answers (see `referee`).
+"""
+
+import builtins
+import gc
+import operator
+import os
+import random
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cascade.execute.fingerprint import PROGRAM_MODULE, Fingerprint, UnknownStateError
+from cascade.execute.nontermination.loop_sites import Loop
+from cascade.execute.nontermination.watch import Watch
+from cascade.execute.wire import Packer, Unpacker, receive, send
+
+LOADED = b"L"
+# The exit status of a program that was proven to outlast its limit.
+PROVEN_STATUS = 87
+# Flags of an answer: the test was watched, or short of memory: elsewhere it might have gone another way.
+WATCHED, MEMORY = 1, 2
+# Python's limit for a script: what this module's own frames take is added.
+RECURSION_LIMIT = 1000
+
+FUNCTION, ITERATOR, OBJECT = "function", "iterator", "object"
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
+_PLAIN_BASES = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
+
+
+def _instance_check(cls: Any, value: Any) -> bool:
+    return isinstance(value, cls)
+
+
+# What may be done with an object that stays here; the names are methods of `remote.Remote`.
+_OPERATORS = (
+    *(
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "neg",
+        "pos",
+        "abs",
+        "contains",
+        "getitem",
+        "setitem",
+        "delitem",
+        "add",
+    ),
+    *("sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor", "invert", "index"),
+)
+_BUILTINS = (len, iter, next, bool, hash, repr, str, int, float, bytes, reversed, getattr, setattr)
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    **{name: getattr(operator, name) for name in _OPERATORS},
+    **{builtin.__name__: builtin for builtin in _BUILTINS},
+    "isinstance": _instance_check,
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a candidate runs.
+
+    Attributes:
+        prelude, code: before the program, and the program; texts where the server could not compile them.
+        source: the program's text.
+        watched: loops that may be proven endless (see `loop_sites`).
+        used: names that the program uses, where it is pure; None where each test needs a new process.
+        seconds: CPU limit of its definitions.
+    """
+
+    prelude: Any
+    code: Any
+    source: str
+    watched: dict[int, Loop]
+    used: frozenset[str] | None
+    seconds: float
+
+
+class Candidate:
+    """Answers."""
+
+    def __init__(self, program: Program, requests: int, replies: int) -> None:
+        self._program, self._requests, self._replies = program, requests, replies
+        self._owned: list[Any] = []
+        self._numbers: dict[int, int] = {}
+        self._flags = 0
+        self._space: dict[str, Any] = {}
+        self._failed = False
+        self._fingerprint: Fingerprint | None = None
+        self._fresh = True
+        self._watch = Watch(program.watched, program.source, self._globals)
+
+    def _globals(self) -> list[object]:
+        """The state of the program's names, as it is."""
+        if self._fingerprint is None:
+            raise UnknownStateError
+        return self._fingerprint.now(self._space)
+
+    def load(self) -> None:
+        """Run the program's definitions."""
+        module = types.ModuleType(PROGRAM_MODULE)
+        sys.modules[PROGRAM_MODULE] = sys.modules["__main__"] = module
+        random.seed(0)
+        gc.enable()
+        self._space = space = module.__dict__
+        depth, frame = 0, sys._getframe()
+        while frame is not None:
+            depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
+        sys.setrecursionlimit(RECURSION_LIMIT + depth)
+        signal.setitimer(signal.ITIMER_PROF, self._program.seconds)
+        try:
+            exec(self._program.prelude, space)
+            named = dict(space)
+            code = self._program.code
+            exec(compile(code, "<program>", "exec") if isinstance(code, str) else code, space)
+        except BaseException:
+            self._failed = True
+            return
+        if self._program.used is not None:
+            self._fingerprint = Fingerprint.of(space, named, self._program.used)
+
+    def answer(self) -> None:
+        """Answer until the process is ended."""
+        self._watch.start(lambda: os._exit(PROVEN_STATUS))
+        while True:
+            message = receive(self._requests)
+            if message[0] == "begin":
+                self._begin(message[1], message[2])
+            else:
+                send(self._replies, self._do(message))
+
+    def _begin(self, seconds: float, names: list[str]) -> None:
+        """A new test: what names stand for, if the program is as it was when it was loaded."""
+        if self._failed:
+            send(self._replies, ["failed"])
+            return
+        if not self._fresh and (self._fingerprint is None or not self._fingerprint.holds(self._space)):
+            send(self._replies, ["stale"])
+            return
+        self._fresh, self._flags = False, 0
+        self._owned.clear()
+        self._numbers.clear()
+        packer = Packer(self._export)
+        found = [packer.pack(self._space[n]) if n in self._space else ["absent", 0] for n in names]
+        send(self._replies, ["value", packer.nodes, found, 0])
+        self._watch.begin(seconds)
+
+    def _do(self, message: list[Any]) -> list[Any]:
+        packer = Packer(self._export)
+        try:
+            operation, nodes, references, keywords = message
+            table = Unpacker(nodes, self._given)
+            arguments = [table.value(one) for one in references]
+            named = {name: table.value(one) for name, one in keywords}
+            for one in table.mutable:
+                packer.add(one)
+            if operation == "call":
+                result = arguments[0](*arguments[1:], **named)
+            else:
+                result = OPERATIONS[operation](*arguments)
+            reference = packer.pack(result)
+            return ["value", packer.nodes, reference, self._state()]
+        except BaseException as error:
+            return self._raised(error, packer)
+
+    def _state(self) -> int:
+        return self._flags | (WATCHED if self._watch.used else 0)
+
+    def _raised(self, error: BaseException, packer: Packer) -> list[Any]:
+        if isinstance(error, MemoryError):
+            self._flags |= MEMORY
+        names = [one.__name__ for one in type(error).__mro__ if one.__module__ == "builtins"]
+        own = type(error).__name__ if type(error).__module__ != "builtins" else ""
+        try:
+            packer.finish()
+            arguments = [packer.pack(one) for one in error.args]
+        except BaseException:
+            packer, arguments = Packer(self._export), []
+        # Without its traceback nothing keeps the frames alive that the error came through.
+        error.__traceback__ = None
+        return ["error", packer.nodes, [own, names, arguments], self._state()]
+
+    def _export(self, value: Any) -> list[Any]:
+        """How a value that is no plain data travels."""
+        kind = type(value)
+        if isinstance(value, types.ModuleType):
+            return ["module", value.__name__]
+        name, module = getattr(value, "__qualname__", None), getattr(value, "__module__", None)
+        if isinstance(value, _FUNCTIONS) and type(name) is str and type(module) is str:
+            found = sys.modules.get(module)
+            if module != PROGRAM_MODULE and found is not None and getattr(found, name, None) is value:
+                return ["global", module, name]
+        if isinstance(value, _FUNCTIONS):
+            return [FUNCTION, self._number(value)]
+        if isinstance(value, Iterator):
+            return [ITERATOR, self._number(value)]
+        for base in _PLAIN_BASES:
+            if isinstance(value, base):
+                return ["base", self._number(value), base.__name__, _unwrapped(value, base)]
+        if kind.__module__ == "numpy":
+            plain = value.tolist()
+            if type(plain) in (bool, int, float, complex, str):
+                return ["base", self._number(value), type(plain).__name__, _unwrapped(plain, type(plain))]
+        return [OBJECT, self._number(value)]
+
+    def _number(self, value: Any) -> int:
+        if id(value) not in self._numbers:
+            self._numbers[id(value)] = len(self._owned)
+            self._owned.append(value)
+        return self._numbers[id(value)]
+
+    def _given(self, atom: list[Any]) -> Any:
+        match atom:
+            case ["own", number]:
+                return self._owned[number]
+            case ["global", module, name]:
+                return getattr(builtins if module == "builtins" else __import__(module, fromlist=["_"]), name)
+            case ["callback", number]:
+                return lambda *arguments: self._call_back(number, arguments)
+            case ["items", number]:
+                return self._items(number)
+        raise ValueError
+
+    def _items(self, number: int) -> Iterator[Any]:
+        """What an iterator of the test's gives."""
+        while items := self._call_back(number, ()):
+            yield items[0]
+
+    def _call_back(self, number: int, arguments: tuple[Any, ...]) -> Any:
+        """Call a function that the test has passed; what the test asks meanwhile is answered."""
+        packer = Packer(self._export)
+        references = [packer.pack(one) for one in arguments]
+        send(self._replies, ["callback", number, packer.nodes, references])
+        while True:
+            message = receive(self._requests)
+            if message[0] == "result":
+                return Unpacker(message[1], self._given).value(message[2])
+            if message[0] == "raise":
+                error = getattr(builtins, message[1], Exception)
+                raise error(message[2])
+            send(self._replies, self._do(message))
+
+
+def _unwrapped(value: Any, base: Any) -> Any:
+    """An instance of a subclass of a plain type as what the plain type holds, packed on its own."""
+    packer = Packer(lambda _: ["absent", 0])
+    plain = base.__new__(base, value) if base in (int, float, complex, str, bytes) else base(value)
+    return [packer.pack(plain), packer.nodes]
+
+
+def run_candidate(program: Program, requests: int, replies: int, life: int) -> None:
+    """Load a program and answer; `life` says that it is loaded and, when it ends, that the process has."""
+    candidate = Candidate(program, requests, replies)
+    candidate.load()
+    os.write(life, LOADED)
+    candidate.answer()

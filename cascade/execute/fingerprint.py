@@ -1,0 +1,199 @@
+"""The state of a program by value: whether it is still as it was when its definitions had run.
+
+Compared are the program's names and all that they lead to, over a closed list of types; whatever is not on
+the list cannot be compared, and such a program gets a new process for each test.
+"""
+
+import collections
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PROGRAM_MODULE = "candidate"
+MAX_STATE = 20_000
+ORDERED, UNORDERED, UNKNOWN = "ordered", "unordered", "unknown"
+_ATOMS = frozenset((int, str, bool, bytes, type(None)))
+_MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict, collections.defaultdict))
+# What every class has that holds no state of the program.
+_OF_EVERY_CLASS = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotations__"))
+
+
+class UnknownStateError(Exception):
+    """A state that cannot be compared."""
+
+
+def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
+    """Everything that some values hold and lead to, as a flat list: equal only if nothing differs.
+
+    Objects are in it by value, but for those that cannot change; where one is met again, its place is.
+
+    Args:
+        values: the values.
+        sets: how sets are compared: in the order that they give (`ORDERED`), sets of ints by what they hold
+            (`UNORDERED`), or not at all (`UNKNOWN`).
+
+    Raises:
+        UnknownStateError: they lead to something that may hide its state, or to too much.
+    """
+    out: list[object] = []
+    seen: dict[int, int] = {}
+    todo: list[Any] = [*values]
+    while todo:
+        value = todo.pop()
+        kind = type(value)
+        out.append(kind)
+        if len(out) > MAX_STATE:
+            raise UnknownStateError
+        if kind in _ATOMS:
+            out.append(value)
+            continue
+        if kind is float or kind is complex:
+            out.append(repr(value))
+            continue
+        if id(value) in seen:
+            out.append(seen[id(value)])
+            continue
+        seen[id(value)] = len(seen)
+        if kind is list or kind is tuple:
+            out.append(len(value))
+            todo.extend(value)
+        elif kind is range:
+            todo += (value.start, value.stop, value.step)
+        elif kind is collections.deque:
+            out += (len(value), value.maxlen)
+            todo.extend(value)
+        elif kind is set or kind is frozenset:
+            out.append(len(value))
+            if sets == ORDERED:
+                todo.extend(value)
+            elif sets == UNORDERED and all(type(one) is int for one in value):
+                out += sorted(value)
+            else:
+                raise UnknownStateError
+        elif kind in _MAPPINGS:
+            out.append(len(value))
+            if kind is collections.defaultdict:
+                todo.append(value.default_factory)
+            for key, held in value.items():
+                todo += (key, held)
+        elif kind is types.FunctionType and value.__module__ == PROGRAM_MODULE:
+            out.append(id(value.__code__))
+            todo += (value.__defaults__, value.__kwdefaults__, value.__dict__, value.__doc__)
+            todo.append(
+                [cell.cell_contents if _is_filled(cell) else None for cell in value.__closure__ or ()]
+            )
+        elif kind is types.MethodType:
+            todo += (value.__func__, value.__self__)
+        elif kind in (staticmethod, classmethod):
+            todo.append(value.__func__)
+        elif kind is property:
+            todo += (value.fget, value.fset, value.fdel)
+        elif kind is type and value.__module__ == PROGRAM_MODULE:
+            out.append(id(value))
+            todo += value.__bases__
+            for name, held in vars(value).items():
+                if name not in _OF_EVERY_CLASS:
+                    todo += (name, held)
+        elif isinstance(value, type) or kind in (types.FunctionType, types.ModuleType):
+            out += _foreign(value)
+        elif kind is types.BuiltinFunctionType and isinstance(value.__self__, types.ModuleType):
+            out.append(id(value))
+        elif type(kind) is type and _has_only_a_dict(kind):
+            out.append(id(kind))
+            todo.append(value.__dict__)
+        else:
+            raise UnknownStateError
+    return out
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _has_only_a_dict(kind: type) -> bool:
+    """Whether all of an object's state is in its dictionary: a class of the program's, without slots."""
+    return all(
+        one is object or (one.__module__ == PROGRAM_MODULE and "__slots__" not in vars(one))
+        for one in kind.__mro__
+    ) and hasattr(kind, "__dict__")
+
+
+def _foreign(value: Any) -> list[object]:
+    """An object that is not the program's: itself, and what hangs on it, by identity."""
+    attributes = getattr(value, "__dict__", {})
+    if isinstance(value, types.ModuleType):
+        return [id(value)]
+    return [id(value), *(part for name in tuple(attributes) for part in (name, id(attributes[name])))]
+
+
+@dataclass
+class Fingerprint:
+    """The state after loading.
+
+    Attributes:
+        state: see `state_of`.
+        prelude: names that the prelude bound.
+        used: names that the program uses.
+        kept: objects whose identities are in the state, so that none is given to another.
+    """
+
+    state: list[object]
+    prelude: Mapping[str, object]
+    used: frozenset[str]
+    kept: list[object]
+
+    @classmethod
+    def of(
+        cls, space: Mapping[str, Any], prelude: Mapping[str, object], used: frozenset[str]
+    ) -> "Fingerprint | None":
+        """The state of a program; None where it cannot be compared.
+
+        Args:
+            space: its names.
+            prelude: the names that stood there before it.
+            used: the names and attributes that its text has.
+        """
+        try:
+            found = cls([], prelude, used, [*space.values()])
+            found.state = found.now(space)
+        except (UnknownStateError, RuntimeError, RecursionError):
+            return None
+        return found
+
+    def now(self, space: Mapping[str, Any]) -> list[object]:
+        """The state as it is.
+
+        Raises:
+            UnknownStateError: it cannot be compared.
+        """
+        own: list[object] = []
+        out: list[object] = []
+        for name, value in space.items():
+            out.append(name)
+            if name.startswith("__") or (name in self.prelude and value is self.prelude[name]):
+                out.append(id(value))
+                if name in self.used:
+                    out += _foreign(value)
+                    out += self._of_module(value)
+                continue
+            own.append(value)
+            out += self._of_module(value)
+        return [*out, *state_of(own)]
+
+    def _of_module(self, value: object) -> list[object]:
+        """What the program can name of a module."""
+        if not isinstance(value, types.ModuleType):
+            return []
+        return [part for n in vars(value).keys() & self.used for part in (n, *_foreign(vars(value)[n]))]
+
+    def holds(self, space: Mapping[str, Any]) -> bool:
+        """Whether nothing has changed since."""
+        try:
+            return self.now(space) == self.state
+        except (UnknownStateError, RuntimeError, RecursionError):
+            return False

@@ -1,0 +1,245 @@
+"""The process that forks candidates and referees, watches them and ends them; it knows no program and no test.
+
+What it forks reads its work from a file that the server has written, and closes that file before anything
+untrusted runs: a candidate inherits nothing but the interpreter. A *trial* is one referee and, one after
+another, candidates for its programs.
+"""
+
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from cascade.execute.candidate import LOADED, PROVEN_STATUS, Program, run_candidate
+from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
+from cascade.execute.nontermination.loop_sites import Loop
+from cascade.execute.referee import CONTROL, GO, RECORD, RENEW, Test, run_referee
+from cascade.execute.wire import drain, receive, send
+
+WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wall time only ends sleepers
+LEAST_WALL_S = 3.0
+# A child that switched its timers off is ended by the zygote, which looks this often.
+LOOK_S = 0.25
+# What a record says, as the server gets it: letter, flags, seconds, suspect, proven.
+Record = tuple[str, int, float, bool, bool]
+
+
+def _pipes() -> dict[str, tuple[int, int]]:
+    return {name: os.pipe() for name in ("requests", "replies", "control", "records", "life")}
+
+
+@dataclass
+class Trial:
+    """One referee and the candidates of its programs.
+
+    Attributes:
+        children: forks them.
+        tests: where the referee's work lies: descriptor, offset, size.
+        programs: of each, where it lies, whether each test needs a new process, its tests' CPU seconds.
+    """
+
+    children: Children
+    tests: tuple[int, int, int]
+    programs: list[tuple[tuple[int, int, int], bool, list[float]]]
+    _pipes: dict[str, tuple[int, int]] = field(default_factory=_pipes)
+    _referee: Child | None = None
+    _candidate: Child | None = None
+    _loaded: bool = False
+    _scratch_used: bool = False
+    _fate: tuple[str, bool, bool] | None = None
+    _last: ChildExit | None = None
+
+    def run(self) -> dict[str, Any]:
+        """The records of each program's tests, as far as they go, and how the referee ended if it did early."""
+        found: list[list[Record]] = []
+        ended: list[Any] | None = None
+        try:
+            self.children.fresh_scratch()
+            self._referee = self._fork_referee()
+            for place, fresh, limits in self.programs:
+                found.append([])
+                self._loaded, self._fate = False, None
+                for seconds in limits:
+                    record = self._test(place, fresh, seconds, sum(limits))
+                    if record is None:
+                        ended = self._ended(seconds)
+                        break
+                    found[-1].append(record)
+                self._end_candidate()
+                if ended is not None:
+                    break
+        finally:
+            self._end_candidate()
+            if self._referee is not None:
+                self.children.end(self._referee)
+            self.children.end_strays()
+            for ends in self._pipes.values():
+                for end in ends:
+                    os.close(end)
+        return {"records": found, "ended": ended}
+
+    def _ended(self, seconds: float) -> list[Any]:
+        """The verdict of the test that a referee ended with."""
+        assert self._referee is not None
+        exit_ = self.children.end(self._referee)
+        self._referee = None
+        late = exit_.out_of_time
+        return ["T" if late else "E", min(seconds, exit_.cpu_seconds), exit_.busy_timeout]
+
+    def _test(self, place: tuple[int, int, int], fresh: bool, seconds: float, most: float) -> Record | None:
+        """One test's record; None where the referee has ended."""
+        while True:
+            if self._fate is not None:
+                letter, suspect, proven = self._fate  # it never loads
+                os.write(self._pipes["control"][1], CONTROL.pack(letter.encode(), 0))
+            else:
+                if self._candidate is None:
+                    self._candidate = self._fork_candidate(place, seconds, most)
+                letter, suspect, proven = "", False, False
+                os.write(self._pipes["control"][1], CONTROL.pack(GO, self._candidate.pid))
+            before = self._candidate
+            record = self._await(seconds)
+            if record is None:
+                return None
+            data, flags, micro = RECORD.unpack(record)
+            if data == RENEW:
+                self._end_candidate()
+                continue
+            if before is not None and self._candidate is None:
+                assert self._last is not None
+                self._drain()
+                suspect, proven = self._last.busy_timeout, self._last.status == PROVEN_STATUS
+                micro = max(micro, int(1e6 * self._last.cpu_seconds)) if data == b"T" else micro
+            elif fresh or not self._loaded:
+                self._end_candidate()
+            return data.decode(), flags, micro / 1e6, suspect, proven
+
+    def _await(self, seconds: float) -> bytes | None:
+        """The referee's next record, while candidates and the clock are watched."""
+        records, life = self._pipes["records"][0], self._pipes["life"][0]
+        poll = select.poll()
+        poll.register(records, select.POLLIN)
+        if self._candidate is not None:
+            poll.register(life, select.POLLIN)
+        wall = max(LEAST_WALL_S, WALL_PER_CPU_SECOND * seconds)
+        assert self._referee is not None
+        began, judged = time.monotonic(), cpu_seconds(self._referee.pid)
+        used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
+        while True:
+            ready = dict(poll.poll(1000 * LOOK_S))
+            if records in ready:
+                record = os.read(records, RECORD.size)
+                return record if len(record) == RECORD.size else None
+            if life in ready:
+                if LOADED in (word := os.read(life, 1)):
+                    self._loaded = True
+                    used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
+                if not word:
+                    poll.unregister(life)
+                    self._gone()
+            elif self._candidate is not None and self.children.has_ended(self._candidate):
+                poll.unregister(life)
+                self._gone()
+            elif (
+                self._candidate is not None and cpu_seconds(self._candidate.pid) - used > seconds + 2 * LOOK_S
+            ):
+                poll.unregister(life)
+                self._candidate.out_of_time = True
+                self._gone()
+            if cpu_seconds(self._referee.pid) - judged > seconds + 2 * LOOK_S:
+                self._referee.out_of_time = True
+                return None
+            if time.monotonic() - began > wall:
+                if self._candidate is None:
+                    self._referee.out_of_time = True
+                    return None
+                poll.unregister(life)
+                self._candidate.out_of_time = self._candidate.slept = True
+                began = time.monotonic()
+                self._gone()
+
+    def _gone(self) -> None:
+        """Tell the referee what became of the candidate."""
+        assert self._candidate is not None
+        self._last = self.children.end(self._candidate)
+        self._candidate = None
+        late = self._last.out_of_time or self._last.status == PROVEN_STATUS
+        if not self._loaded:
+            self._fate = ("T" if late else "E", self._last.busy_timeout, False)
+        os.write(self._pipes["control"][1], CONTROL.pack(b"T" if late else b"E", 1))
+
+    def _end_candidate(self) -> None:
+        if self._candidate is not None:
+            self.children.end(self._candidate)
+            self._candidate = None
+            self._drain()
+
+    def _drain(self) -> None:
+        """Nothing of one candidate is read by the next; the referee waits meanwhile."""
+        for name in ("requests", "replies"):
+            drain(self._pipes[name][0])
+
+    def _fork_referee(self) -> Child:
+        pipes = self._pipes
+        keep = (pipes["requests"][1], pipes["replies"][0], pipes["control"][0], pipes["records"][1])
+        seconds = [seconds for _, _, limits in self.programs for seconds in limits]
+
+        def run(data: Any) -> None:
+            run_referee(*_referee_work(data), keep)
+
+        child = self.children.fork(self.tests, run, sum(seconds) + max(seconds), keep)
+        os.close(pipes["records"][1])  # so that the referee's end is seen
+        pipes["records"] = (pipes["records"][0], os.open(os.devnull, os.O_WRONLY))
+        return child
+
+    def _fork_candidate(self, place: tuple[int, int, int], seconds: float, most: float) -> Child:
+        pipes = self._pipes
+        for end in pipes["life"]:
+            os.close(end)
+        pipes["life"] = os.pipe()
+        keep = (pipes["requests"][0], pipes["replies"][1], pipes["life"][1])
+
+        def run(data: Any) -> None:
+            run_candidate(_program(data, seconds), *keep)
+
+        # The first one finds the folder that was made before the referee, which is perhaps on its way there.
+        if self._scratch_used:
+            self.children.fresh_scratch()
+        self._scratch_used = True
+        child = self.children.fork(place, run, most + 2 * seconds, keep)
+        os.close(pipes["life"][1])  # so that the candidate's end is seen
+        pipes["life"] = (pipes["life"][0], os.open(os.devnull, os.O_WRONLY))
+        return child
+
+
+def _program(data: Any, seconds: float) -> Program:
+    prelude, code, source, watched, used = data
+    loops = {line: Loop(*loop) for line, loop in watched}
+    return Program(prelude, code, source, loops, None if used is None else frozenset(used), seconds)
+
+
+def _referee_work(data: Any) -> tuple[Any, list[list[tuple[Test, float]]]]:
+    prelude, tests, programs = data
+    made = [Test(*one) for one in tests]
+    return prelude, [[(made[i], seconds) for i, seconds in program] for program in programs]
+
+
+def serve(children: Children, requests: int, replies: int, programs: int, tests: int) -> None:
+    """Run trials until the server is gone.
+
+    Args:
+        children: forks.
+        requests, replies: messages from and to the server.
+        programs, tests: files that it writes the work of candidates and of referees to.
+    """
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    while True:
+        try:
+            request = receive(requests)
+        except EOFError:
+            return
+        children.memory_mb = request["memory_mb"]
+        work = [((programs, *place), fresh, limits) for place, fresh, limits in request["programs"]]
+        send(replies, Trial(children, (tests, 0, request["size"]), work).run())

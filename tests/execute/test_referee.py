@@ -1,0 +1,72 @@
+"""Verdicts of a data set's test: what a candidate can and cannot say."""
+
+import pytest
+
+from cascade.execute import Batch, Check, Limits, Outcome, execute
+from cascade.execute.wire import MalformedError, Packer, Unpacker
+
+RIGHT = "def f(x):\n    return x + 1"
+CHECK = (
+    "def check(candidate):\n    assert candidate(1) == 2\n    assert abs(candidate(2) - 3) < 1e-6\ncheck(f)"
+)
+
+
+def judge(program: str, test: str, entry_point: str | None = "f") -> Outcome:
+    batch = Batch((Check(test, 1.0, entry_point),), ((program, (0,)),))
+    [(_, outcome)] = execute([batch], Limits(1.0, 1.0, 512), 1)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("program", "row"),
+    [
+        (RIGHT, "P"),
+        ("def f(x): return 0", "F"),
+        ("def abs(x): return 0\ndef f(x): return 2", "F"),
+        ("class A:\n    def __eq__(self, o): return True\ndef f(x): return A()", "F"),
+        ("class I(int):\n    def __eq__(self, o): return True\ndef f(x): return I(7)", "F"),
+        ("import builtins\nbuiltins.abs = lambda x: 0\ndef f(x): return 2", "F"),
+        ("def f(x): raise ValueError", "E"),
+        ("import os\ndef f(x): os._exit(0)", "E"),
+    ],
+)
+def test_no_candidate_says_that_it_passed(program: str, row: str) -> None:
+    assert judge(program, CHECK).rows == [row]
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("def f(l): l.append(1)", "a = []\nf(a)\nassert a == [1]"),
+        ("def f(l): return l", "a = [1]\nassert f(a) is a"),
+        ("def f(x): return [x] * 2", "a = f([])\nassert a[0] is a[1]"),
+        ("def f(n):\n    for i in range(n): yield i", "assert list(f(3)) == [0, 1, 2]"),
+        ("def f(g): return g(2) + 1", "assert f(lambda n: n * 5) == 11"),
+        ("def f(x): return lambda y: x + y", "assert f(1)(2) == 3"),
+        ("def f(x): raise KeyError(x)", "try:\n    f(1)\nexcept KeyError as e:\n    assert e.args == (1,)"),
+        ("def f(x): return float('nan')", "assert f(1) != f(1)"),
+        ("def f(x): return -0.0", "assert str(f(1)) == '-0.0'"),
+        ("def f(x): return 10 ** 5000", "assert f(1) == 10 ** 5000"),
+        ("def f(x): return {(1, 2), 'a'}", "assert f(1) == {'a', (1, 2)}"),
+    ],
+)
+def test_what_goes_over_is_what_one_process_would_see(program: str, test: str) -> None:
+    outcome = judge(program, test)
+    assert outcome.rows == ["P"] and outcome.n_fallback == 0
+
+
+def test_an_object_is_judged_by_the_fallback_and_counted() -> None:
+    outcome = judge("class A:\n    n = 2\ndef f(x): return A()", "assert f(1).n == 2")
+    assert (outcome.rows, outcome.n_fallback) == (["P"], 1)
+
+
+def test_a_cycle_and_what_is_no_table() -> None:
+    value: list[object] = [1]
+    value.append((value, {2}))
+    packer = Packer(lambda _: ["absent", 0])
+    reference = packer.pack(value)
+    made = Unpacker(packer.nodes, lambda _: None).value(reference)
+    assert made[0] == 1 and made[1][0] is made and made[1][1] == {2}
+    for nodes in ([["t", [0]]], [["?"]], [["s", [1]], ["l"]], {"a": 1}, [["d", 1]]):
+        with pytest.raises(MalformedError):
+            Unpacker(nodes, lambda _: None)
