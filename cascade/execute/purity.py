@@ -62,8 +62,8 @@ MODULES: dict[str, frozenset[str]] = {
 SAFE_BUILTINS = _words(
     "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate "
     "filter float format frozenset hasattr hash hex int isinstance issubclass iter len list map max min "
-    "next object oct ord pow print property range repr reversed round set slice sorted staticmethod str sum super tuple "
-    "type zip True False None Ellipsis NotImplemented"
+    "next object oct ord pow print property range repr reversed round set slice sorted staticmethod str sum super "
+    "tuple type zip True False None Ellipsis NotImplemented"
 ) | {
     name
     for name, value in vars(builtins).items()
@@ -182,7 +182,7 @@ def _is_listed(
         case ast.Name(id=name):
             if name in modules and id(node) not in held:
                 return False  # a module is no value
-            return name in bound and not _is_dunder(name) or name in SAFE_BUILTINS | SAFE_DUNDERS | _TYPING
+            return (name in bound and not _is_dunder(name)) or name in SAFE_BUILTINS | SAFE_DUNDERS | _TYPING
         case ast.Attribute(value=ast.Name(id=name), attr=attribute, ctx=context) if name in modules:
             return isinstance(context, ast.Load) and attribute in MODULES[modules[name]]
         case ast.Attribute(attr=attribute):

@@ -50,7 +50,7 @@ class Test:
     entry_point: str | None
 
 
-class Gone(BaseException):  # noqa: N818 - no error of the test's
+class Gone(BaseException):
     """The candidate has ended; the verdict is known."""
 
 

@@ -8,9 +8,9 @@ Ask = Callable[..., Any]
 
 
 class Remote:
-    # A function, an iterator or an object of the candidate's. Calling a function and taking an iterator's items
-    # gives plain data, which the referee compares. Whether any other object is equal to something would be the
-    # candidate's word: in a data set's test it is equal to itself only, true, and in no order.
+    # A function, an iterator or an object of the candidate's. Calling a function and taking an iterator's
+    # items gives plain data, which the referee compares. Whether any other object is equal to something would
+    # be the candidate's word: in a data set's test it is equal to itself only, true, and in no order.
 
     __doc__ = property(lambda self: self._ask("getattr", self, "__doc__"))
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from cascade.execute.analysis import Text, analyse
+from cascade.execute.analysis import analyse
 from cascade.execute.children import Children
 from cascade.execute.isolation.layers import Confinement, confine_server
 from cascade.execute.purity import is_pure

@@ -96,7 +96,7 @@ class Packer:
         if value and kinds <= _SIMPLE:
             if int in kinds:
                 numbers = value if len(kinds) == 1 else [one for one in value if type(one) is int]
-                if not (-_SMALL < min(numbers) and max(numbers) < _SMALL):
+                if not (min(numbers) > -_SMALL and max(numbers) < _SMALL):
                     return None
             return value
         return None

@@ -1,4 +1,4 @@
-"""The process that forks candidates and referees, watches them and ends them; it knows no program and no test.
+"""The process that forks candidates and referees, watches and ends them; it knows neither program nor test.
 
 What it forks reads its work from a file that the server has written, and closes that file before anything
 untrusted runs: a candidate inherits nothing but the interpreter. A *trial* is one referee and, one after
@@ -52,7 +52,7 @@ class Trial:
     _last: ChildExit | None = None
 
     def run(self) -> dict[str, Any]:
-        """The records of each program's tests, as far as they go, and how the referee ended if it did early."""
+        """The records of each program's tests, as far as they go, and how the referee ended if early."""
         found: list[list[Record]] = []
         ended: list[Any] | None = None
         try:

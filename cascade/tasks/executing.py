@@ -112,8 +112,8 @@ def execute(
     )
     if report.work.layers:
         log.info(
-            "isolation: %s; %s pairs in a process of their own, %s proven non-terminating, %s retried in isolation, "
-            "%s rest on objects that are no plain data",
+            "isolation: %s; %s pairs in a process of their own, %s proven non-terminating, %s retried in "
+            "isolation, %s rest on objects that are no plain data",
             ", ".join(report.work.layers),
             f"{report.work.n_isolated:,}",
             f"{report.work.n_proven:,}",

@@ -14,7 +14,7 @@ from cascade.execute.purity import is_provable, is_pure
         "import math\ndef f(x): return math.sqrt(x)",
         "from collections import Counter\ndef f(x): return Counter(x).most_common(1)",
         "T = [1, 2]\ndef f(x): return x in T",
-        "class A:\n    def __init__(self): self.n = 0\n    def inc(self): self.n += 1\ndef f(x): return A().n",
+        "class A:\n    def inc(self): self.n = 1\ndef f(x): return A().inc()",
     ],
 )
 def test_pure(program: str) -> None:
