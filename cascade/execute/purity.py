@@ -62,8 +62,8 @@ MODULES: dict[str, frozenset[str]] = {
 SAFE_BUILTINS = _words(
     "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate "
     "filter float format frozenset hasattr hash hex int isinstance issubclass iter len list map max min "
-    "next object oct ord pow print property range repr reversed round set slice sorted staticmethod str sum super "
-    "tuple type zip True False None Ellipsis NotImplemented"
+    "next object oct ord pow print property range repr reversed round set slice sorted staticmethod str sum "
+    "super tuple type zip True False None Ellipsis NotImplemented"
 ) | {
     name
     for name, value in vars(builtins).items()
