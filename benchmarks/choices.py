@@ -1,10 +1,11 @@
-"""Ways to choose plans, beside each other over many splits of one executed study.
+"""Ways to choose plans, beside each other over many splits of one executed study, in every measure.
 
     python -m benchmarks.choices SEEDS STAGE_TABLES.npz …
 
-The stage tables do not depend on the split: one `task=run` serves all of them. Every way chooses on
-the same validation sides and is judged on the same test sides, by the tables that it chose from.
-Intervals are Student's over the splits; all of them share one recording.
+The stage tables do not depend on the split: one `task=run` serves all of them (with search.growing=also it
+serves growing stages too). Every way chooses on the same validation sides and is judged on the same test
+sides by the same tables (METHOD, Measures of a choice). Differences are paired with the first row; intervals
+are Student's over the splits, which all share one recording.
 """
 
 import sys
@@ -12,27 +13,26 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sweep import mean_and_interval
-from cascade.core.plans import EXIT, ThetaChoice, plan_space
+from cascade.core.bootstrap import mean_of_studies
+from cascade.core.plans import EXIT, ThetaChoice
 from cascade.core.split import Split, balanced_split
+from cascade.core.stage_tables import StageTable
 from cascade.search.artifacts import Executed
 from cascade.search.choose import falling_k, select
-from cascade.search.cross_validation import nested_savings
-from cascade.search.grid import GridResult, grid_search
-from cascade.search.mean_saving import cost_savings
-from cascade.search.measures import regret
-from cascade.tasks.select import NESTED_SPLITS
+from cascade.search.grid import grid_search
+from cascade.search.measures import Measures, Sides, measures
+from cascade.search.plan_results import combination_outcomes
 
-# name -> (one θ a stage, front over all θ, which plans)
+# name -> (how θ is chosen, whether k falls, whether stages may grow)
 WAYS = {
-    "paper": (False, False, "all"),
-    "pooled θ": (False, True, "all"),
-    "θ a stage": (True, True, "all"),
-    "k falls": (False, False, "falling_k"),
-    "k falls, θ a stage": (True, True, "falling_k"),
-    "nested": (False, False, "nested"),
+    "paper": (ThetaChoice.best, False, False),
+    "pooled θ": (ThetaChoice.pooled, False, False),
+    "k falls": (ThetaChoice.best, True, False),
+    "k falls, pooled θ": (ThetaChoice.pooled, True, False),
+    "growing": (ThetaChoice.best, False, True),
+    "growing, pooled θ": (ThetaChoice.pooled, False, True),
+    "growing, k falls, pooled θ": (ThetaChoice.pooled, True, True),
 }
-Nested = dict[str, float]  # what each set of plans saves inside a validation side
 
 
 def splits(executed: Executed, n_seeds: int) -> list[Split]:
@@ -51,82 +51,88 @@ def splits(executed: Executed, n_seeds: int) -> list[Split]:
     ]
 
 
-def nested(executed: Executed, split: Split, seed: int) -> Nested:
-    """As `select.plans=nested` does it with `seed=`."""
-    tables = [table.at(split.validation) for table in executed.tables]
-    space = plan_space([table.options for table in tables])
-    sets = {"all": np.ones(len(space), dtype=bool), "falling_k": falling_k(space)}
-    return nested_savings(tables, sets, theta_choice=ThetaChoice.best, n_splits=NESTED_SPLITS, seed=seed)
-
-
-def judged(executed: Executed, split: Split, inside: Nested, way: str) -> tuple[float, float, float]:
-    """Mean saving on the test side (NaN where there is none to compare), the drop, and the regret."""
-    per_stage, pooled, plans = WAYS[way]
-    sides = [[table.at(side) for table in executed.tables] for side in (split.validation, split.test)]
-    validation, test = (grid_search(side, per_stage_theta=per_stage) for side in sides)
-    if plans == "nested":
-        plans = max(inside, key=lambda name: inside[name])
-    allowed = falling_k(test.space) if plans == "falling_k" else None
-    chosen = select(validation, ThetaChoice.pooled if pooled else ThetaChoice.best, allowed).front
-    own = select(test, ThetaChoice.pooled if pooled else ThetaChoice.best).front
-    at, best = (chosen.theta, chosen.plan), (own.theta, own.plan)
-    cost, accuracy = test.usd_per_1k_queries[at], test.accuracy[at]
-    missed = regret(
-        np.stack([accuracy, cost]),
-        np.stack([test.accuracy[best], test.usd_per_1k_queries[best]]),
-        float(test.usd_per_1k_queries.max()),
-    )
-    return (
-        mean_saving(test, cost, accuracy, test.space.one_stage[chosen.plan]),
-        float((validation.accuracy[at] - accuracy).mean()),
-        missed,
+def judged(tables: list[StageTable], split: Split, way: str, reference_cost: float) -> Measures:
+    """Every measure of one way on one split."""
+    choice, falls, grows = WAYS[way]
+    if not grows:
+        tables = [fixed_options(table) for table in tables]
+    validation, test = ([table.at(side) for table in tables] for side in (split.validation, split.test))
+    grid, test_grid = grid_search(validation), grid_search(test)
+    chosen = select(grid, choice, falling_k(grid.space) if falls else None)
+    own = select(test_grid, choice).front
+    one_stage = chosen.candidates[grid.space.one_stage[chosen.candidates.plan]]
+    return measures(
+        Sides(
+            front=combination_outcomes(validation, grid, chosen.front).mean(axis=2),
+            singular=combination_outcomes(validation, grid, chosen.singular).mean(axis=2),
+            front_test=combination_outcomes(test, grid, chosen.front),
+            singular_test=combination_outcomes(test, grid, chosen.singular),
+            is_cascade=~grid.space.one_stage[chosen.front.plan],
+            one_stage_test=combination_outcomes(test, grid, one_stage),
+            one_stage_k=grid.space.k[one_stage.plan].max(axis=1),
+            best_front_test=combination_outcomes(test, test_grid, own).mean(axis=2),
+            reference_cost=reference_cost,
+        )
     )
 
 
-def mean_saving(test: GridResult, cost: np.ndarray, accuracy: np.ndarray, alone: np.ndarray) -> float:
-    """Over the cascade plans (paper Table 3)."""
-    one_stage = test.space.one_stage
-    found = cost_savings(
-        cost[~alone],
-        accuracy[~alone],
-        test.usd_per_1k_queries[0, one_stage],
-        test.accuracy[0, one_stage],
-    )
-    return float(np.nanmean(found)) if not np.isnan(found).all() else np.nan
+def fixed_options(table: StageTable) -> StageTable:
+    """The table without growing stages."""
+    keep = [i for i, option in enumerate(table.options) if not option.growing]
+    return table.part(keep, range(len(table.thetas)))
+
+
+def dearest(tables: list[StageTable], split: Split) -> float:
+    """The cost up to which all ways' hypervolumes count: that of the dearest plan of fixed k."""
+    test = [fixed_options(table).at(split.test) for table in tables]
+    return float(grid_search(test).usd_per_1k_queries.max())
+
+
+def cell(values: np.ndarray, scale: float, digits: int) -> str:
+    """A mean with the half width of its interval."""
+    known = values[~np.isnan(values)]
+    if len(known) < 2:
+        return "–"
+    mean = mean_of_studies(scale * known, 0.95)
+    return f"{mean.value:.{digits}f} ± {mean.value - mean.interval.low:.{digits}f}"
 
 
 def main() -> None:
     """Print a row for every way and every file."""
     if len(sys.argv) < 3:
         sys.exit("python -m benchmarks.choices SEEDS STAGE_TABLES.npz …")
-    print("| tables | choice | mean saving (%) | sd | range | drop (points) | regret (%) |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
-    notes = []
+    heads = ("tables", "choice", "by target: cheaper (%)", "points", "hypervolume", "minus the first row")
+    heads += ("above it", "at equal accuracy (%)", "gap (points)", "mean saving, written (%)", "printed (%)")
+    print(f"| {' | '.join(heads)} |")
+    print(f"| --- | --- |{' ---: |' * (len(heads) - 2)}")
     for path in sys.argv[2:]:
         executed = Executed.load(Path(path))
+        tables = list(executed.tables)
         own = splits(executed, int(sys.argv[1]))
-        inside = [nested(executed, split, seed) for seed, split in enumerate(own)]
-        for way in WAYS:
-            results = np.array([judged(executed, *both, way) for both in zip(own, inside, strict=True)])
-            saving = results[~np.isnan(results[:, 0]), 0]
+        costs = [dearest(tables, split) for split in own]
+        can_grow = any(table.growing is not None for table in tables)
+        first: np.ndarray | None = None
+        for way, (_, _, grows) in WAYS.items():
+            if grows and not can_grow:
+                continue
+            found = [judged(tables, split, way, cost) for split, cost in zip(own, costs, strict=True)]
+            column = {name: np.array([one.as_dict()[name] for one in found]) for name in found[0].as_dict()}
+            first = column["hypervolume"] if first is None else first
+            more = column["hypervolume"] - first
             cells = [
                 executed.provenance.estimator.partition("(")[0],
                 way,
-                mean_and_interval(saving),
-                f"{100 * saving.std(ddof=1):.1f}",
-                f"{100 * saving.min():.0f} to {100 * saving.max():.0f}",
-                mean_and_interval(results[:, 1]),
-                f"{100 * results[:, 2].mean():.1f}",
+                cell(column["saving_by_target"], 100, 1),
+                cell(column["accuracy_by_target"], 100, 1),
+                cell(column["hypervolume"], 1, 3),
+                cell(more, 1, 3),
+                f"{int((more > 0).sum())} of {len(own)}",
+                cell(column["saving_at_equal_accuracy"], 100, 1),
+                cell(column["generalization_gap"], 100, 1),
+                cell(column["mean_saving_as_written"], 100, 1),
+                cell(column["mean_saving_as_printed"], 100, 1),
             ]
             print(f"| {' | '.join(cells)} |", flush=True)
-        mean = {name: 100 * np.mean([one[name] for one in inside]) for name in inside[0]}
-        n_better = sum(one["falling_k"] > one["all"] for one in inside)
-        notes.append(
-            f"{cells[0]}, inside the validation sides, from half to half: all plans save "
-            f"{mean['all']:.1f} %, falling_k saves {mean['falling_k']:.1f} %, "
-            f"and more in {n_better} of {len(own)}."
-        )
-    print("\n" + "\n".join(notes))
 
 
 if __name__ == "__main__":
