@@ -96,7 +96,7 @@ def test_the_command_shows_its_own_name_and_what_a_folder_outside_adds(start: St
 def test_a_mistake_is_one_line_there_too(start: Start) -> None:
     done = start("family=two")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: family=two: no such option; available: codegen")
+    assert done.stderr.startswith("error: family=two: no such option; available: claude_4")
     assert len(done.stderr.splitlines()) == 1
 
 

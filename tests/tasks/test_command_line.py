@@ -50,11 +50,11 @@ def fails(run: Run, *arguments: str) -> str:
         (["rule.no_tests=maybe"], "rule.no_tests: Invalid value 'maybe', expected one of [accept, escalate]"),
         (
             ["family=unknown"],
-            "family=unknown: no such option; available: codegen, deepseek_coder, gpt_4_1, mini",
+            "family=unknown: no such option; available: claude_4, codegen, deepseek_coder",
         ),
         (
             ["task=unknown"],
-            "task=unknown: no such option; available: evaluate, profile, report, run, select, study",
+            "task=unknown: no such option; available: check, evaluate, profile, report, run, select, study",
         ),
         (["seed=x"], "seed: Value 'x' of type 'str' could not be converted to Integer"),
         ([], "generator.path: no value; name the recording: generator.path=FILE-OR-FOLDER"),
@@ -107,7 +107,7 @@ def solution(task: str, model: str) -> str:
             "kind": "solution",
             "draw": "greedy",
             "index": 0,
-            "text": "x = 1",
+            "text": f"def task_{task.removeprefix('Toy/')}(xs):\n    return 0\n",
             "tokens": 3,
         }
     )
@@ -151,7 +151,7 @@ def test_select_without_a_run_to_continue(run: Run, toy: Path) -> None:
 def test_help_is_our_own(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
-    for part in ("find the plans", "task=evaluate", "family: codegen, deepseek_coder", "shell-completion"):
+    for part in ("find the plans", "task=evaluate", "family: claude_4, codegen", "shell-completion"):
         assert part in done.stdout
     assert "Powered by Hydra" not in done.stdout
 

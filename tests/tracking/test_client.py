@@ -55,7 +55,7 @@ def test_the_newest_run_is_found(tracker: Tracker) -> None:
 
 
 def test_an_address_that_is_no_store(tmp_path: Path) -> None:
-    with pytest.raises(CascadeError, match="nonsense://x: MLflow cannot be reached"):
+    with pytest.raises(CascadeError, match="nonsense://x: MLflow cannot be opened"):
         Tracker("nonsense://x", tmp_path, "test")
 
 

@@ -371,6 +371,13 @@ def n_samples(store: Path) -> int:
 def test_the_whole_study_on_tiny_checkpoints(run: Run, tmp_path: Path, architecture: str) -> None:
     """The same YAML for all three, only the ids changed; random models solve nothing, but everything runs."""
     write_toy(tmp_path / "toy", n_problems=10)
+    # What they write stands in a comment, so that it is Python; texts that never are would be refused.
+    problems = tmp_path / "toy" / "problems.jsonl"
+    records = [json.loads(line) for line in problems.read_text().splitlines()]
+    for record in records:
+        record["prompt"] += "    #"
+        record["canonical_solution"] = "\n" + record["canonical_solution"]
+    problems.write_text("".join(json.dumps(record) + "\n" for record in records))
     for size, seed in (("a", 1), ("b", 2)):
         save_tiny(tmp_path / size, architecture, seed)
     family = {

@@ -101,9 +101,9 @@ def test_without_holding_out_training_would_show_them(monkeypatch: pytest.Monkey
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "eval.jsonl"
     path.write_text(EVAL_FILE.read_text().splitlines()[0] + '\n{"task_id": "mini/1"}\n')
-    with pytest.raises(DataError, match=r"eval\.jsonl:2: .*evalset"):
+    with pytest.raises(DataError, match=r"eval\.jsonl, line 2: field `prompt` is missing"):
         load_mini(path)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no such file"):
         load_mini(tmp_path / "missing.jsonl")
 
 
