@@ -112,7 +112,10 @@ def _references(
         verdict = dict(zip(own, letters, strict=True))
         failed += [task for task, letter in verdict.items() if letter not in (PASS, TIMEOUT)]
         own = {task: problem for task, problem in own.items() if verdict[task] == TIMEOUT}
-    checks = {p.task_id: Check(p.reference_test, factors[p.task_id] * limit, p.entry_point) for p in problems}
+    checks = {
+        p.task_id: Check(p.reference_test, p.timeout_s or factors[p.task_id] * limit, p.entry_point)
+        for p in problems
+    }
     return checks, factors, (*failed, *own)
 
 

@@ -11,13 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from cascade.base import Record
-from cascade.problems.apps_tests import Case, call_test, line_readings, stdin_test
+from cascade.problems.apps_tests import Case, call_test, line_readings
 from cascade.problems.base import Problem, preamble_of
 from cascade.problems.prompt_synthesis import header_of, names_in, parse, pose
-
-STDIN_NAME = "solution"
-STDIN_HEADER = f"def {STDIN_NAME}(stdin: str) -> str:"
-STDIN_RULE = "`stdin` is the whole input. Return the whole output as one string; do not print it."
+from cascade.problems.stdin_programs import stdin_problem
 
 
 def to_problem(record: Record) -> Problem | None:
@@ -44,12 +41,9 @@ def to_problem(record: Record) -> Problem | None:
         return None
     reads_stdin = name is None
     if name is None:
-        name, before, header = STDIN_NAME, "", STDIN_HEADER
-        description = f"{description.rstrip()}\n\n{STDIN_RULE}"
-        test = stdin_test(cases)
-    else:
-        before, header = _header(_function(record.text("starter_code"), name), name)
-        test = call_test(name, line_readings(cases) if "test_list" in record.fields else [cases])
+        return stdin_problem(task_id, description, cases)
+    before, header = header_and_imports(function_of(record.text("starter_code"), name), name)
+    test = call_test(name, line_readings(cases) if "test_list" in record.fields else [cases])
     prompt = before + pose(header, description)
     return Problem(task_id, prompt, name, preamble_of(prompt, name), test, reads_stdin=reads_stdin)
 
@@ -66,7 +60,7 @@ def _mapcoder(record: Record) -> tuple[str | None, list[Case]]:
         for test in tests
     ):
         raise record.error("field `test_list` must be a list of {input: string, output: list}")
-    function = _function(record.text("starter_code"), None)
+    function = function_of(record.text("starter_code"), None)
     if function is None:
         return None, [([test["input"]], test["output"]) for test in tests]
     count = len(function.args.args)
@@ -85,7 +79,7 @@ def _hub(record: Record) -> tuple[str | None, list[Case]]:
     if not text.strip():
         return None, []
     try:
-        with _any_integer():
+        with any_integer():
             tests = json.loads(text)
         inputs, outputs, name = tests["inputs"], tests["outputs"], tests.get("fn_name")
         pairs = list(zip(inputs, outputs, strict=True))
@@ -115,7 +109,7 @@ def _integer_keys(value: Any) -> Any:
 
 
 @contextmanager
-def _any_integer() -> Iterator[None]:
+def any_integer() -> Iterator[None]:
     """Lift Python's limit on the digits of an integer: some APPS cases go beyond it."""
     limit = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
@@ -125,7 +119,7 @@ def _any_integer() -> Iterator[None]:
         sys.set_int_max_str_digits(limit)
 
 
-def _function(starter_code: str, name: str | None) -> ast.FunctionDef | None:
+def function_of(starter_code: str, name: str | None) -> ast.FunctionDef | None:
     """The starter code's function of that name (None: its first), ``self`` taken out of a method."""
     try:
         tree = parse(starter_code.rstrip() + " pass")
@@ -141,7 +135,7 @@ def _function(starter_code: str, name: str | None) -> ast.FunctionDef | None:
     return None
 
 
-def _header(function: ast.FunctionDef | None, name: str) -> tuple[str, str]:
+def header_and_imports(function: ast.FunctionDef | None, name: str) -> tuple[str, str]:
     """The imports a function's header needs, and the header.
 
     Annotations and defaults may use names that the starter code took for granted (``List``,

@@ -3,6 +3,10 @@
 import ast
 from dataclasses import dataclass, field
 
+from cascade.problems.as_function import as_function
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -16,8 +20,13 @@ class Problem:
             every whole-function answer, because models rarely repeat it.
         reference_test: Python source that is run after an answer and raises unless it is right.
         reference_solution: a right program, or None where the data set has none.
-        reads_stdin: whether the problem is about standard input: the function is given the whole of it and
-            returns the whole output.
+        base_test: the smaller test of a data set that extends another's tests (HumanEval's own, of
+            HumanEval+); None where there is none, or where the source does not tell the two apart.
+        setup: Python source that is run before every answer (files to read, names to use).
+        reads_stdin: whether the problem is over standard input: the entry point takes the whole input and
+            returns the whole output, and an answer may as well be a program that reads and prints.
+        packages: modules that answers may import beyond the standard library.
+        timeout_s: CPU seconds that the reference test gets; None for the sandbox's.
     """
 
     task_id: str
@@ -26,36 +35,63 @@ class Problem:
     preamble: str
     reference_test: str
     reference_solution: str | None = None
+    base_test: str | None = None
+    setup: str = ""
     reads_stdin: bool = field(default=False, repr=False)
+    packages: tuple[str, ...] = ()
+    timeout_s: float | None = None
 
     def program(self, text: str, *, completion: bool) -> str:
-        """The program that a solution's text stands for.
+        """The program that a solution's text stands for; it defines the entry point.
 
         A completion continues the prompt; any other text is a program of its own, which gets the
-        preamble in front, behind what has to stand first (``from __future__`` and what may precede it).
+        preamble in front. A program that reads standard input becomes a function of its input, and
+        a method of ``class Solution`` becomes a function too.
         """
         if completion:
-            return self.prompt + text
-        text = text.removeprefix("\ufeff")
-        head, rest = _future_statements(text)
-        return f"{head}{self.preamble}\n{rest}"
+            return _behind(self.setup, self.prompt + text)
+        if self.reads_stdin:
+            return _behind(self.setup, as_function(text, self.entry_point))
+        return _behind(self.setup, _behind(f"{self.preamble}\n", text) + self._of_solution(text))
+
+    def _of_solution(self, text: str) -> str:
+        """A function for the method that an answer defines in ``class Solution`` in the function's place."""
+        if "class Solution" not in text:
+            return ""
+        try:
+            body = ast.parse(text).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return ""
+        name = self.entry_point
+        if any(isinstance(node, FUNCTIONS) and node.name == name for node in body):
+            return ""
+        classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name == "Solution"]
+        if not any(isinstance(n, FUNCTIONS) and n.name == name for c in classes for n in c.body):
+            return ""
+        return f"\n\ndef {name}(*args, **named):\n    return Solution().{name}(*args, **named)\n"
 
 
-def _future_statements(text: str) -> tuple[str, str]:
-    """The text up to its last future statement, and the rest; ("", text) where it has none."""
+def _behind(before: str, text: str) -> str:
+    """The text with something in front of it, but behind what has to stand first in a program.
+
+    That are ``from __future__`` statements; a byte order mark is one only at a file's start and goes.
+    """
+    text = text.removeprefix("\ufeff")
+    if not before:
+        return text
     if "__future__" not in text:
-        return "", text
+        return before + text
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return "", text
-    last = 0
-    for node in body:
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            last = node.end_lineno or node.lineno
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    head = "\n".join(lines[:last])
-    return (f"{head}\n", "\n".join(lines[last:])) if last else ("", text)
+        return before + text
+    last = max((n.end_lineno or 0 for n in body if _is_future(n)), default=0)
+    lines = text.splitlines(keepends=True)
+    return "".join(lines[:last]) + before + "".join(lines[last:])
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
 def preamble_of(prompt: str, entry_point: str) -> str:

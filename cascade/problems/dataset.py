@@ -9,13 +9,19 @@ class DataSet:
 
     Attributes:
         name: how studies and tables call it, e.g. ``apps_intro``.
-        format: what a record looks like: ``humaneval``, ``mbpp`` or ``apps``.
-        path: local file, absolute (JSON list or JSON Lines, gzip or not); None reads the Hugging Face hub.
+        format: what a record looks like: a key of `load.FORMATS`.
+        path: local file, absolute (JSON list or JSON Lines, gzip or not; Parquet), or a folder with one
+            folder a problem where the format is ``own``; None reads the Hugging Face hub.
         hub_id: the hub's data set, or a local folder that `datasets.load_dataset` reads.
         hub_config: its configuration; None where it has one only.
         hub_split: its split, in the notation of `load_dataset` (``train+test`` joins two).
         revision: its branch, tag or commit; None for the newest.
-        difficulty: APPS only: keep the problems of this difficulty; None keeps all.
+        difficulty: APPS and LiveCodeBench: keep the problems of this difficulty; None keeps all.
+        after: LiveCodeBench only: keep the problems of contests on this day (``2025-01-31``) or later; None
+            keeps all.
+        tests: HumanEval+ and MBPP+: ``base`` judges by the data set's own tests that they extend; None
+            by all.
+        packages: modules that answers may import beyond the standard library.
     """
 
     name: str = "???"  # OmegaConf's mark for a value that every file must give
@@ -26,3 +32,6 @@ class DataSet:
     hub_split: str = "test"
     revision: str | None = None
     difficulty: str | None = None
+    after: str | None = None
+    tests: str | None = None
+    packages: tuple[str, ...] = ()

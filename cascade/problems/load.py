@@ -1,11 +1,14 @@
 """Loading: a data set's file or hub repository as a list of `Problem`."""
 
+import datetime
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from cascade.base import DataError, Place, Record
-from cascade.problems import apps, humaneval, mbpp
+from cascade.problems import apps, evalplus, humaneval, livecodebench, mbpp, own
 from cascade.problems.base import Problem
+from cascade.problems.check import missing_packages
 from cascade.problems.dataset import DataSet
 from cascade.problems.mini import load_mini
 from cascade.problems.source import read_source
@@ -14,8 +17,14 @@ from cascade.problems.source import read_source
 FORMATS: Mapping[str, Callable[[Record], Problem | None]] = {
     "apps": apps.to_problem,
     "humaneval": humaneval.to_problem,
+    "livecodebench": livecodebench.to_problem,
     "mbpp": mbpp.to_problem,
+    "own": own.to_problem,
+    **evalplus.FORMATS,
 }
+
+# Formats whose problems have base tests and extended ones.
+EXTENDED = frozenset(evalplus.FORMATS)
 
 # Data sets that ship with the project, by `dataset.format`.
 EMBEDDED: Mapping[str, Callable[[], list[Problem]]] = {"mini": load_mini}
@@ -39,17 +48,28 @@ def load_problems(dataset: DataSet) -> list[Problem]:
     to_problem = FORMATS.get(dataset.format)
     if to_problem is None:
         raise DataError(f"dataset.format={dataset.format}: must be one of {', '.join(sorted(FORMATS))}")
+    after = _day(dataset)
+    if dataset.tests not in (None, "base") or (dataset.tests and dataset.format not in EXTENDED):
+        raise DataError(
+            f"dataset.tests={dataset.tests}: must be base or null, and is for "
+            f"{' and '.join(sorted(EXTENDED))} only"
+        )
     problems: dict[str, Problem] = {}
     places: dict[str, Place] = {}
-    read = repeated = untested = 0
+    read = early = repeated = untested = 0
     difficulties: set[str] = set()
     for record in read_source(dataset):
         read += 1
+        if after is not None and livecodebench.published_on(record) < after:
+            early += 1
+            continue
         if dataset.difficulty is not None:
             difficulties.add(record.text("difficulty"))
             if record.text("difficulty") != dataset.difficulty:
                 continue
         problem = to_problem(record)
+        if problem is not None and dataset.tests is not None:
+            problem = _by_base_tests(record, problem)
         if problem is None:
             untested += 1
         elif problem.task_id not in problems:
@@ -67,7 +87,16 @@ def load_problems(dataset: DataSet) -> list[Problem]:
         _log.warning("%s: %d repeated records passed over", source, repeated)
     if untested:
         _log.warning("%s: %d problems without tests passed over", source, untested)
+    needed = [*dataset.packages, *(name for p in problems.values() for name in p.packages)]
+    if missing := missing_packages(needed):
+        raise DataError(f"{source}: its problems need {missing[0]}: pip install {missing[0]}")
+    if early:
+        _log.info("%s: %d of %d problems are older than %s", source, early, read, dataset.after)
     if not problems:
+        if early == read > 0:
+            raise DataError(
+                f"{source}: none of the {read} problems is from {dataset.after} or later; set dataset.after"
+            )
         if difficulties:
             found = ", ".join(sorted(difficulties))
             raise DataError(
@@ -76,3 +105,24 @@ def load_problems(dataset: DataSet) -> list[Problem]:
             )
         raise DataError(f"{source}: holds no problems; set dataset.path to the data set's file")
     return list(problems.values())
+
+
+def _day(dataset: DataSet) -> datetime.date | None:
+    if dataset.after is None:
+        return None
+    if dataset.format != "livecodebench":
+        raise DataError(f"dataset.after: problems of the format {dataset.format} have no dates; leave it out")
+    try:
+        return datetime.date.fromisoformat(dataset.after)
+    except ValueError:
+        raise DataError(f"dataset.after={dataset.after}: must be a date as 2025-01-31") from None
+
+
+def _by_base_tests(record: Record, problem: Problem) -> Problem:
+    """The problem with its base test as the reference test."""
+    if problem.base_test is None:
+        raise record.error(
+            "this format does not tell base tests from extended ones, which dataset.tests=base needs; "
+            "set dataset.path to the release's file (HumanEvalPlus.jsonl.gz)"
+        )
+    return replace(problem, reference_test=problem.base_test)

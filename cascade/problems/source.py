@@ -5,11 +5,13 @@ from pathlib import Path
 
 from cascade.base import DataError, Place, Record, install_command, read_records
 from cascade.problems.dataset import DataSet
+from cascade.problems.own import read_folder
 
 # The hub's own conversion of a data set that has a loading script (which `datasets` no longer
 # runs). It keeps one folder a configuration and no metadata, so the folder is asked for: without
 # it, every configuration's files would be read as one data set, each problem twice.
 CONVERTED = "refs/convert/parquet"
+PARQUET_MAGIC = b"PAR1"
 
 
 def read_source(dataset: DataSet) -> Iterator[Record]:
@@ -20,16 +22,34 @@ def read_source(dataset: DataSet) -> Iterator[Record]:
     """
     if dataset.path is not None:
         path = Path(dataset.path)
+        if path.is_dir() and dataset.format == "own":
+            return read_folder(path)
         if not path.is_file():
             what = "is a folder, not a file" if path.is_dir() else "does not exist"
             raise DataError(
-                f"dataset.path={dataset.path}: {what}; set it to a JSON or JSON Lines file "
-                "(gzip or not), or leave it out to read the Hugging Face hub"
+                f"dataset.path={dataset.path}: {what}; set it to a JSON, JSON Lines (gzip or not) "
+                "or Parquet file, or leave it out to read the Hugging Face hub"
             )
-        return read_records(path)
+        with path.open("rb") as file:
+            is_parquet = file.read(4) == PARQUET_MAGIC
+        return _parquet(path) if is_parquet else read_records(path)
     if dataset.hub_id is None:
         raise DataError(f"dataset {dataset.name} has no source: set dataset.path or dataset.hub_id")
     return _hub(dataset, dataset.hub_id)
+
+
+def _parquet(path: Path) -> Iterator[Record]:
+    import pyarrow.parquet
+
+    try:
+        batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=64)
+        number = 0
+        for batch in batches:
+            for fields in batch.to_pylist():
+                number += 1
+                yield Record(Place(str(path), "record", number), fields)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
 
 
 def _hub(dataset: DataSet, hub_id: str) -> Iterator[Record]:

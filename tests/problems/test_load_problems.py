@@ -128,7 +128,11 @@ def test_a_docstring_reads_back_as_the_description(text, quoted):
         ("mbpp", [SANITIZED | {"code": "def f(:"}], "line 1: `code` or a test is not Python"),
         ("mbpp", [SANITIZED | {"code": "x = 1"}], "line 1: its tests call no function that `code` defines"),
         ("mbpp", [SANITIZED, SANITIZED], "line 2: task Mbpp/7 stands already in line 1"),
-        ("nonsense", [HUMANEVAL], "dataset.format=nonsense: must be one of apps, humaneval, mbpp"),
+        (
+            "nonsense",
+            [HUMANEVAL],
+            "dataset.format=nonsense: must be one of apps, humaneval, humaneval_plus, ",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_names_it(tmp_path, format, records, says):

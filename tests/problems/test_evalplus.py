@@ -1,0 +1,74 @@
+"""HumanEval+ and MBPP+: what counts as right, and the real files where they are at hand."""
+
+import json
+
+import pytest
+
+from cascade.base import DataError
+from cascade.problems import DataSet, load_problems
+from tests.problems.test_load_problems import SHARED, needs_shared
+
+TOY = {
+    "task_id": "HumanEval/900",
+    "prompt": 'def half(x):\n    """Half of x."""\n',
+    "entry_point": "half",
+    "canonical_solution": "    return x / 2\n",
+    "base_input": [[2]],
+    "plus_input": [[3]],
+    "atol": 0,
+    "contract": "",
+}
+
+
+def toy(tmp_path, record, format="humaneval_plus", **settings):
+    (tmp_path / "p.jsonl").write_text(json.dumps(record) + "\n")
+    (problem,) = load_problems(DataSet("toy", format, str(tmp_path / "p.jsonl"), **settings))
+    return problem
+
+
+def right(problem, text):
+    space = {"__name__": "answer"}
+    try:
+        exec(problem.program(text, completion=False), space)
+        exec(problem.reference_test, space)
+    except Exception:
+        return False
+    return True
+
+
+def test_extended_inputs_tolerance_and_base(tmp_path):
+    problem = toy(tmp_path, TOY)
+    assert right(problem, "def half(x):\n    return x / 2 + 1e-8")
+    assert not right(problem, "def half(x):\n    return x / 2 + 1e-5")
+    assert not right(problem, "def half(x):\n    return float(x // 2)")
+    assert right(toy(tmp_path, TOY, tests="base"), "def half(x):\n    return float(x // 2)")
+    assert right(toy(tmp_path, TOY | {"atol": 0.6}), "def half(x):\n    return float(x // 2)")
+
+
+def test_base_tests_need_a_format_that_has_them(tmp_path):
+    test = "def check(candidate):\n    inputs = [[2]]\n    results = [1.0]\n"
+    test += "    for inp, exp in zip(inputs, results):\n        assertion(candidate(*inp), exp, 0)\n"
+    record = {k: TOY[k] for k in ("task_id", "prompt", "entry_point", "canonical_solution")} | {"test": test}
+    assert right(toy(tmp_path, record), "def half(x):\n    return x / 2")
+    with pytest.raises(DataError, match="line 1: this format does not tell base tests"):
+        toy(tmp_path, record, tests="base")
+    with pytest.raises(DataError, match="must be base or null"):
+        toy(tmp_path, TOY, tests="plus")
+
+
+@needs_shared
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("path", "format", "count"),
+    [
+        ("humaneval-plus/HumanEvalPlus.jsonl.gz", "humaneval_plus", 164),
+        ("humaneval-plus/HumanEvalPlus-Mini.jsonl.gz", "humaneval_plus", 164),
+        ("humaneval-plus/HumanEvalPlus-OriginFmt.jsonl.gz", "humaneval_plus", 164),
+        ("mbpp-plus/MbppPlus.jsonl.gz", "mbpp_plus", 378),
+        ("mbpp-plus/MbppPlus-OriginFmt.jsonl.gz", "mbpp_plus", 378),
+    ],
+)
+def test_every_reference_passes(path, format, count):
+    problems = load_problems(DataSet("plus", format, str(SHARED / path)))
+    assert len(problems) == count
+    assert [p.task_id for p in problems if not right(p, p.reference_solution)] == []
