@@ -5,12 +5,21 @@ import itertools
 import math
 from typing import Any
 
-# Both tests run apart from the answer's own names: an answer may well call a variable `list`.
+# What the answer defines is named, since nothing else of it can be seen from where the test runs.
 APART = """
-import builtins as _builtins
-import types as _types
+def _defined():
+    program = {{}}
+    try:
+        program[{name!r}] = {name}
+    except NameError:
+        pass
+    try:
+        program["Solution"] = Solution
+    except NameError:
+        pass
+    return program
 
-_types.FunctionType(_reference_test.__code__, {{"__builtins__": _builtins, "program": globals()}})({cases})
+_reference_test(_defined(), {cases})
 """
 
 # What is given (the arguments of a call, or the input's text alone) and what is accepted: any of
@@ -18,7 +27,7 @@ _types.FunctionType(_reference_test.__code__, {{"__builtins__": _builtins, "prog
 Case = tuple[list[Any], list[Any]]
 
 CALL_TEST = """
-def _reference_test(readings):
+def _reference_test(program, readings):
     def call(arguments):
         function = program.get({name!r})
         if function is None:
@@ -47,7 +56,7 @@ def _reference_test(readings):
 """
 
 STDIN_TEST = """
-def _reference_test(cases):
+def _reference_test(program, cases):
     import math
 
     def lines(text):
@@ -88,7 +97,7 @@ def call_test(name: str, readings: list[list[Case]]) -> str:
         readings: the cases, in each way their arguments may be read; an answer is right if it
             passes every case of one reading.
     """
-    return CALL_TEST.format(name=name) + APART.format(cases=literal(readings))
+    return CALL_TEST.format(name=name) + APART.format(name=name, cases=literal(readings))
 
 
 def stdin_test(cases: list[Case]) -> str:
@@ -98,7 +107,7 @@ def stdin_test(cases: list[Case]) -> str:
     end do not count, and where the expected word has a decimal point a relative error of 1e-5 is
     allowed (APPS's own evaluation allows both).
     """
-    return STDIN_TEST + APART.format(cases=literal(cases))
+    return STDIN_TEST + APART.format(name="solution", cases=literal(cases))
 
 
 def line_readings(cases: list[Case]) -> list[list[Case]]:

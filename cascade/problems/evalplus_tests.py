@@ -39,7 +39,7 @@ EQUAL = "out == exp"
 
 # Run apart from the answer's own names. Where `expected` is None the reference gives the outputs.
 TEST = """
-def _reference_test(inputs, expected, reference, atol):
+def _reference_test(function, inputs, expected, reference, atol):
     import copy
     import math
 
@@ -61,7 +61,6 @@ def _reference_test(inputs, expected, reference, atol):
     def exact(out, exp, inp):
         return {oracle}
 
-    function = program[{name!r}]
     if expected is None:
         space = {{"__name__": "reference"}}
         exec(reference, space)
@@ -76,13 +75,8 @@ def _reference_test(inputs, expected, reference, atol):
                 raise AssertionError("{name} gave a wrong answer")
 """
 RUN = """
-import builtins as _builtins
-import types as _types
-
 inf, nan = float("inf"), float("nan")
-_types.FunctionType(
-    _reference_test.__code__, {{"__builtins__": _builtins, "program": globals()}}
-)({inputs}, {expected}, {reference!r}, {atol!r})
+_reference_test({name}, {inputs}, {expected}, {reference!r}, {atol!r})
 """
 
 
@@ -108,5 +102,5 @@ def outputs_test(
         name=name, oracle=oracle, not_none=oracle == NOT_NONE, tolerant=oracle not in (ROOT, NOT_NONE)
     )
     return test + RUN.format(
-        inputs=inputs, expected=expected or "None", reference=reference, atol=float(atol)
+        name=name, inputs=inputs, expected=expected or "None", reference=reference, atol=float(atol)
     )

@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 
 from cascade.base.errors import DataError
 from cascade.base.records import read_records
+from cascade.execute import PASS, Batch, Check, Limits, execute
 from cascade.problems import DataSet, Problem, load_problems
 from cascade.problems.apps_tests import literal
 
@@ -54,13 +55,10 @@ def load(tmp_path: Path, *records: object, difficulty: str | None = None) -> lis
 
 
 def verdict(problem: Problem, text: str) -> bool:
-    namespace: dict[str, object] = {"__name__": "answer"}
-    exec(problem.program(text, completion=False), namespace)
-    try:
-        exec(problem.reference_test, namespace)
-    except Exception:
-        return False
-    return True
+    check = Check(problem.reference_test, 5.0, problem.entry_point)
+    batch = Batch((check,), ((problem.program(text, completion=False), (0,)),))
+    [(_, outcome)] = execute([batch], Limits(5.0, 5.0, 1024), 1)
+    return list(outcome.rows) == [PASS]
 
 
 def test_a_call_in_mapcoders_format(tmp_path):
