@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 import torch
 
 from cascade.generate.family import Family, Model
-from cascade.generate.interface import Request
+from cascade.generate.interface import SampleRequest
 from cascade.generate.local.generator import TransformersGenerator
 from cascade.generate.local.loaded_model import LoadedModel
 from cascade.problems.base import Problem
@@ -60,7 +60,9 @@ def test_a_whole_family_is_written_and_priced(tmp_path: Path) -> None:
         models.append(Model(name, str(tmp_path / name), str(tmp_path / name), key=name))
     problems = [Problem(f"T/{i}", f"def f{i}(x):\n", f"f{i}", "", "assert True") for i in range(20)]
     generator = TransformersGenerator(None, 1, 0.8, 0.95, "auto", "auto", "auto", 0)
-    request = Request(Family("tiny", tuple(models), max_new_tokens=24), problems, 3, 2, "gpu", tmp_path / "s")
+    request = SampleRequest(
+        Family("tiny", tuple(models), max_new_tokens=24), problems, 3, 2, "gpu", tmp_path / "s"
+    )
     made = generator.samples(request)
     assert generator.samples(request) == made
     for model in models:
