@@ -28,7 +28,7 @@ class JudgeReport:
         n_executed: pairs of them that were run now; the others were in the store.
         work: what executing them took, with the reference solutions.
         n_timeouts: pairs of them that ran out of time.
-        n_broken_lines: looked-at test lines that begin with assert but are not Python; skipped.
+        n_broken_lines: test lines up to the largest l that begin with assert but are not Python; skipped.
         unproven: ids of problems whose own reference solution fails their reference test here.
     """
 
@@ -43,7 +43,7 @@ class JudgeReport:
 def judge_family(
     problems: Sequence[Problem],
     samples: Mapping[str, Mapping[str, ModelSamples]],
-    looked_at: Sequence[int],
+    l_values: Sequence[int],
     sandbox: Sandbox,
     progress: Progress,
 ) -> tuple[dict[str, list[ProblemOutcome]], JudgeReport]:
@@ -52,7 +52,7 @@ def judge_family(
     Args:
         problems: in the order that the outcomes get.
         samples: by model name and task id.
-        looked_at: the values of l > 0 in the search space.
+        l_values: the values of l > 0 in the search space.
         sandbox: where verdicts come from.
         progress: told how the execution goes.
 
@@ -64,27 +64,27 @@ def judge_family(
         _Judge(
             f"{model}, {problem.task_id}",
             problem,
-            own[problem.task_id],
+            by_task[problem.task_id],
             references[problem.task_id],
-            looked_at,
+            l_values,
             factors[problem.task_id] * sandbox.limits.timeout_s,
         )
-        for model, own in samples.items()
+        for model, by_task in samples.items()
         for problem in problems
     ]
-    needs = [one.needs() for one in judges]
+    needs = [judge.needs() for judge in judges]
     n_before = sandbox.work.n_executed
-    letters = sandbox.verdicts(needs, progress)
+    verdicts = sandbox.verdicts(needs, progress)
     n_executed = sandbox.work.n_executed - n_before
-    outcomes = [one.outcome(own) for one, own in zip(judges, letters, strict=True)]
+    outcomes = [judge.outcome(by_program) for judge, by_program in zip(judges, verdicts, strict=True)]
 
     distinct: dict[tuple[str, str], dict[str, str]] = {}
-    for need, own in zip(needs, letters, strict=True):
-        for program, row in own.items():
-            distinct.setdefault((need.task_id, program), {}).update(row)
-    verdicts = [letter for row in distinct.values() for letter in row.values()]
-    n_broken = sum(one.n_broken_lines() for one in judges)
-    report = JudgeReport(len(verdicts), n_executed, sandbox.work, verdicts.count(TIMEOUT), n_broken, unproven)
+    for need, by_program in zip(needs, verdicts, strict=True):
+        for program, by_check in by_program.items():
+            distinct.setdefault((need.task_id, program), {}).update(by_check)
+    pairs = [verdict for by_check in distinct.values() for verdict in by_check.values()]
+    n_broken = sum(judge.n_broken_lines() for judge in judges)
+    report = JudgeReport(len(pairs), n_executed, sandbox.work, pairs.count(TIMEOUT), n_broken, unproven)
     n = len(problems)
     return {model: outcomes[i * n : (i + 1) * n] for i, model in enumerate(samples)}, report
 
@@ -98,25 +98,27 @@ def _references(
     """
     limit = sandbox.limits.reference_timeout_s
     factors = {problem.task_id: 1.0 for problem in problems}
-    own = {p.task_id: p for p in problems if p.reference_solution is not None}
+    pending = {p.task_id: p for p in problems if p.reference_solution is not None}
     failed: list[str] = []
     for factor in (1.0, SLOW_REFERENCE_FACTOR):
         needs = []
-        for task, problem in own.items():
+        for task, problem in pending.items():
             factors[task] = factor
             check = Check(problem.reference_test, REFERENCE_SHARE * factor * limit, problem.entry_point)
             needs.append(Needs(task, {problem.reference_solution or "": {check_id(check): check}}))
-        letters = [
-            next(iter(row.values())) for rows in sandbox.verdicts(needs, progress) for row in rows.values()
+        found = [
+            next(iter(by_check.values()))
+            for by_program in sandbox.verdicts(needs, progress)
+            for by_check in by_program.values()
         ]
-        verdict = dict(zip(own, letters, strict=True))
-        failed += [task for task, letter in verdict.items() if letter not in (PASS, TIMEOUT)]
-        own = {task: problem for task, problem in own.items() if verdict[task] == TIMEOUT}
+        verdicts = dict(zip(pending, found, strict=True))
+        failed += [task for task, verdict in verdicts.items() if verdict not in (PASS, TIMEOUT)]
+        pending = {task: problem for task, problem in pending.items() if verdicts[task] == TIMEOUT}
     checks = {
         p.task_id: Check(p.reference_test, p.timeout_s or factors[p.task_id] * limit, p.entry_point)
         for p in problems
     }
-    return checks, factors, (*failed, *own)
+    return checks, factors, (*failed, *pending)
 
 
 class _Judge:
@@ -124,17 +126,17 @@ class _Judge:
 
     def __init__(
         self,
-        place: str,
+        name: str,
         problem: Problem,
         samples: ModelSamples,
         reference: Check,
-        looked_at: Sequence[int],
+        l_values: Sequence[int],
         timeout_s: float,
     ) -> None:
-        self._place, self._problem, self._samples = place, problem, samples
-        self._reference, self._looked_at, self._timeout_s = reference, looked_at, timeout_s
+        self._name, self._problem, self._samples = name, problem, samples
+        self._reference, self._l_values, self._timeout_s = reference, l_values, timeout_s
         greedy = () if samples.greedy is None else (samples.greedy,)
-        most = max(looked_at, default=0)
+        most = max(l_values, default=0)
         self._lines = {
             test.text: split_lines(test.text, most) for draw in greedy + samples.draws for test in draw.tests
         }
@@ -165,22 +167,22 @@ class _Judge:
             lines = {check_id(check): check for _, _, check in self._asserts(draw)}
             for program in self._programs(draw):
                 checks.setdefault(program, {}).update(lines)
-        for own in checks.values():
-            own[check_id(self._reference)] = self._reference
+        for of_program in checks.values():
+            of_program[check_id(self._reference)] = self._reference
         return Needs(self._problem.task_id, checks)
 
-    def outcome(self, letters: Mapping[str, Mapping[str, str]]) -> ProblemOutcome:
-        """The outcome, from the letters that `needs` asked for."""
+    def outcome(self, verdicts: Mapping[str, Mapping[str, str]]) -> ProblemOutcome:
+        """The outcome, from the verdicts that `needs` asked for."""
         greedy = self._samples.greedy
         return ProblemOutcome(
-            None if greedy is None else self._draw_outcome(greedy, letters),
-            tuple(self._draw_outcome(draw, letters) for draw in self._samples.draws),
+            None if greedy is None else self._draw_outcome(greedy, verdicts),
+            tuple(self._draw_outcome(draw, verdicts) for draw in self._samples.draws),
         )
 
-    def _draw_outcome(self, draw: Draw, letters: Mapping[str, Mapping[str, str]]) -> DrawOutcome:
+    def _draw_outcome(self, draw: Draw, verdicts: Mapping[str, Mapping[str, str]]) -> DrawOutcome:
         asserts = self._asserts(draw)
         ids = [check_id(check) for _, _, check in asserts]
-        rows = [letters[program] for program in self._programs(draw)]
+        rows = [verdicts[program] for program in self._programs(draw)]
         reference = check_id(self._reference)
         passes = np.array([[row[i] == PASS for i in ids] for row in rows], dtype=bool)
         return DrawOutcome(
@@ -189,23 +191,23 @@ class _Judge:
             line_position=np.array([position for _, position, _ in asserts], dtype=np.int64),
             correct=np.array([row[reference] == PASS for row in rows], dtype=bool),
             solution_tokens=np.array([s.tokens for s in draw.solutions], dtype=np.int64),
-            test_tokens={at: self._tokens_at(draw, at) for at in self._looked_at} if draw.tests else {},
+            test_tokens={at: self._tokens_at(draw, at) for at in self._l_values} if draw.tests else {},
         )
 
-    def _tokens_at(self, draw: Draw, looked_at: int) -> NDArray[np.int64]:
+    def _tokens_at(self, draw: Draw, l: int) -> NDArray[np.int64]:  # noqa: E741 - the paper's own letter
         """Tokens of each test up to its l-th line; the whole test's where it has fewer lines than that."""
         tokens = []
         for test in draw.tests:
             last = max(test.tokens_at, default=0)
-            count = test.tokens_at.get(looked_at)
-            if count is None and last < looked_at:
+            count = test.tokens_at.get(l)
+            if count is None and last < l:
                 # Counts for every line from the first on end where the sample ends.
                 every = 0 < last == len(test.tokens_at)
                 count = test.tokens_at[last] if every else test.tokens
             if count is None:
                 recorded = ", ".join(str(at) for at in sorted(test.tokens_at)) or "none"
                 raise DataError(
-                    f"{self._place}: no token count of a test up to line {looked_at} (recorded up to lines: "
+                    f"{self._name}: no token count of a test up to line {l} (recorded up to lines: "
                     f"{recorded}); give it in the recording or leave that value out of search.l"
                 )
             tokens.append(count)

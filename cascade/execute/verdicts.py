@@ -82,10 +82,10 @@ class Sandbox:
     work: Work = field(default_factory=Work)
 
     def verdicts(self, needs: Sequence[Needs], progress: Progress) -> list[dict[str, dict[str, str]]]:
-        """A letter for every pair; see `cascade.execute.execute` for their meaning.
+        """A verdict for every pair; see `cascade.execute.execute` for their codes.
 
         Returns:
-            For each of `needs`, by program, by check id, the letter. A pair that several of `needs`
+            For each of `needs`, by program, by check id, the verdict. A pair that several of `needs`
             share is executed once.
         """
         missing = self._missing(needs)
@@ -126,20 +126,20 @@ class Sandbox:
 
     def _keep(self, need: Needs, programs: Mapping[str, list[str]], rows: Sequence[str]) -> None:
         columns = list(dict.fromkeys(check for checks in programs.values() for check in checks))
-        place = {check: i for i, check in enumerate(columns)}
+        column = {check: i for i, check in enumerate(columns)}
         block = {}
         for (program, checks), row in zip(programs.items(), rows, strict=True):
-            letters = ["."] * len(columns)
-            for check, letter in zip(checks, row, strict=True):
-                letters[place[check]] = letter
-            block[digest(program)] = "".join(letters)
+            codes = ["."] * len(columns)
+            for check, verdict in zip(checks, row, strict=True):
+                codes[column[check]] = verdict
+            block[digest(program)] = "".join(codes)
         self.store.add(self._scope(need), columns, block)
 
 
 def _batch(checks: Mapping[str, Mapping[str, Check]], programs: Mapping[str, list[str]]) -> Batch:
     wanted = {check: checks[program][check] for program, ids in programs.items() for check in ids}
-    place = {check: i for i, check in enumerate(wanted)}
+    position = {check: i for i, check in enumerate(wanted)}
     return Batch(
         tuple(wanted.values()),
-        tuple((program, tuple(place[check] for check in ids)) for program, ids in programs.items()),
+        tuple((program, tuple(position[check] for check in ids)) for program, ids in programs.items()),
     )

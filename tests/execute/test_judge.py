@@ -28,10 +28,10 @@ RIGHT, WRONG = Solution("def f(x): return x + 1", 10), Solution("def f(x): retur
 
 
 def run(
-    samples: ModelSamples, store: Path, looked_at: tuple[int, ...] = (2,), problem: Problem = PROBLEM
+    samples: ModelSamples, store: Path, l_values: tuple[int, ...] = (2,), problem: Problem = PROBLEM
 ) -> tuple[ProblemOutcome, JudgeReport]:
     sandbox = Sandbox(LIMITS, 1, VerdictStore(store))
-    outcomes, report = judge_family([problem], {"m": {"T/0": samples}}, looked_at, sandbox, lambda *_: None)
+    outcomes, report = judge_family([problem], {"m": {"T/0": samples}}, l_values, sandbox, lambda *_: None)
     return outcomes["m"][0], report
 
 
@@ -84,7 +84,7 @@ def test_lines_that_are_not_python_are_counted_and_skipped(tmp_path: Path) -> No
     ],
 )
 def test_tokens_up_to_a_line(tmp_path: Path, test: SelfTest, tokens: int) -> None:
-    outcome, _ = run(ModelSamples(None, (Draw((RIGHT,), (test,)),)), tmp_path, looked_at=(4,))
+    outcome, _ = run(ModelSamples(None, (Draw((RIGHT,), (test,)),)), tmp_path, l_values=(4,))
     assert outcome.draws[0].test_tokens[4].tolist() == [tokens]
 
 
@@ -92,20 +92,28 @@ def test_tokens_up_to_a_line(tmp_path: Path, test: SelfTest, tokens: int) -> Non
 def test_tokens_that_nobody_recorded_are_refused(tmp_path: Path, counts: dict[int, int]) -> None:
     samples = ModelSamples(None, (Draw((RIGHT,), (SelfTest("assert f(1) == 2", None, counts),)),))
     with pytest.raises(DataError, match=r"m, T/0: no token count of a test up to line 3 .*search\.l"):
-        run(samples, tmp_path, looked_at=(3,))
+        run(samples, tmp_path, l_values=(3,))
 
 
-def test_a_slow_reference_gives_everybody_more_time(tmp_path: Path) -> None:
-    slow = """
+SLOW = """
 def f(x):
     import time
     end = time.process_time() + 0.8
     while time.process_time() < end: pass
     return x + 1
 """
-    problem = Problem("T/0", "", "f", "", "assert f(1) == 2", slow)
-    outcome, report = run(ModelSamples(Draw((Solution(slow, 1),), ()), ()), tmp_path, problem=problem)
-    assert outcome.greedy is not None and outcome.greedy.correct.tolist() == [True]
+
+
+@pytest.mark.parametrize(("reference", "in_time"), [(SLOW, True), (PROBLEM.reference_solution, False)])
+def test_a_slow_reference_gives_everybody_more_time(tmp_path: Path, reference: str, in_time: bool) -> None:
+    """On the reference tests and on test lines alike; 0.8 s are too long where the reference is fast."""
+    problem = Problem("T/0", "", "f", "", "assert f(1) == 2", reference)
+    samples = ModelSamples(None, (Draw((Solution(SLOW, 1),), (SelfTest("assert f(7) == 8", 5),)),))
+    outcome, report = run(samples, tmp_path, problem=problem)
+    [draw] = outcome.draws
+    assert draw.correct.tolist() == [in_time]
+    assert draw.passes.tolist() == [[in_time]]
+    assert report.n_timeouts == (0 if in_time else 2)
     assert report.unproven == ()
 
 
