@@ -42,5 +42,5 @@ def hypervolume(cost: NDArray[np.float64], accuracy: NDArray[np.float64], refere
     """
     members = front(cost, accuracy)
     edges = np.append(np.log(cost[members]), np.log(reference_cost))
-    widths = np.maximum(np.diff(np.minimum(edges, edges[-1])), 0.0)
+    widths = np.diff(np.minimum(edges, edges[-1]))
     return float(widths @ accuracy[members])

@@ -1,6 +1,8 @@
 """What one step writes and the next reads: executed studies and their combinations."""
 
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from cascade.search.provenance import Provenance
 STAGE_TABLES = "stage_tables.npz"
 COMBINATIONS = "combinations.parquet"
 MAX_ROWS = 1_000_000  # of the table of combinations
+# What reading a damaged or foreign npz file raises.
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,8 @@ class Executed:
                     Split(arrays["validation"], arrays["test"]),
                     Provenance.from_json(json.loads(str(arrays["provenance"]))),
                 )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: not a stage-table file ({error}); run task=run again") from None
+        except DAMAGE as error:
+            raise DataError(f"{path}: not a stage-table file ({error!r}); run task=run again") from None
 
 
 def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:

@@ -280,12 +280,14 @@ class PlanFile:
                 _recommendation(content["recommended"], models),
                 _certificate(content["certificate"], models),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: not a plan file ({error!r}); run task=select again") from None
 
 
 def _plan(entry: Mapping[str, Any], models: tuple[str, ...]) -> Plan:
     stages = {stage["model"]: stage for stage in entry["stages"]}
+    if unknown := stages.keys() - set(models):
+        raise ValueError(f"stages of models that the file does not list: {', '.join(sorted(unknown))}")
     options = tuple(
         Option(stages[m]["k"], stages[m]["l"], stages[m].get("growing", False)) if m in stages else SKIP
         for m in models

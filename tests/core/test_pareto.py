@@ -58,3 +58,16 @@ def test_hypervolume_is_the_integral_of_the_best_affordable_accuracy(drawn: list
     middle = (grid[1:] + grid[:-1]) / 2
     best = np.array([max(accuracy[np.log(cost) <= x], default=0.0) for x in middle[::20]])
     assert hypervolume(cost, accuracy, reference) == pytest.approx(best.mean() * grid[-1], abs=0.02)
+
+
+def test_hypervolume_of_no_points_and_of_points_behind_the_reference() -> None:
+    empty = np.zeros(0)
+    assert hypervolume(empty, empty, 5.0) == 0.0
+    # Both are dearer than the reference: nothing is dominated, and no width is negative.
+    assert hypervolume(np.array([6.0, 8.0]), np.array([0.5, 0.9]), 5.0) == 0.0
+    assert hypervolume(np.array([2.0, 8.0]), np.array([0.5, 0.9]), 4.0) == pytest.approx(0.5 * math.log(2))
+
+
+def test_sums_in_another_order_are_no_difference() -> None:
+    cost, accuracy = np.array([1.0, 2.0]), np.array([0.3, 0.1 + 0.2])
+    assert on_front(cost, accuracy).tolist() == [True, False]

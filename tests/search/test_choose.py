@@ -92,3 +92,40 @@ def test_near_front_keeps_the_front_among_many_equals() -> None:
     # Five plans are as accurate as the cheapest; the dearest alone is better.
     flat = GridResult(SPACE, (0.0,), np.array([[0.5] * 5 + [0.6]]), np.arange(1.0, 7.0)[None])
     assert pairs(near_front(flat, select(flat, ThetaChoice.pooled).candidates, 2)) == [(0, 0), (0, 5)]
+
+
+def test_a_tie_in_area_and_in_range_goes_to_the_smaller_theta() -> None:
+    rows = [(4.0, 0.5), (9.5, 0.6)]
+    chosen = select(grid([(4.0, 0.4), (9.5, 0.6)], rows, rows, rows), ThetaChoice.best)
+    assert chosen.hypervolume[0.1] == chosen.hypervolume[0.3] > chosen.hypervolume[0.0]
+    assert chosen.theta == 0.1
+
+
+def test_areas_that_differ_in_the_last_bits_are_a_tie() -> None:
+    one, other = grid([(4.0, 0.1 + 0.2), (9.5, 0.6)]), grid([(4.0, 0.3), (9.5, 0.6)])
+    both = GridResult(
+        SPACE,
+        (0.0, 0.1),
+        np.concatenate([other.accuracy, one.accuracy]),
+        np.concatenate([other.usd_per_1k_queries, one.usd_per_1k_queries]),
+    )
+    assert select(both, ThetaChoice.best).theta == 0.0
+
+
+def test_the_reference_point_is_the_dearest_plan_of_any_theta_chosen_or_not() -> None:
+    """20 $ are spent at the other θ alone, by a plan that nobody may choose: every area reaches to there."""
+    both = grid([(4.0, 0.4), (9.5, 0.6)], [(4.0, 0.55), (20.0, 0.1)])
+    allowed = np.array([True, True, True, True, True, False])
+    chosen = select(both, ThetaChoice.best, allowed)
+    expected = 0.3 * np.log(4) + 0.4 * np.log(2) + 0.6 * np.log(20 / 8)
+    assert chosen.hypervolume[0.0] == pytest.approx(expected)
+    assert chosen.pooled_hypervolume == pytest.approx(expected + (0.55 - 0.4) * np.log(2))
+
+
+def test_plans_that_cost_nothing_count_as_the_cheapest_that_costs() -> None:
+    free = grid([(0.0, 0.4), (9.0, 0.6)])
+    assert select(free, ThetaChoice.best).hypervolume[0.0] == pytest.approx(
+        0.4 * np.log(8) + 0.6 * np.log(9 / 8)
+    )
+    nothing = GridResult(SPACE, (0.0,), np.full((1, 6), 0.5), np.zeros((1, 6)))
+    assert select(nothing, ThetaChoice.best).hypervolume[0.0] == 0.0

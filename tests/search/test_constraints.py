@@ -56,3 +56,21 @@ def test_constrained_plan(
 def test_constraints_that_nothing_meets(constraints: Constraints, says: str) -> None:
     with pytest.raises(CascadeError, match=says):
         constrained_plan(constraints, OUTCOMES, WEIGHTS)
+
+
+def test_a_budget_is_kept_by_the_bound_and_not_by_the_mean() -> None:
+    """Two plans cost 2 $ in the mean; the second one's 40 $ fall on one problem in twenty."""
+    steady, jumpy = np.full(20, 2.0), np.array([40.0, *[0.0] * 19])
+    right = np.array([[float(i < 10) for i in range(20)], [float(i < 16) for i in range(20)]])
+    outcomes = np.stack([right, np.stack([steady, jumpy])])
+    assert constrained_plan(Constraints(3.0, None, None), outcomes, WEIGHTS) == 1
+    assert constrained_plan(Constraints(3.0, None, 0.9), outcomes, WEIGHTS) == 0
+    # A replicate in ten draws that problem three times: 6 $.
+    assert constrained_plan(Constraints(8.0, None, 0.9), outcomes, WEIGHTS) == 1
+    with pytest.raises(CascadeError, match=r"select\.confidence=0\.9; the cheapest costs [46] \$"):
+        constrained_plan(Constraints(3.0, None, 0.9), outcomes[:, 1:], WEIGHTS)
+
+
+def test_what_is_wanted() -> None:
+    assert not Constraints(None, None, 0.9).is_set
+    assert Constraints(1.0, None, None).is_set and Constraints(None, 0.5, None).is_set

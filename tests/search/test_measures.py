@@ -175,7 +175,7 @@ def test_what_two_fronts_have_in_common_cancels_in_the_interval() -> None:
     assert (accuracy.value, *ends(accuracy)) == pytest.approx((0.0, 0.0, 0.0))
 
 
-def test_the_interval_of_the_saving_hears_the_single_models_cost_too() -> None:
+def test_the_single_models_cost_is_part_of_the_interval_of_the_saving() -> None:
     """The same cascade against a model whose cost varies over problems by a factor of 16."""
     own = sides()
     varying = own.singular_test.copy()

@@ -80,8 +80,31 @@ def test_every_stage_says_its_theta(tmp_path: Path) -> None:
     assert content["study"]["hashes"] == {"config": "x"}
 
 
-def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "plans.json").write_text('{"models": []}')
+@pytest.mark.parametrize(
+    "damage", ["models", "hypervolume", "front", "study", "split", "proof", "recommended"]
+)
+def test_a_part_of_another_kind_is_one_line(tmp_path: Path, damage: str) -> None:
+    plan_file(Plan((Option(3, 4), SKIP, EXIT), 0.8), theta=0.8).save(tmp_path / "plans.json")
+    content = json.loads((tmp_path / "plans.json").read_text())
+    for other in (["no"], "no", 7):
+        (tmp_path / "plans.json").write_text(json.dumps(content | {damage: other}))
+        with pytest.raises(DataError, match="not a plan file"):
+            PlanFile.load(tmp_path / "plans.json")
+
+
+def test_growing_stages_are_kept(tmp_path: Path) -> None:
+    grows = Plan((Option(3, 4), SKIP, Option(5, 2, growing=True)), 0.8)
+    plan_file(grows, theta=0.8).save(tmp_path / "plans.json")
+    assert PlanFile.load(tmp_path / "plans.json").front[0].plan == grows
+    [first, last] = json.loads((tmp_path / "plans.json").read_text())["front"][0]["stages"]
+    assert "growing" not in first
+    # A growing last stage looks at θ too.
+    assert (last["growing"], last["theta"]) == (True, 0.8)
+
+
+@pytest.mark.parametrize("damage", ['{"models": []}', "", "[]", "null", '{"models": ["a"], "front"'])
+def test_a_damaged_file_is_one_line(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "plans.json").write_text(damage)
     with pytest.raises(DataError, match=r"plans\.json: not a plan file .*task=select"):
         PlanFile.load(tmp_path / "plans.json")
 
