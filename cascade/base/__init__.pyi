@@ -1,4 +1,10 @@
-from .credentials import mask_credentials as mask_credentials
+from .credentials import (
+    MaskingFormatter as MaskingFormatter,
+    mask_credentials as mask_credentials,
+    mask_files as mask_files,
+    print_traceback as print_traceback,
+    without_user as without_user,
+)
 from .errors import (
     FAILED as FAILED,
     CascadeError as CascadeError,

@@ -210,7 +210,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         seed=int(checks.at_least(config.seed, 0, "seed")),
         run_id=config.run_id,
         yaml=mask_credentials(yaml),
-        command=mask_credentials(" ".join([program(), shlex.join(overrides)]).strip()),
+        command=" ".join([program(), shlex.join(map(mask_credentials, overrides))]).strip(),
         signature=signature,
     )
 

@@ -1,5 +1,6 @@
 """What Hydra calls around the jobs; heavy modules are imported when there is something to do."""
 
+import atexit
 import sys
 import time
 from pathlib import Path
@@ -8,13 +9,22 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from cascade.base import mask_files
+
 
 class SweepSummary(Callback):
-    """Ends a sweep with one table and one figure over all its jobs."""
+    """Ends a sweep with one table and one figure over all its jobs, and without passwords in its files."""
 
     def __init__(self) -> None:
         """Hydra makes one for the sweep and one for each job; only the sweep's does anything."""
         self._started = time.time()
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """See to it that the file in which Hydra keeps the sweep's settings ends without passwords.
+
+        Hydra writes it later, and before it composes the jobs, which may fail.
+        """
+        atexit.register(lambda folder: mask_files(folder.glob("multirun.yaml")), Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print and draw what the jobs left in their folders; status 1 where one failed."""

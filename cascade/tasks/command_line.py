@@ -1,10 +1,12 @@
 """What stands between Hydra and the tasks: one clear line for every mistake that a user can mend."""
 
+import io
 import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
 import hydra
@@ -17,9 +19,11 @@ from hydra.utils import get_method
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from cascade.base import FAILED, CascadeError, mask_credentials
+from cascade.base import FAILED, CascadeError, mask_credentials, mask_files, print_traceback
 from cascade.config import CONF, build_study, check_inputs, is_option, no_such_setting, prepare_composition
 
+# Hydra's flags that print the configuration in place of running a task.
+SHOWS_CONFIGURATION = {"--cfg", "-c", "--info", "-i"}
 UNKNOWN = r"Key '([^']+)' (?:not in|is not in)"  # how OmegaConf speaks of a key that no schema has
 
 prepare_composition()
@@ -39,7 +43,8 @@ def run_task(cfg: DictConfig) -> None:
     """
     job = HydraConfig.get()
     output = Path(job.runtime.output_dir)
-    _mask_hydras_files(output)
+    # Hydra keeps the configuration and the overrides beside the results; the callback masks a sweep's own.
+    mask_files(output.glob(".hydra/*.yaml"))
     try:
         study = build_study(cfg, job.overrides.task)
         check_inputs(study)
@@ -57,7 +62,7 @@ def run_task(cfg: DictConfig) -> None:
         if (reason := tracking_failure(error)) is None:
             raise
         where = cfg.tracking.uri or f"paths.mlruns={cfg.paths.mlruns}"
-        message = mask_credentials(
+        message = (
             f"{where}: MLflow or its disk failed: {reason}; everything that was generated and executed is in "
             f"{cfg.paths.store}: when it works again, the same command resumes"
         )
@@ -69,23 +74,20 @@ def _failed(message: str, output: Path, *, alone: bool) -> None:
     if alone:
         _fail(message)
     print(_one_line(message), file=sys.stderr)
-    (output / FAILED).write_text(message, encoding="utf-8")
-
-
-def _mask_hydras_files(output: Path) -> None:
-    """Hydra keeps the configuration and the overrides beside the results: without passwords."""
-    for path in output.glob(".hydra/*.yaml"):
-        text = path.read_text(encoding="utf-8")
-        if (masked := mask_credentials(text)) != text:
-            path.write_text(masked, encoding="utf-8")
+    (output / FAILED).write_text(mask_credentials(message), encoding="utf-8")
 
 
 def guarded(main: Callable[[], None]) -> None:
     """Call Hydra's main and turn every mistake in the configuration into one line and status 1."""
     # Hydra shortens tracebacks by itself otherwise, and exits before we can speak.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.excepthook = print_traceback
+    shown = io.StringIO() if SHOWS_CONFIGURATION.intersection(sys.argv[1:]) else None
     try:
-        main()
+        with redirect_stdout(shown) if shown else nullcontext():
+            main()
+        if shown:
+            print(mask_credentials(shown.getvalue()), end="")
     except CascadeError as error:
         _fail(str(error))
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
@@ -175,4 +177,4 @@ def _fail(message: str) -> None:
 
 
 def _one_line(message: str) -> str:
-    return f"error: {' '.join(message.split())}"
+    return f"error: {mask_credentials(' '.join(message.split()))}"

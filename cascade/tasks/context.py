@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cascade.base import without_user
 from cascade.config import Study
 from cascade.tracking import COMBINATIONS_LINK, FRONTS, STUDIES, Tracker, page, run_page
 
@@ -61,7 +62,7 @@ class RunContext:
 
     def links(self) -> dict[str, str]:
         """Where to look at the run, by what is there."""
-        server = self.study.tracking_uri or ""
+        server = without_user(self.study.tracking_uri or "")
         if not server.startswith("http"):
             server = LOCAL_SERVER
         experiment_id = self.tracker.experiment_id
