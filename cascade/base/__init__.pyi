@@ -14,4 +14,4 @@ from .errors import (
 )
 from .program import install_command as install_command, program as program
 from .records import Place as Place, Record as Record, read_records as read_records
-from .store import Log as Log, VerdictStore as VerdictStore, digest as digest
+from .store import Claims as Claims, Log as Log, VerdictStore as VerdictStore, digest as digest

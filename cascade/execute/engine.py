@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -128,7 +128,11 @@ class Outcome:
 
 
 def execute(
-    batches: Sequence[Batch], limits: Limits, workers: int, isolation: Isolation | None = None
+    batches: Sequence[Batch],
+    limits: Limits,
+    workers: int,
+    isolation: Isolation | None = None,
+    begins: Callable[[int], bool] = lambda index: True,
 ) -> Iterator[tuple[int, Outcome]]:
     """Run batches in parallel; yields (index of the batch, its verdicts) as they finish.
 
@@ -139,6 +143,7 @@ def execute(
         limits: see `Limits`.
         workers: how many servers run at once.
         isolation: see `Isolation`; the strongest that this machine has by default.
+        begins: asked before a batch is run, from any thread; where it says no the batch is left out.
 
     Raises:
         ExecutionError: a server cannot be started, dies again and again on one batch, or cannot be
@@ -148,7 +153,8 @@ def execute(
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
     for index in range(len(batches)):
         todo.put(index)
-    done: queue.SimpleQueue[tuple[int, dict[str, Any], tuple[str, ...]] | BaseException] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, dict[str, Any], tuple[str, ...]] | BaseException | None]
+    done = queue.SimpleQueue()
     stop = threading.Event()
     servers = [_Server(isolation) for _ in range(min(workers, len(batches)))]
 
@@ -156,7 +162,10 @@ def execute(
         try:
             while not stop.is_set():
                 index = todo.get_nowait()
-                done.put((index, server.run(batches[index], limits, stop), server.layers))
+                if begins(index):
+                    done.put((index, server.run(batches[index], limits, stop), server.layers))
+                else:
+                    done.put(None)
         except queue.Empty:
             pass
         except BaseException as error:
@@ -172,6 +181,8 @@ def execute(
     try:
         for _ in batches:
             item = done.get()
+            if item is None:
+                continue
             if isinstance(item, BaseException):
                 raise item
             index, reply, layers = item

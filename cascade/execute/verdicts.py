@@ -1,13 +1,22 @@
 """Verdicts for the pairs that somebody needs: from the store, or executed once and kept at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cascade.base import VerdictStore, digest
 from cascade.execute import Batch, Check, Isolation, Limits, Outcome, execute
 
+log = logging.getLogger(__name__)
+
 # Called with (pairs done, pairs to do) after each batch.
 Progress = Callable[[int, int], None]
+# By index into some `Needs`, by program, ids of checks.
+Missing = dict[int, dict[str, list[str]]]
+# How long a process waits before it looks again at what another one executes.
+LOOK_AGAIN_S = 0.5
 
 
 def check_id(check: Check) -> str:
@@ -88,18 +97,50 @@ class Sandbox:
             For each of `needs`, by program, by check id, the verdict. A pair that several of `needs`
             share is executed once.
         """
-        missing = self._missing(needs)
-        batches = [_batch(needs[i].checks, programs) for i, programs in missing.items()]
+        missing, waits = self._missing(needs), False
+        total = left = _n_pairs(missing)
+        progress(0, total)
+        while missing:
+            n_before = self.work.n_executed
+            for n_pairs in self._execute(needs, missing):
+                left -= n_pairs
+                progress(total - left, total)
+            if self.work.n_executed == n_before:
+                if not waits:
+                    log.info("another process is executing pairs that this study needs too; waiting for them")
+                waits = True
+                time.sleep(LOOK_AGAIN_S)
+                self.store.refresh()
+            missing = self._missing(needs)
+            left = _n_pairs(missing)
+            progress(total - left, total)
+        return [self._known(need) for need in needs]
+
+    def _execute(self, needs: Sequence[Needs], missing: Missing) -> Iterator[int]:
+        """Execute what no other process has taken on; yields the pairs of each batch once they are kept."""
         owners = list(missing.items())
-        total, done = sum(batch.n_pairs for batch in batches), 0
-        progress(done, total)
-        for index, outcome in execute(batches, self.limits, self.workers, self.isolation):
+        batches = [_batch(needs[i].checks, programs) for i, programs in owners]
+        claims = [digest(self._scope(needs[i]), *programs) for i, programs in owners]
+        one_at_a_time = threading.Lock()
+
+        def begins(index: int) -> bool:
+            owner, programs = owners[index]
+            with one_at_a_time:
+                if not self.store.claims.take(claims[index]):
+                    return False
+                self.store.refresh()
+                scope = self._scope(needs[owner])
+                if any(self.store.known(scope, digest(program), ids) for program, ids in programs.items()):
+                    self.store.claims.give_up([claims[index]])
+                    return False
+                return True
+
+        for index, outcome in execute(batches, self.limits, self.workers, self.isolation, begins):
             owner, programs = owners[index]
             self._keep(needs[owner], programs, outcome.rows)
+            self.store.claims.give_up([claims[index]])
             self.work.add(batches[index].n_pairs, outcome)
-            done += batches[index].n_pairs
-            progress(done, total)
-        return [self._known(need) for need in needs]
+            yield batches[index].n_pairs
 
     def _scope(self, need: Needs) -> str:
         return f"{need.task_id} {digest(self.limits.signature)}"
@@ -111,10 +152,10 @@ class Sandbox:
             for program, checks in need.checks.items()
         }
 
-    def _missing(self, needs: Sequence[Needs]) -> dict[int, dict[str, list[str]]]:
-        """By index into `needs`, by program, the ids that nobody knows and nobody before asks for."""
+    def _missing(self, needs: Sequence[Needs]) -> Missing:
+        """What nobody knows; a pair that several of `needs` share is the first one's."""
         claimed: dict[tuple[str, str], set[str]] = {}
-        missing: dict[int, dict[str, list[str]]] = {}
+        missing: Missing = {}
         for i, need in enumerate(needs):
             known = self._known(need)
             for program, checks in need.checks.items():
@@ -134,6 +175,10 @@ class Sandbox:
                 codes[column[check]] = verdict
             block[digest(program)] = "".join(codes)
         self.store.add(self._scope(need), columns, block)
+
+
+def _n_pairs(missing: Missing) -> int:
+    return sum(len(ids) for programs in missing.values() for ids in programs.values())
 
 
 def _batch(checks: Mapping[str, Mapping[str, Check]], programs: Mapping[str, list[str]]) -> Batch:

@@ -1,6 +1,8 @@
 """What a study wants of one model, sample by sample, and the samples put together again."""
 
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cascade.base import digest
@@ -11,7 +13,11 @@ from cascade.generate.sample import Draw, ModelSamples, Solution
 from cascade.generate.sample_store import SampleStore
 from cascade.problems import Problem
 
+log = logging.getLogger(__name__)
+
 SOLUTION, TEST = "solution", "test"
+# How long a process waits before it looks again at what another one writes.
+LOOK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,36 @@ def jobs_of(identity: str, request: SampleRequest, draws: int, sampling: Samplin
                         Job(key, problem.task_id, kind, draw, index, prompt, begins, problem.entry_point)
                     )
     return jobs
+
+
+def missing_in_turn(jobs: Sequence[Job], store: SampleStore) -> Iterator[list[Job]]:
+    """The jobs to write now, until all samples are in the store.
+
+    What another process with this store is writing is left to it; if that process ends before its samples
+    are there, they are among the next jobs.
+    """
+    draws: dict[tuple[str, str, int | None], list[Job]] = {}
+    for job in jobs:
+        draws.setdefault((job.task_id, job.kind, job.draw), []).append(job)
+    by_claim = {min(job.key for job in draw): draw for draw in draws.values()}
+    waits = False
+    while by_claim:
+        mine = [key for key in by_claim if store.claims.take(key)]
+        # Between the last look and the claim another process may have written them.
+        store.refresh()
+        try:
+            missing = [job for key in mine for job in by_claim[key] if store.get(job.key) is None]
+            if missing:
+                yield missing
+        finally:
+            store.claims.give_up(mine)
+        for key in mine:
+            del by_claim[key]
+        if by_claim and not missing:
+            if not waits:
+                log.info("another process is writing samples that this study needs too; waiting for them")
+            waits = True
+            time.sleep(LOOK_AGAIN_S)
 
 
 def put_together(jobs: Sequence[Job], request: SampleRequest, store: SampleStore) -> dict[str, ModelSamples]:

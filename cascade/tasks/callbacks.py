@@ -10,6 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from cascade.base import mask_files
+from cascade.tasks.dead_jobs import replace_launchers
 
 
 class SweepSummary(Callback):
@@ -20,10 +21,11 @@ class SweepSummary(Callback):
         self._started = time.time()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """See to it that the file in which Hydra keeps the sweep's settings ends without passwords.
+        """Take launchers that outlive their jobs, and see to it that the sweep's file ends without passwords.
 
-        Hydra writes it later, and before it composes the jobs, which may fail.
+        Hydra writes that file, its settings, later, and before it composes the jobs, which may fail.
         """
+        replace_launchers()
         atexit.register(lambda folder: mask_files(folder.glob("multirun.yaml")), Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ from cascade import __version__
 from cascade.config import Study
 from cascade.search import PlanFile
 from cascade.tasks.context import RunContext, run_name
-from cascade.tracking import KIND, STUDY, Tracker, prepare
+from cascade.tracking import KIND, STUDY, Tracker, close_dead_runs, prepare
 
 EXECUTED = "cascade.executed"
 EVALUATED = "cascade.evaluated"
@@ -54,6 +54,7 @@ def study_run(
         output: the folder that the whole configuration is written to.
         source: the run that was executed, where the task goes on from one.
     """
+    close_dead_runs(tracker)
     prepare(tracker, tuple(model.name for model in study.family.models))
     tags = study_tags(study) | {
         KIND: STUDY,

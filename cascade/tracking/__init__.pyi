@@ -1,4 +1,5 @@
 from .client import Tracker as Tracker, sqlite_uri as sqlite_uri
+from .dead_runs import close_dead_runs as close_dead_runs
 from .failures import tracking_failure as tracking_failure
 from .layout import (
     log_combinations as log_combinations,

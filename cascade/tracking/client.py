@@ -2,7 +2,9 @@
 
 import getpass
 import logging
+import os
 import re
+import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +34,8 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 MAX_PARAM_CHARS = 6000
 MAX_TAG_CHARS = 8000
 MAX_METRICS = 1000
+# Where a run's process is, and its number: to be found again if it is killed.
+HOST, PROCESS = "cascade.host", "cascade.process"
 # Texts that MLflow's filter language takes between quotes as they are; others are compared by us.
 PLAIN_TEXT = re.compile(r"[\w .,:;=+/()-]*")
 
@@ -134,6 +138,8 @@ class Tracker:
         """A new run that is still open; returns its id."""
         # What the UI's columns "user" and "source" show, and only the fluent API fills in.
         own = {
+            HOST: this_host(),
+            PROCESS: str(os.getpid()),
             "mlflow.user": getpass.getuser(),
             "mlflow.source.name": "run.py",
             "mlflow.source.type": "LOCAL",
@@ -178,18 +184,25 @@ class Tracker:
             raise CascadeError(f"no run of {what} in {self.address} with {wanted}; run that task first")
         return str(found.info.run_id)
 
-    def find_all(self, tags: Mapping[str, str], *, everywhere: bool) -> list[Run]:
-        """All runs with some tags, the newest first: of this experiment, or of the whole store."""
+    def find_all(self, tags: Mapping[str, str], *, everywhere: bool, where: str = "") -> list[Run]:
+        """All runs with some tags, the newest first: of this experiment, or of the whole store.
+
+        Args:
+            tags: what the runs must carry.
+            everywhere: whether all experiments are searched.
+            where: a further condition, in MLflow's filter language.
+        """
         experiments = [self.experiment_id]
         if everywhere:
             experiments = [str(e.experiment_id) for e in self.client.search_experiments()]
-        return list(self._search(experiments, tags))
+        return list(self._search(experiments, tags, where))
 
-    def _search(self, experiments: list[str], tags: Mapping[str, str]) -> Iterator[Run]:
+    def _search(self, experiments: list[str], tags: Mapping[str, str], where: str = "") -> Iterator[Run]:
         """The runs with some tags, the newest first."""
         # MLflow's filter cannot say every text: quotes, backslashes and the like are compared here.
         plain = {key: value for key, value in tags.items() if PLAIN_TEXT.fullmatch(value)}
-        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in plain.items())
+        conditions = [f"tags.`{key}` = '{value}'" for key, value in plain.items()]
+        query = " and ".join([*conditions, where] if where else conditions)
         token: str | None = ""
         while token is not None:
             page = self.client.search_runs(
@@ -241,6 +254,14 @@ class Tracker:
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
         """An artifact of a run as a local file below `folder`."""
         return Path(self.client.download_artifacts(run_id, name, str(folder)))
+
+
+def this_host() -> str:
+    """This machine, and in a container the container: where a process's number means something."""
+    try:
+        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path behind it
+    except OSError:
+        return socket.gethostname()
 
 
 def _take_turns(store: Any, lock: BaseFileLock) -> None:

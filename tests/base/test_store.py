@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cascade.base.errors import CascadeError, DataError
-from cascade.base.store import Log, VerdictStore, digest
+from cascade.base.errors import CascadeError
+from cascade.base.store import Claims, Log, VerdictStore, digest
 
 
 def test_verdicts_are_found_again_by_another_process(tmp_path: Path) -> None:
@@ -37,12 +37,74 @@ def test_an_unfinished_record_is_passed_over(tmp_path: Path) -> None:
     assert VerdictStore(tmp_path).known("s", "p", ["a", "b"]) == {"a": "P"}
 
 
-def test_damage_in_the_middle_is_an_error_that_names_the_line(tmp_path: Path) -> None:
-    VerdictStore(tmp_path).add("s", ["a"], {"p": "P"})
+@pytest.mark.parametrize("at", [0, 1, 9, 23, 40, -12, -4, -2])
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flipped_bit_costs_its_record_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, at: int, bit: int
+) -> None:
+    store = VerdictStore(tmp_path)
+    for i in range(3):
+        store.add("s", [f"test {i}"], {"program": "P"})
     [segment] = (tmp_path / "verdicts").iterdir()
-    segment.write_bytes(segment.read_bytes() + b"garbage\n")
-    with pytest.raises(DataError, match=r"\.jsonl, line 2: damaged record; delete the file"):
-        VerdictStore(tmp_path)
+    lines = segment.read_bytes().splitlines(keepends=True)
+    changed = bytearray(lines[1])
+    changed[at] ^= 1 << bit
+    segment.write_bytes(lines[0] + bytes(changed) + lines[2])
+    again = VerdictStore(tmp_path)
+    tests = ["test 0", "test 1", "test 2"]
+    assert again.known("s", "program", tests) == {"test 0": "P", "test 2": "P"}
+    [said] = caplog.messages
+    assert "damaged records are skipped; their work is done again" in said
+    assert str(segment) in said
+    again.add("s", ["test 1"], {"program": "F"})  # made again, and found
+    assert VerdictStore(tmp_path).known("s", "program", ["test 1"]) == {"test 1": "F"}
+
+
+def test_records_of_another_version_say_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "verdicts").mkdir()
+    (tmp_path / "verdicts" / "old.jsonl").write_text('{"scope":"s","tests":["a"],"rows":{"p":"P"}}\n')
+    assert VerdictStore(tmp_path).known("s", "p", ["a"]) == {}
+    [said] = caplog.messages
+    assert "old.jsonl: 1 records of another version of the store are not used" in said
+
+
+def test_what_others_write_is_found_without_opening_the_store_again(tmp_path: Path) -> None:
+    mine, theirs = VerdictStore(tmp_path), VerdictStore(tmp_path)
+    mine.add("s", ["a"], {"p": "P"})
+    theirs.add("s", ["b"], {"p": "F"})
+    mine.refresh()
+    theirs.add("s", ["c"], {"p": "E"})
+    mine.refresh()
+    mine.refresh()
+    assert mine.known("s", "p", ["a", "b", "c"]) == {"a": "P", "b": "F", "c": "E"}
+
+
+CLAIMER = """
+import sys, time
+from pathlib import Path
+from cascade.base.store import Claims, digest
+claims = Claims(Path(sys.argv[1]))
+print([claims.take(digest(name)) for name in sys.argv[2:]], flush=True)
+time.sleep(1000)
+"""
+
+
+def test_claimed_work_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None:
+    claims = Claims(tmp_path)
+    assert claims.take(digest("mine"))
+    assert claims.take(digest("mine"))  # of one process
+    command = [sys.executable, "-c", CLAIMER, str(tmp_path), "mine", "theirs"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "[False, True]\n"
+        assert not claims.take(digest("theirs"))
+        other.kill()
+    assert claims.take(digest("theirs"))
+    claims.give_up([digest("mine")])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "[True, False]\n"
+        other.kill()
 
 
 WRITER = """
@@ -74,7 +136,7 @@ def test_killed_writers_lose_at_most_the_record_in_hand(tmp_path: Path) -> None:
 def by_writer(folder: Path) -> list[list[int]]:
     """The numbers of the finished records of each of three writers."""
     found: list[list[int]] = [[], [], []]
-    for record in Log(folder):
+    for record in Log(folder).unread():
         found[int(record["writer"])].append(record["i"])
     return found
 

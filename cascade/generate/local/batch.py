@@ -29,11 +29,22 @@ class GenerationRequest:
         ids: the prompt's tokens, at least one.
         limit: most new tokens.
         seed: of the row's own random numbers; None for greedy decoding.
+        written: how many of the ids it wrote itself, before it was interrupted: it has used up as many
+            random numbers.
     """
 
     ids: tuple[int, ...]
     limit: int
     seed: int | None
+    written: int = 0
+
+    def random_numbers(self) -> np.random.Generator | None:
+        """Where its random numbers go on; None for greedy decoding."""
+        if self.seed is None:
+            return None
+        numbers = np.random.default_rng(self.seed)
+        numbers.random(self.written, dtype=np.float32)
+        return numbers
 
 
 class ContinuousBatch:
@@ -105,7 +116,7 @@ class ContinuousBatch:
             self._reach(max(len(request.ids) for request in requests.values()) - 1)
         for slot, request in requests.items():
             self._requests[slot] = request
-            self._numbers[slot] = None if request.seed is None else np.random.default_rng(request.seed)
+            self._numbers[slot] = request.random_numbers()
         slots = list(requests)
         at = torch.tensor(slots, device=self._device)
         self._last[at] = torch.tensor([[requests[slot].ids[-1]] for slot in slots], device=self._device)

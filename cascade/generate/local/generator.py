@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from cascade.generate.family import Family, Model
 from cascade.generate.identity import fingerprint, pinned
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.jobs import TEST, Job, Sampling, jobs_of, put_together
+from cascade.generate.jobs import TEST, Job, Sampling, jobs_of, missing_in_turn, put_together
 from cascade.generate.reading import (
     LENGTH,
     StoredSample,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# How often the samples that are not finished are kept as far as they are.
+KEEP_EVERY_S = 5.0
 # Samples of a problem that fill the batches of a profile.
 PROFILED_SAMPLES = 10
 
@@ -81,7 +84,8 @@ class TransformersGenerator:
                 identity = f"{fingerprint(model)} {self.dtype}"
                 asked = request.to(model)
                 jobs = jobs_of(identity, asked, self.draws, sampling)
-                self._write_missing(model, jobs, asked, store)
+                for missing in missing_in_turn(jobs, store):
+                    self._write_missing(model, missing, asked, store)
                 samples[model.name] = put_together(jobs, asked, store)
                 measured[model.name] = measured_throughput(
                     jobs, request.hardware, str(self.batch_size), store
@@ -91,15 +95,12 @@ class TransformersGenerator:
         return SampleSet(samples, (), measured)
 
     def _write_missing(
-        self, model: Model, jobs: list[Job], request: SampleRequest, store: SampleStore
+        self, model: Model, missing: list[Job], request: SampleRequest, store: SampleStore
     ) -> None:
-        missing = [job for job in jobs if store.get(job.key) is None]
-        if not missing:
-            return
         from cascade.generate.local.loaded_model import LoadedModel, largest_batch, with_batch_size_that_fits
 
         loaded = LoadedModel(model, self.dtype, self.device_map)
-        _, requests, _ = self._queue(loaded, missing, request)
+        _, requests, _ = self._queue(loaded, missing, request, {})
         first = largest_batch(loaded.weights, requests, self.batch_size, self.cache)
         with tqdm(
             total=len(missing), desc=f"writing {model.name}", unit=" samples", disable=None, file=sys.stderr
@@ -121,8 +122,9 @@ class TransformersGenerator:
         store: SampleStore,
         bar: "tqdm[Any]",
     ) -> None:
-        """Continue every prompt; what ends is kept at once."""
-        jobs, requests, done = self._queue(loaded, jobs, request)
+        """Continue every prompt; what ends is kept at once, what goes on every few seconds."""
+        begun = {job.key: store.begun(job.key) for job in jobs}
+        jobs, requests, done = self._queue(loaded, jobs, request, begun)
         style = request.family.prompts
 
         def read(job: Job, ids: list[int]) -> StoredSample:
@@ -137,12 +139,17 @@ class TransformersGenerator:
 
         seconds, tokens, full = 0.0, 0, True
         sampling = (self.temperature, self.top_p)
+        unfinished = _Unfinished(store, begun)
         for report in loaded.run_queue(requests, most_rows, self.cache, sampling, done):
-            ended = {position: read(jobs[position], ids) for position, ids, _ in report.ended}
+            ended = {
+                position: read(jobs[position], begun[jobs[position].key] + ids)
+                for position, ids, _ in report.ended
+            }
             seconds += report.seconds
-            tokens += report.going * report.steps
-            tokens += sum(max(0, ended[position].tokens - before) for position, _, before in report.ended)
-            full &= report.full
+            tokens += len(report.going) * report.steps
+            for position, _, before in report.ended:
+                tokens += max(0, ended[position].tokens - requests[position].written - before)
+            unfinished.keep({jobs[position].key: ids for position, ids in report.going.items()})
             if ended:
                 each = report.seconds / (report.rows * report.steps)
                 kept = {
@@ -154,20 +161,35 @@ class TransformersGenerator:
                 seconds, tokens, full = 0.0, 0, True
 
     def _queue(
-        self, loaded: "LoadedModel", jobs: Sequence[Job], request: SampleRequest
+        self,
+        loaded: "LoadedModel",
+        jobs: Sequence[Job],
+        request: SampleRequest,
+        begun: Mapping[str, Sequence[int]],
     ) -> tuple[list[Job], "list[GenerationRequest]", "Done"]:
-        """The jobs longest prompt first, what they ask of the model, and what says that they have it."""
+        """The jobs longest prompt first, what they ask of the model, and what says that they have it.
+
+        Args:
+            loaded: the model.
+            jobs: the samples that are wanted.
+            request: what the study wants.
+            begun: by key, the tokens that a job already has.
+        """
         from cascade.generate.local.batch import GenerationRequest
 
         style, limit = request.family.prompts, request.family.max_new_tokens
         asked = {(job.prompt, job.begins) for job in jobs}
         encoded = {(p, begins): loaded.encode(p, begins, chat=style.chat) for p, begins in asked}
         # Longest first: a batch that does not fit shows at once, and later rows fit beside earlier ones.
-        ordered = sorted(jobs, key=lambda job: len(encoded[job.prompt, job.begins]), reverse=True)
+        written = {job.key: tuple(begun.get(job.key, ())) for job in jobs}
+        ordered = sorted(
+            jobs, key=lambda job: len(encoded[job.prompt, job.begins]) + len(written[job.key]), reverse=True
+        )
         requests = []
         for job in ordered:
-            ids = encoded[job.prompt, job.begins]
-            requests.append(GenerationRequest(ids, min(limit, loaded.room(ids, job.task_id)), job.seed))
+            ids, own = encoded[job.prompt, job.begins], written[job.key]
+            most = min(limit, loaded.room(ids, job.task_id)) - len(own)
+            requests.append(GenerationRequest(ids + own, most, job.seed, len(own)))
 
         def is_done(job: Job, ids: list[int]) -> bool:
             text = loaded.decoder(job.prompt, job.begins, chat=style.chat)(ids)
@@ -177,7 +199,8 @@ class TransformersGenerator:
             return ends is not None
 
         def done(positions: Sequence[int], rows: Sequence[list[int]]) -> list[bool]:
-            return [is_done(ordered[position], ids) for position, ids in zip(positions, rows, strict=True)]
+            jobs = [ordered[position] for position in positions]
+            return [is_done(job, [*written[job.key], *ids]) for job, ids in zip(jobs, rows, strict=True)]
 
         return ordered, requests, done
 
@@ -191,5 +214,27 @@ class TransformersGenerator:
         request = SampleRequest(family, problems, PROFILED_SAMPLES, 0, "", Path()).to(model)
         sampling = Sampling(self.temperature, self.top_p, self.seed)
         jobs = [job for job in jobs_of("", request, 1, sampling) if job.draw is not None]
-        _, requests, done = self._queue(loaded, jobs, request)
+        _, requests, done = self._queue(loaded, jobs, request, {})
         return loaded, replace(setup, requests=requests, ends=loaded.ends, done=done)
+
+
+class _Unfinished:
+    """Keeps what the samples that go on have so far, every few seconds."""
+
+    def __init__(self, store: SampleStore, begun: Mapping[str, Sequence[int]]) -> None:
+        """With the tokens that each sample had at first."""
+        self._store = store
+        self._at_first = {key: len(ids) for key, ids in begun.items()}
+        self._kept = dict(self._at_first)
+        self._last = time.monotonic()
+
+    def keep(self, going: Mapping[str, Sequence[int]]) -> None:
+        """By key, the tokens that were written now."""
+        if time.monotonic() - self._last < KEEP_EVERY_S:
+            return
+        self._last = time.monotonic()
+        news = {
+            key: (self._kept[key], ids[self._kept[key] - self._at_first[key] :]) for key, ids in going.items()
+        }
+        self._store.add_begun(news)
+        self._kept |= {key: start + len(ids) for key, (start, ids) in news.items()}

@@ -1,7 +1,7 @@
 """A queue of prompts through one batch: rows that end are replaced, so that the batch stays full."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cascade.generate.local.batch import ContinuousBatch, GenerationRequest
@@ -22,7 +22,8 @@ class StepReport:
     Attributes:
         ended: (position in the queue, tokens without EOS, how many of them were there before) of each row
             that ended.
-        going: rows that go on; each wrote `steps` tokens.
+        going: by position in the queue, the tokens so far of the rows that go on; each wrote `steps` of
+            them. Lists that grow with the next report.
         rows: rows that were in flight.
         steps: tokens that each row wrote, were it beyond its end.
         seconds: wall time, reading the prompts of new rows included.
@@ -30,7 +31,7 @@ class StepReport:
     """
 
     ended: tuple[tuple[int, list[int], int], ...]
-    going: int
+    going: Mapping[int, list[int]]
     rows: int
     steps: int
     seconds: float
@@ -93,7 +94,7 @@ def run_queue(
         now = time.perf_counter()
         yield StepReport(
             ended=tuple((p, written.pop(p), before[p]) for p in sorted(over)),
-            going=len(in_flight),
+            going=dict(written),
             rows=n_rows,
             steps=STEPS_BETWEEN_REPORTS,
             seconds=now - started,

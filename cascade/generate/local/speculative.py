@@ -49,7 +49,7 @@ def run_queue_with_draft_model(
         row = row[: next((i for i, token in enumerate(row) if token in ends), len(row))]
         yield StepReport(
             ended=((position, row, 0),),
-            going=0,
+            going={},
             rows=1,
             steps=max(len(row), 1),
             seconds=time.perf_counter() - started,

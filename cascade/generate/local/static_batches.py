@@ -56,7 +56,7 @@ def run_in_batches(
             going = [row for row in going if row not in over]
             yield StepReport(
                 ended=tuple((first + row, written[row], before[row]) for row in sorted(over)),
-                going=len(going),
+                going={first + row: written[row] for row in going},
                 rows=in_flight,
                 steps=STEPS_BETWEEN_REPORTS,
                 seconds=time.perf_counter() - started,
@@ -78,9 +78,8 @@ class _Steps:
         self._mask = (torch.arange(width, device=device) >= width - lengths).long()
         self._positions = (torch.arange(width, device=device) - (width - lengths)).clamp(min=0)
         self._most_positions = getattr(model.config, "max_position_embeddings", None)
-        self._numbers = {
-            row: np.random.default_rng(ask.seed) for row, ask in enumerate(batch) if ask.seed is not None
-        }
+        by_row = {row: ask.random_numbers() for row, ask in enumerate(batch)}
+        self._numbers = {row: numbers for row, numbers in by_row.items() if numbers is not None}
         self._at = torch.tensor(list(self._numbers), dtype=torch.long, device=device)
         self._cache: Any = DynamicCache(config=model.config)
 

@@ -1,13 +1,13 @@
 """The generator that starts the servers itself: vLLM, SGLang or another engine, one for each member."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cascade.base import ConfigError
 from cascade.generate.family import Model
 from cascade.generate.identity import fingerprint, pinned
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.jobs import Sampling, jobs_of, put_together
+from cascade.generate.jobs import Sampling, jobs_of, missing_in_turn, put_together
 from cascade.generate.remote.engine_member import Engine, EngineMember, write_side_by_side
 from cascade.generate.sample_store import SampleStore
 from cascade.generate.throughput import measured_throughput
@@ -34,9 +34,15 @@ class EngineGenerator(Engine):
         """
         store = SampleStore(request.store)
         try:
-            members = [self._member(model, request, store) for model in request.family.models]
-            if missing := [member for member in members if member.missing]:
-                asyncio.run(write_side_by_side(missing, store))
+            members = [self._member(model, request) for model in request.family.models]
+            for missing in missing_in_turn([job for member in members for job in member.jobs], store):
+                keys = {job.key for job in missing}
+                asked = [
+                    replace(member, missing=own)
+                    for member in members
+                    if (own := [job for job in member.jobs if job.key in keys])
+                ]
+                asyncio.run(write_side_by_side(asked, store))
             samples = {m.model.name: put_together(m.jobs, m.request, store) for m in members}
             measured = {
                 m.model.name: measured_throughput(m.jobs, request.hardware, str(self.batch_size), store)
@@ -46,7 +52,7 @@ class EngineGenerator(Engine):
             store.close()
         return SampleSet(samples, (), measured)
 
-    def _member(self, model: Model, request: SampleRequest, store: SampleStore) -> EngineMember:
+    def _member(self, model: Model, request: SampleRequest) -> EngineMember:
         for setting in ("quantization", "draft_model", "gguf_file"):
             if getattr(model, setting) is not None:
                 raise ConfigError(
@@ -65,5 +71,4 @@ class EngineGenerator(Engine):
             identity += f" {what}" if what else ""
         sampling = Sampling(self.temperature, self.top_p, self.seed)
         jobs = jobs_of(identity, asked, self.draws, sampling)
-        missing = [job for job in jobs if store.get(job.key) is None]
-        return EngineMember(self, api, model, asked, jobs, missing)
+        return EngineMember(self, api, model, asked, jobs, ())

@@ -83,7 +83,7 @@ class EngineMember:
         model: the member, its revision pinned.
         request: what the study wants, as it is put to this member.
         jobs: all samples of the study.
-        missing: those that are not in the store.
+        missing: those that are to be written now.
     """
 
     engine: Engine

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from cascade.base import CascadeError, ConfigError
 from cascade.generate.family import Model
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.jobs import SOLUTION, Job, Sampling, jobs_of, put_together
+from cascade.generate.jobs import SOLUTION, Job, Sampling, jobs_of, missing_in_turn, put_together
 from cascade.generate.reader import clean, only_thoughts
 from cascade.generate.reading import LENGTH, StoredSample
 from cascade.generate.remote.asker import Asker, Encode, Reader, extra_fields
@@ -82,7 +82,8 @@ class OpenAIGenerator:
         notes, samples = [], {}
         try:
             members = [_Member.of(self, model, request) for model in request.family.models]
-            asyncio.run(_ask_side_by_side(members, store))
+            for missing in missing_in_turn([job for member in members for job in member.jobs], store):
+                asyncio.run(_ask_side_by_side(members, {job.key for job in missing}, store))
             for member in members:
                 name = member.model.name
                 own = samples[name] = put_together(member.jobs, member.request, store)
@@ -200,15 +201,15 @@ def at_server(generator: OpenAIGenerator, model: Model) -> OpenAIGenerator:
     )
 
 
-async def _ask_side_by_side(members: Sequence[_Member], store: SampleStore) -> None:
-    """Ask for what is missing: the members of one server in turn, different servers at once."""
+async def _ask_side_by_side(members: Sequence[_Member], keys: Set[str], store: SampleStore) -> None:
+    """Ask for the jobs of some keys: the members of one server in turn, different servers at once."""
     by_server: dict[str, list[_Member]] = {}
     for member in members:
         by_server.setdefault(member.generator.base_url, []).append(member)
 
     async def ask(those: Sequence[_Member]) -> None:
         for member in those:
-            if missing := [job for job in member.jobs if store.get(job.key) is None]:
+            if missing := [job for job in member.jobs if job.key in keys]:
                 await member.generator.ask_all(member.model, missing, member.request, store)
 
     tasks = [asyncio.create_task(ask(those)) for those in by_server.values()]

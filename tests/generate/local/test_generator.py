@@ -192,7 +192,7 @@ def test_looks_count_every_token_once() -> None:
     tokens, ended = 0, {}
     for report in run_queue(rows, requests, frozenset({0}), nobody):
         assert report.rows <= 4
-        tokens += 16 * report.going + sum(len(ids) - before for _, ids, before in report.ended)
+        tokens += 16 * len(report.going) + sum(len(ids) - before for _, ids, before in report.ended)
         ended |= {position: len(ids) for position, ids, _ in report.ended}
     assert sorted(ended) == list(range(9)) and tokens == sum(ended.values())
 

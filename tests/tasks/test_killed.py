@@ -1,0 +1,148 @@
+"""What is left when processes are killed: of studies, of the jobs of a sweep, and of studies at once."""
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from cascade.tracking import sqlite_uri
+from tests.conftest import ROOT, Run
+from tests.toy import write_toy
+
+Start = Callable[..., "subprocess.Popen[str]"]
+PATIENCE_S = 120.0
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> list[str]:
+    """Arguments of the toy study; the store is `own_store` in the test's folder."""
+    write_toy(tmp_path / "store" / "toy")
+    own = ["experiment=toy", "tracking.combinations=table", "paths.store=own_store"]
+    return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *own]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `run.py` and go on at once; what still runs at the end is killed."""
+    running = []
+
+    def begin(*arguments: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "run.py"), *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    """The first true value that something has."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+def below(process: int, word: str) -> list[int]:
+    """The descendants of a process whose command line has a word in it."""
+    found, parents = [], [process]
+    while parents:
+        listed = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", ",".join(map(str, parents))], capture_output=True, text=True
+        )
+        lines = [line.split(maxsplit=1) for line in listed.stdout.splitlines()]
+        parents = [int(number) for number, _ in lines]
+        found += [int(number) for number, arguments in lines if word in arguments]
+    return found
+
+
+def test_two_identical_studies_at_once_execute_nothing_twice(start: Start, toy: list[str]) -> None:
+    both = [start("task=run", f"paths.mlruns=mlruns{i}", *toy) for i in range(2)]
+    said = [process.communicate(timeout=PATIENCE_S)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    pairs = {re.search(r"([\d,]+) pairs of program and test", text)[1] for text in said}  # type: ignore[index]
+    [total] = {int(n.replace(",", "")) for n in pairs}
+    executed = [int(re.search(r"([\d,]+) executed now", text)[1].replace(",", "")) for text in said]  # type: ignore[index]
+    assert sum(executed) == total
+
+
+@pytest.mark.parametrize(
+    ("launcher", "word"),
+    [
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=1"], "cascade.tasks.process_launcher"),
+        (["hydra/launcher=submitit_local"], "submitit.core._submit"),
+    ],
+)
+def test_a_killed_job_does_not_take_the_sweep_with_it(
+    start: Start, run: Run, tmp_path: Path, toy: list[str], launcher: list[str], word: str
+) -> None:
+    sweep = start("-m", *launcher, "seed=0,1,2", "hydra.sweep.dir=sweep", *toy)
+    wait_for(lambda: list(tmp_path.glob("sweep/*/.hydra/overrides.yaml")))
+    os.kill(below(sweep.pid, word)[0], signal.SIGKILL)
+    out, err = sweep.communicate(timeout=2 * PATIENCE_S)
+    assert sweep.returncode == 1
+    assert "Traceback" not in out + err
+    assert "error: 1 jobs of the sweep failed" in err
+    rows = dict(line.split(maxsplit=1) for line in out.splitlines() if line.startswith("seed="))
+    assert set(rows) == {"seed=0", "seed=1", "seed=2"}
+    [dead] = [seed for seed, row in rows.items() if "dead: " in row]
+    assert "SIGKILL" in rows[dead] or "without a result" in rows[dead]
+    assert len(list(tmp_path.glob("sweep/*/plans.json"))) == 2
+
+
+def test_a_killed_study_is_closed_when_the_next_one_starts(
+    start: Start, run: Run, tmp_path: Path, toy: list[str]
+) -> None:
+    killed = start("task=run", *toy)
+    client = wait_for(lambda: (tmp_path / "mlruns" / "mlflow.db").exists() and opened(tmp_path))
+
+    def running() -> list[str]:
+        ids = [e.experiment_id for e in client.search_experiments()]
+        return [r.info.run_id for r in client.search_runs(ids, "attributes.status = 'RUNNING'")]
+
+    [run_id] = wait_for(running)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    done = run("task=run", *toy)
+    assert done.returncode == 0, done.stderr
+    assert (
+        f"MLflow run {run_id}" in done.stdout and "its process is gone; it is closed as KILLED" in done.stdout
+    )
+    assert client.get_run(run_id).info.status == "KILLED"
+    assert running() == []
+
+
+def opened(folder: Path) -> MlflowClient | None:
+    """A client of the study's database, once its tables are there."""
+    copy = folder / "copy.db"  # while somebody makes the tables nobody else should try
+    shutil.copy(folder / "mlruns" / "mlflow.db", copy)
+
+    with sqlite3.connect(copy) as connection:
+        try:
+            [[n]] = connection.execute("select count(*) from runs where status = 'RUNNING'")
+        except sqlite3.Error:
+            return None
+    return MlflowClient(sqlite_uri(folder / "mlruns")) if n else None
