@@ -26,7 +26,7 @@ REPLACED = {
 
 
 def replace_launchers() -> None:
-    """Let launchers that outlive their jobs take the places of Hydra's plugins, whose names and settings stay.
+    """Let launchers that outlive their jobs take the place of Hydra's plugins; names and settings stay.
 
     joblib's pool ends with the first worker that dies, and submitit's wait with the first job that leaves no
     result: either takes the table at the sweep's end with it.

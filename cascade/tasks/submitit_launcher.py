@@ -1,36 +1,66 @@
 """In place of submitit's launchers: after a job that left no result, the others are waited for."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import hydra_plugins.hydra_submitit_launcher.submitit_launcher as plugin
-from hydra.core.utils import JobReturn
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, filter_overrides
+from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
+from omegaconf import OmegaConf
 
 from cascade.tasks.dead_jobs import dead_job
+
+log = logging.getLogger(__name__)
+
+# What an executor is made with; all other settings are its parameters.
+OF_EXECUTOR = ("submitit_folder", "max_num_timeout")
 
 
 class _Launcher(plugin.BaseSubmititLauncher):  # type: ignore[misc]
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit all jobs and wait for each; one without a result is left as failed in its folder."""
-        from submitit import AutoExecutor
         from submitit.core.utils import FailedJobError, UncompletedJobError
 
-        try:
-            returned: Sequence[JobReturn] = super().launch(job_overrides, initial_job_idx)
-            return returned
-        except (FailedJobError, UncompletedJobError):
-            kind = type(AutoExecutor(folder=self.params["submitit_folder"], cluster=self._EXECUTOR)._executor)
-            submitted = Path(self.params["submitit_folder"]).parent.glob("*/*_submitted.pkl")
-            results = []
-            for path in submitted:
-                job = kind.job_class(folder=path.parent, job_id=path.name.removesuffix("_submitted.pkl"))
-                overrides, _, number, *_ = job.submission().args
-                try:
-                    results.append(job.results()[0])
-                except (FailedJobError, UncompletedJobError) as error:
-                    how = f"it ended without a result ({job.state}): {str(error).splitlines()[0]}"
-                    results.append(dead_job(self.hydra_context, self.config, number, overrides, how))
-            return results
+        Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+        numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+        for number, overrides in zip(numbers, job_overrides, strict=True):
+            log.info("#%d: %s", number, " ".join(filter_overrides(overrides)))
+        jobs = self._executor().map_array(
+            self,
+            [list(overrides) for overrides in job_overrides],
+            ["hydra.sweep.dir"] * len(numbers),
+            list(numbers),
+            [str(number) for number in numbers],
+            [Singleton.get_state()] * len(numbers),
+        )
+        results = []
+        for number, overrides, job in zip(numbers, job_overrides, jobs, strict=True):
+            try:
+                results.append(job.results()[0])
+            except (FailedJobError, UncompletedJobError):
+                how = f"it ended without a result ({job.state}; its output: {job.paths.stderr})"
+                results.append(dead_job(self.hydra_context, self.config, number, overrides, how))
+        return results
+
+    def _executor(self) -> Any:
+        """As the plugin makes it of its settings."""
+        from submitit import AutoExecutor
+
+        cluster = self._EXECUTOR
+        own = {f"{cluster}_{x}": self.params[x] for x in OF_EXECUTOR[1:] if x in self.params}
+        executor = AutoExecutor(folder=self.params["submitit_folder"], cluster=cluster, **own)
+        common = OmegaConf.structured(BaseQueueConf).keys()
+        executor.update_parameters(
+            **{
+                x if x in common else f"{cluster}_{x}": value
+                for x, value in self.params.items()
+                if x not in OF_EXECUTOR
+            }
+        )
+        return executor
 
 
 class LocalLauncher(_Launcher, plugin.LocalLauncher):  # type: ignore[misc]

@@ -93,7 +93,7 @@ def test_two_identical_studies_at_once_execute_nothing_twice(start: Start, toy: 
     ("launcher", "word"),
     [
         (["hydra/launcher=joblib", "hydra.launcher.n_jobs=1"], "cascade.tasks.process_launcher"),
-        (["hydra/launcher=submitit_local"], "submitit.core._submit"),
+        pytest.param(["hydra/launcher=submitit_local"], "submitit.core._submit", marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_job_does_not_take_the_sweep_with_it(

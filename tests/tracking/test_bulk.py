@@ -1,12 +1,18 @@
 """Runs inserted in bulk are what MLflow's own client would have logged, or they are not there at all."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
+from mlflow.store.tracking.dbmodels.models import SqlMetric, SqlParam
 
 from cascade.tracking import Tracker
 from cascade.tracking.bulk import RUNS_AT_ONCE, Rows, insert_runs
+from cascade.tracking.client import HOST, PROCESS
+from cascade.tracking.dead_runs import close_dead_runs
+from cascade.tracking.views import OF_STUDY
 
 ROWS = Rows(
     names=["7B 1:2, θ=0.5", "13B greedy, θ=0.5"],
@@ -23,9 +29,8 @@ def tracker(mlruns: Path, request: pytest.FixtureRequest) -> Tracker:
 
 def seen(run: Run) -> tuple[object, ...]:
     """What a person can see of a run, but for its id and its times."""
-    tags = {
-        key: value for key, value in run.data.tags.items() if not key.startswith(("mlflow.s", "mlflow.u"))
-    }
+    unseen = ("mlflow.s", "mlflow.u", HOST, PROCESS)
+    tags = {key: value for key, value in run.data.tags.items() if not key.startswith(unseen)}
     place = run.info.artifact_uri.replace(run.info.run_id, "ID")
     return run.info.run_name, run.info.status, place, run.data.params, run.data.metrics, tags
 
@@ -69,3 +74,38 @@ def test_none_is_seen_where_it_was_stopped(tracker: Tracker) -> None:
     assert tracker.client.search_runs([tracker.experiment_id]) == []
     insert_runs(tracker, tracker.experiment_id, ROWS)
     assert len(tracker.client.search_runs([tracker.experiment_id])) == 2
+
+
+def test_what_a_killed_process_had_half_inserted_is_removed(tracker: Tracker) -> None:
+    """And only that: what a living process inserts, and what people deleted of finished runs, stays."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(_: int) -> None:
+        raise Killed
+
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    n = RUNS_AT_ONCE + 5
+    for tags in ({PROCESS: str(gone.pid)}, {}):
+        run_id = tracker.create("study", tags, {})
+        rows = Rows(
+            [f"plan {i}" for i in range(n)], {"half": [0] * n}, {"half": [0.0] * n}, {OF_STUDY: run_id}
+        )
+        with pytest.raises(Killed):
+            insert_runs(tracker, tracker.experiment_id, rows, kill)
+    assert n_rows(tracker) == 2 * RUNS_AT_ONCE
+    close_dead_runs(tracker)
+    assert n_rows(tracker) == RUNS_AT_ONCE
+    statuses = [run.info.status for run in tracker.client.search_runs([tracker.experiment_id])]
+    assert sorted(statuses) == ["KILLED", "RUNNING"]
+
+
+def n_rows(tracker: Tracker) -> int:
+    """Combinations that are in the database, seen or not."""
+    store = tracker.client._tracking_client.store
+    with store.ManagedSessionMaker(read_only=True) as session:
+        counts = [session.query(t).filter(t.key == "half").count() for t in (SqlParam, SqlMetric)]
+    assert counts[0] == counts[1]
+    return counts[0]

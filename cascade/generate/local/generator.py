@@ -230,7 +230,7 @@ class _Unfinished:
 
     def keep(self, going: Mapping[str, Sequence[int]]) -> None:
         """By key, the tokens that were written now."""
-        if time.monotonic() - self._last < KEEP_EVERY_S:
+        if not going or time.monotonic() - self._last < KEEP_EVERY_S:
             return
         self._last = time.monotonic()
         news = {

@@ -30,6 +30,7 @@ from cascade.generate.local.loaded_model import (
 )
 from cascade.generate.local.scheduler import run_queue
 from cascade.generate.prompts import PromptStyle
+from cascade.generate.sample_store import SampleStore
 from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.base import Problem
 from cascade.problems.mini import load_mini
@@ -332,6 +333,7 @@ from cascade.generate.local.generator import TransformersGenerator
 from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.mini import load_mini
 from cascade.generate.prompts import PromptStyle
+from cascade.generate.sample_store import SampleStore
 torch.set_num_threads(1)
 style = PromptStyle("Solution:\\n{prompt}", "Tests:\\n{prompt}")
 family = Family("mini", (Model("small", str(WEIGHTS / "small"), str(WEIGHTS / "small")),), style, 96)
@@ -401,3 +403,46 @@ def test_the_whole_study_on_tiny_checkpoints(run: Run, tmp_path: Path, architect
     plans = json.loads((tmp_path / "out" / "plans.json").read_text())
     assert plans["models"] == ["a", "b"] and len(plans["front"]) >= 1
     assert all(price["usd_per_1m_tokens"] > 0 for price in plans["study"]["prices"].values())
+
+
+class _Stopped(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_samples_that_never_end_in_one_go_are_finished_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windowed: bool
+) -> None:
+    """A process that is killed every few seconds, before any sample ends, still gets on."""
+    folder = WEIGHTS / "small"
+    if windowed:
+        save_tiny(folder := tmp_path / "windowed", next(iter(WINDOWED)), 0)
+    style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}")
+    family = Family("mini", (Model("m", str(folder), str(folder)),), style, 90)
+
+    def write(store: str) -> list[tuple[str, int]]:
+        asked = SampleRequest(family, PROBLEMS[:2], 2, 4, "cpu", tmp_path / store)
+        own = TransformersGenerator(4, 1, 0.8, 0.95, "auto", "cpu", "auto", 0).samples(asked).samples["m"]
+        draws = [d for one in own.values() for d in (one.greedy, *one.draws) if d is not None]
+        return [(s.text, s.tokens or 0) for d in draws for s in d.solutions]
+
+    whole = write("whole")
+    monkeypatch.setattr("cascade.generate.local.generator.KEEP_EVERY_S", 0.0)
+    keep = SampleStore.add_begun
+
+    def keep_and_stop(store: SampleStore, begun: dict[str, tuple[int, list[int]]]) -> None:
+        keep(store, begun)
+        if begun:
+            raise _Stopped
+
+    monkeypatch.setattr(SampleStore, "add_begun", keep_and_stop)
+    stops = 0
+    while True:
+        try:
+            pieces = write("pieces")
+            break
+        except _Stopped:
+            stops += 1
+            assert stops < 100
+    assert stops > 3
+    assert pieces == whole
