@@ -15,7 +15,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
-from cascade.base import ConfigError, digest, mask_credentials, program
+from cascade.base import WHERE_AND_HOW, ConfigError, digest, mask_credentials, program
 from cascade.config import checks
 from cascade.config.groups import (
     compared_rules,
@@ -84,6 +84,7 @@ class Study:
         combinations_as_runs: whether every combination becomes an MLflow run (and not a table alone).
         run_id: the MLflow run that `select`, `evaluate` and `report` go on from; None to look for it.
         yaml: the resolved configuration.
+        overrides: what the command line said, word by word.
         command: the command line that the configuration came from.
         signature: hash of all settings that the results depend on.
     """
@@ -123,6 +124,7 @@ class Study:
     seed: int
     run_id: str | None
     yaml: str
+    overrides: tuple[str, ...]
     command: str
     signature: str
 
@@ -210,6 +212,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         seed=int(checks.at_least(config.seed, 0, "seed")),
         run_id=config.run_id,
         yaml=mask_credentials(yaml),
+        overrides=tuple(map(mask_credentials, overrides)),
         command=" ".join([program(), shlex.join(map(mask_credentials, overrides))]).strip(),
         signature=signature,
     )
@@ -217,11 +220,12 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
 
 def _signature(cfg: DictConfig) -> str:
     settings: Any = OmegaConf.to_container(cfg, enum_to_str=True)
-    for where_and_how in ("task", "run_id", "paths", "tracking", "profile", "report", "shard", "n_shards"):
-        del settings[where_and_how]
-    for how in ("workers", "require", "container", "image"):
-        del settings["sandbox"][how]
-    settings["search"].pop("storage", None)
+    for key in WHERE_AND_HOW:
+        group, _, name = key.partition(".")
+        if name:
+            settings[group].pop(name, None)
+        else:
+            settings.pop(group, None)
     return digest(json.dumps(settings, sort_keys=True))
 
 

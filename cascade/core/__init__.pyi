@@ -55,6 +55,7 @@ from .stage_runs import StageRuns as StageRuns, judge_samples as judge_samples, 
 from .stage_tables import (
     ARRAYS as ARRAYS,
     StageTable as StageTable,
+    rng_key as rng_key,
     stage_table as stage_table,
     table_of_runs as table_of_runs,
 )

@@ -79,6 +79,14 @@ class StageTable:
             **of_options,
         )
 
+    def costing(self, factor: float) -> "StageTable":
+        """The same table with every cost times a factor: tokens stay, their price changes."""
+        growing = self.growing
+        if growing is not None:
+            correct, usd, rounds = growing
+            growing = (correct, usd * factor, rounds)
+        return replace(self, usd=self.usd * factor, usd_error=self.usd_error * factor, growing=growing)
+
     def monte_carlo_error(self) -> tuple[float, float]:
         """Standard errors of the least certain option's accuracy (0..1) and US dollars per 1,000 queries."""
         n_problems = self.correct.shape[1]
@@ -90,6 +98,16 @@ class StageTable:
 
 
 ARRAYS = ("accept", "accept_correct", "correct", "usd", "correct_error", "usd_error")
+
+
+def rng_key(model: int, option: Option) -> tuple[int, ...]:
+    """What an option's random subsets are drawn by: the same in every search space that has it.
+
+    Args:
+        model: the model's number in its family.
+        option: one of its options.
+    """
+    return model, option.k, option.l, int(option.growing)
 
 
 def stage_table(
@@ -116,7 +134,10 @@ def stage_table(
         rule: which solution is the answer and how sure the stage is, see `cascade.core.rules`.
     """
     fixed = [o for o, option in enumerate(options) if not option.growing]
-    runs = [judge_samples(take_samples(outcomes, options[o], estimator, (model, o)), rule) for o in fixed]
+    runs = [
+        judge_samples(take_samples(outcomes, options[o], estimator, rng_key(model, options[o])), rule)
+        for o in fixed
+    ]
     own = [options[o] for o in fixed]
     table = table_of_runs(runs, own, thetas, usd_per_token, accept_without_tests=accept_without_tests)
     if len(fixed) == len(options):
@@ -128,7 +149,7 @@ def stage_table(
             thetas,
             accept_without_tests=accept_without_tests,
             estimator=estimator,
-            rng_key=(model, o),
+            rng_key=rng_key(model, option),
             rule=rule,
         )
         for o, option in enumerate(options)

@@ -122,8 +122,14 @@ def diagnostics_section(folder: Path, study: Evaluated) -> list[Section]:
             "AUC: how often a right answer scores above a wrong one (0.5: the score says nothing). "
             "Calibration error: mean distance between score and share of right answers.",
         ),
-        _rules(tables["rules"]),
     ]
+    if "rules" in tables:
+        found.append(_rules(tables["rules"]))
+    else:
+        text.append(
+            "The rules are not compared here: the run that was executed compared them at other prices or in "
+            "another search space."
+        )
     calibration = tables["calibration"]
     path = folder / "calibration.svg"
     calibration_figure(path, "Score against truth", models, calibration[calibration["rule"] == rule])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
+from cascade.base import flat_settings
 from cascade.core import Measured, mean_of_studies
 from cascade.report.answer import sweep_answer
 from cascade.report.charts import band_chart, overlay_chart
@@ -23,11 +24,8 @@ from cascade.search import Estimate
 Groups = Mapping[str, Sequence[Evaluated]]
 
 
-# What a study's results do not depend on, and the split: studies that differ in these alone are a group.
-NOT_SETTINGS = (
-    *("task", "seed", "split.validation_ids", "run_id", "paths", "tracking", "report", "profile", "hydra"),
-    *("shard", "n_shards", "sandbox.workers", "sandbox.require", "sandbox.container", "sandbox.image"),
-)
+# Studies that differ in these alone are a group: they are splits of one thing.
+SPLIT = ("seed", "split.validation_ids")
 
 
 def group_studies(studies: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
@@ -52,18 +50,8 @@ def group_studies(studies: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
 
 def _settings(study: Evaluated) -> dict[str, str]:
     """Every setting that results depend on, by its key, and the hashes of prices, problems and samples."""
-    found: dict[str, str] = {}
-
-    def walk(value: Any, key: str) -> None:
-        if key in NOT_SETTINGS:
-            return
-        if isinstance(value, Mapping):
-            for name, inner in value.items():
-                walk(inner, f"{key}.{name}" if key else str(name))
-        else:
-            found[key] = str(value)
-
-    walk(OmegaConf.to_container(OmegaConf.create(study.record.yaml)), "")
+    settings: Any = OmegaConf.to_container(OmegaConf.create(study.record.yaml))
+    found = {key: str(value) for key, value in flat_settings(settings).items() if key not in SPLIT}
     hashes = study.provenance.hashes
     return found | {f"hash of {name}": hashes[name][:8] for name in ("prices", "problems", "samples")}
 

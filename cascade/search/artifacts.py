@@ -3,7 +3,8 @@
 import json
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cascade.base import DataError
-from cascade.core import ARRAYS, Option, Split, StageTable
+from cascade.core import ARRAYS, Option, Split, StageTable, Throughput
 from cascade.search.choose import near_front
 from cascade.search.grid import Combinations, GridResult
 from cascade.search.provenance import Provenance
@@ -40,6 +41,37 @@ class Executed:
     tables: tuple[StageTable, ...]
     split: Split
     provenance: Provenance
+
+    def narrowed(self, options: Sequence[Option], thetas: Sequence[float]) -> "Executed":
+        """The same with some of the options and θ only; what a model does not have is no option of it."""
+        tables = tuple(
+            table.part(
+                [i for i, own in enumerate(table.options) if own in options],
+                [i for i, theta in enumerate(table.thetas) if theta in thetas],
+            )
+            for table in self.tables
+        )
+        return replace(self, tables=tables)
+
+    def repriced(
+        self, prices: Mapping[str, Throughput], hardware: str, hashes: Mapping[str, str]
+    ) -> "Executed":
+        """The same at other prices: a stage costs its tokens times the price of one.
+
+        Args:
+            prices: by model name.
+            hardware: the name of the profile that has them.
+            hashes: of the inputs that are others now.
+        """
+        old = self.provenance.prices
+        tables = tuple(
+            table.costing(prices[model].usd_per_1m_tokens / old[model].usd_per_1m_tokens)
+            for model, table in zip(self.models, self.tables, strict=True)
+        )
+        provenance = replace(
+            self.provenance, hardware=hardware, prices=prices, hashes={**self.provenance.hashes, **hashes}
+        )
+        return replace(self, tables=tables, provenance=provenance)
 
     def save(self, path: Path) -> None:
         """Write everything into one npz file."""

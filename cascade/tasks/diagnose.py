@@ -18,6 +18,7 @@ from cascade.core import (
     advice,
     first_answers,
     judge_samples,
+    rng_key,
     table_of_runs,
     take_samples,
 )
@@ -72,9 +73,9 @@ def diagnose(context: RunContext, executed: Executed, outcomes: dict[str, list[P
 def _runs(study: Study, executed: Executed, outcomes: Mapping[str, list[ProblemOutcome]]) -> Runs:
     """Every option of every model under every rule; all rules judge the same samples."""
     samples = {
-        (model, option): take_samples(outcomes[model], option, _estimator(study), (i, o))
+        (model, option): take_samples(outcomes[model], option, _estimator(study), rng_key(i, option))
         for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True))
-        for o, option in enumerate(table.options)
+        for option in table.options
         if not option.growing  # its samples are those of the options that it passes through
     }
     return {

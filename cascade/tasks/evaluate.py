@@ -15,6 +15,7 @@ from cascade.core import Measured, StageTable, ThetaChoice, problem_weights
 from cascade.report import cost_accuracy_figure, last_screen
 from cascade.search import (
     PLANS,
+    STAGE_TABLES,
     Certificate,
     ChosenPlan,
     Estimate,
@@ -39,10 +40,11 @@ from cascade.search import (
     savings,
     select,
 )
-from cascade.tasks.common import EVALUATED, SOURCE, open_tracker, study_run, study_tags
+from cascade.tasks.common import EVALUATED, open_tracker, study_run
 from cascade.tasks.context import RunContext
+from cascade.tasks.continuing import EVALUATE_TAKES, find_source, load_executed, made_by
 from cascade.tasks.searching import search_again
-from cascade.tasks.select import load_executed
+from cascade.tasks.select import choose_plans
 from cascade.tracking import SELECTED, log_plans
 
 log = logging.getLogger(__name__)
@@ -59,14 +61,21 @@ MEASURED = (
 def main(study: Study, output: Path) -> None:
     """Prove the plans of the newest run of this study that chose some, or of `run_id`, in a new run."""
     tracker = open_tracker(study)
-    wanted = study_tags(study) | {SELECTED: "true"}
-    found = tracker.find(wanted, study.run_id, "a study with chosen plans (task=select)")
-    source = tracker.client.get_run(found).data.tags.get(SOURCE, found)
-    with tempfile.TemporaryDirectory() as folder:
-        plans = PlanFile.load(tracker.fetch(found, PLANS, Path(folder)))
-    with study_run(study, tracker, "evaluate", output, source) as context:
+    what = "a study with chosen plans (task=select)"
+    source = find_source(study, tracker, {SELECTED: "true"}, what, EVALUATE_TAKES)
+    executed = load_executed(tracker, source.run_id)
+    executed = replace(executed, provenance=made_by(study, executed.provenance))
+    with study_run(study, tracker, "evaluate", output, source.executed_id) as context:
+        context.save_and_log(STAGE_TABLES, executed.save)
+        if source.changes("bootstrap"):
+            # The intervals of the validation side rest on it too, and a plan that is to be sure of something.
+            plans = choose_plans(context, executed)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                plans = PlanFile.load(tracker.fetch(source.run_id, PLANS, Path(folder)))
+            plans = replace(plans, provenance=executed.provenance)
         with context.timed("evaluate"):
-            plans = evaluate_plans(context, load_executed(tracker, source), plans)
+            plans = evaluate_plans(context, executed, plans)
         log_plans(tracker, context.run_id, plans)
     log.info(last_screen(context.name, plans, context.links()))
 

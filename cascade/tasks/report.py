@@ -12,11 +12,11 @@ from cascade.base import CascadeError, program
 from cascade.config import ReportOf, Study
 from cascade.core import ThetaChoice
 from cascade.report import FOLDER, Evaluated, RunRecord, write_study_page, write_sweep_page
-from cascade.search import PLANS, PlanFile
+from cascade.search import PLANS, Executed, PlanFile
 from cascade.tasks.common import COMMAND, CONFIG, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
 from cascade.tasks.context import RunContext
+from cascade.tasks.continuing import load_executed
 from cascade.tasks.searching import search_again
-from cascade.tasks.select import load_executed
 from cascade.tracking import KIND, Tracker
 
 log = logging.getLogger(__name__)
@@ -132,5 +132,13 @@ def load_evaluated(tracker: Tracker, run_id: str) -> Evaluated:
         seconds=seconds,
         yaml=yaml,
     )
-    executed = load_executed(tracker, source_id)
+    executed = load_executed(tracker, run_id)
+    if source_id != run_id and _compared(load_executed(tracker, source_id)) != _compared(executed):
+        # Which plans a rule would choose was worked out at other prices or among others.
+        tables.pop("rules", None)
     return Evaluated(str(run.info.run_name), executed, plans, tables, run.data.tags["cascade.rule"], record)
+
+
+def _compared(executed: Executed) -> object:
+    """What the comparison of rules rests on, beside the samples."""
+    return executed.provenance.prices, [(table.options, table.thetas) for table in executed.tables]

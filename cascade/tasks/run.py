@@ -1,6 +1,5 @@
 """task=run: read or generate the samples, execute and score them, log every combination."""
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -25,13 +24,14 @@ from cascade.execute import JudgeReport
 from cascade.generate import ModelSamples, SampleSet
 from cascade.problems import Problem, load_problems
 from cascade.report import EXAMPLES, choose_examples, save_examples
-from cascade.search import COMBINATIONS, STAGE_TABLES, Executed, Provenance, combinations_table, grid_search
+from cascade.search import STAGE_TABLES, Executed, Provenance
 from cascade.tasks.common import EXECUTED, ISOLATION, open_tracker, study_run
 from cascade.tasks.context import RunContext
+from cascade.tasks.continuing import next_command, prices_digest
 from cascade.tasks.diagnose import diagnose
 from cascade.tasks.executing import execute, generate, own_samples, run_shard
-from cascade.tasks.searching import check_size
-from cascade.tracking import log_combinations, log_data_set
+from cascade.tasks.searching import check_size, save_combinations
+from cascade.tracking import log_data_set
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def main(study: Study, output: Path) -> None:
     tracker = open_tracker(study)
     with study_run(study, tracker, "run", output, None) as context:
         execute_study(context)
-    log.info("executed; task=select run_id=%s chooses its plans", context.run_id)
+    log.info("executed; this chooses its plans: %s", next_command(study, "select", context.run_id))
 
 
 def execute_study(context: RunContext) -> Executed:
@@ -71,7 +71,7 @@ def execute_study(context: RunContext) -> Executed:
     tabulated = time.monotonic()
 
     context.save_and_log(STAGE_TABLES, executed.save)
-    n_combinations = _combinations(context, executed) if size.feasible else 0
+    n_combinations = save_combinations(context, executed) if size.feasible else 0
     with context.timed("diagnose"):
         diagnose(context, executed, outcomes)
     shown = split.test if len(split.test) else split.validation
@@ -95,33 +95,6 @@ def execute_study(context: RunContext) -> Executed:
     }
     context.log(metrics=metrics, tags={EXECUTED: "true"} | _isolation(report))
     return executed
-
-
-def _combinations(context: RunContext, executed: Executed) -> int:
-    """Search the whole grid on the validation side and log it; says how many combinations it has."""
-    study = context.study
-    with context.timed("search"):
-        grid = grid_search(
-            [table.at(executed.split.validation) for table in executed.tables],
-            per_stage_theta=study.theta_choice.per_stage,
-        )
-        combinations = combinations_table(grid, "validation")
-    if len(combinations) < grid.accuracy.size:
-        log.info(
-            "of %s combinations the %s nearest to the front are logged",
-            f"{grid.accuracy.size:,}",
-            f"{len(combinations):,}",
-        )
-    context.save_and_log(COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
-    with context.timed("log_combinations"):
-        log_combinations(
-            context.tracker,
-            context.run_id,
-            combinations,
-            executed.models,
-            as_runs=study.combinations_as_runs,
-        )
-    return grid.accuracy.size
 
 
 def _tables(
@@ -271,7 +244,7 @@ def _provenance(
         prices=by_model,
         hashes={
             "config": study.signature,
-            "prices": digest(json.dumps(usd)),
+            "prices": prices_digest(usd),
             "problems": digest(*(repr(problem) for problem in problems)),
             "samples": digest(*(repr(own[p.task_id]) for own in samples.values() for p in problems)),
         },

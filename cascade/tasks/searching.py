@@ -12,7 +12,9 @@ from cascade.base import CascadeError
 from cascade.config import Study
 from cascade.core import Plan, StageTable, hypervolume
 from cascade.search import (
+    COMBINATIONS,
     MAX_GRID_PLANS,
+    Executed,
     GridResult,
     GridSize,
     combinations_table,
@@ -49,6 +51,33 @@ def check_size(study: Study, n_problems: int) -> GridSize:
     if len(study.family.models) >= LARGE_FAMILY or study.optuna is not None:
         log.info("the whole grid has %s", size)
     return size
+
+
+def save_combinations(context: RunContext, executed: Executed) -> int:
+    """Search the whole grid on the validation side and log it; says how many combinations it has."""
+    study = context.study
+    with context.timed("search"):
+        grid = grid_search(
+            [table.at(executed.split.validation) for table in executed.tables],
+            per_stage_theta=study.theta_choice.per_stage,
+        )
+        combinations = combinations_table(grid, "validation")
+    if len(combinations) < grid.accuracy.size:
+        log.info(
+            "of %s combinations the %s nearest to the front are logged",
+            f"{grid.accuracy.size:,}",
+            f"{len(combinations):,}",
+        )
+    context.save_and_log(COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+    with context.timed("log_combinations"):
+        log_combinations(
+            context.tracker,
+            context.run_id,
+            combinations,
+            executed.models,
+            as_runs=study.combinations_as_runs,
+        )
+    return grid.accuracy.size
 
 
 def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[StageTable]) -> GridResult:

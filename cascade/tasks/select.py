@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.base import CascadeError
 from cascade.config import AllowedPlans, Study
 from cascade.core import RULES, FrontStability, StageTable, front_stability, problem_weights
 from cascade.report import EXAMPLES, Example, cost_accuracy_figure, explain_plan, last_screen, load_examples
@@ -30,10 +29,11 @@ from cascade.search import (
     nested_savings,
     select,
 )
-from cascade.tasks.common import EXECUTED, hash_tags, open_tracker, study_run, study_tags
+from cascade.tasks.common import EXECUTED, hash_tags, open_tracker, study_run
 from cascade.tasks.context import RunContext
-from cascade.tasks.searching import search_plans
-from cascade.tracking import SELECTED, Tracker, log_plans, log_trace
+from cascade.tasks.continuing import SELECT_TAKES, as_settings_want, find_source, load_executed, next_command
+from cascade.tasks.searching import check_size, save_combinations, search_plans
+from cascade.tracking import SELECTED, log_plans, log_trace
 
 log = logging.getLogger(__name__)
 
@@ -45,23 +45,23 @@ NESTED_SPLITS = 40
 def main(study: Study, output: Path) -> None:
     """Choose plans from the newest executed run of this study, or from `run_id`, in a new run."""
     tracker = open_tracker(study)
-    wanted = study_tags(study) | {EXECUTED: "true"}
-    source = tracker.find(wanted, study.run_id, "an executed study (task=run)")
-    with study_run(study, tracker, "select", output, source) as context:
+    what = "an executed study (task=study or task=run)"
+    source = find_source(study, tracker, {EXECUTED: "true"}, what, SELECT_TAKES)
+    executed = as_settings_want(study, load_executed(tracker, source.run_id), source)
+    with study_run(study, tracker, "select", output, source.executed_id) as context:
+        # What was chosen from stands beside it: task=evaluate goes on from the same tables.
+        context.save_and_log(STAGE_TABLES, executed.save)
+        size = check_size(study, len(executed.task_ids))
+        if source.changes("search", "hardware") and size.feasible:
+            save_combinations(context, executed)
         with context.timed("select"):
-            plans = choose_plans(context, load_executed(tracker, source))
+            plans = choose_plans(context, executed)
         log_plans(tracker, context.run_id, plans)
         with tempfile.TemporaryDirectory() as folder:
-            examples = load_examples(tracker.fetch(source, EXAMPLES, Path(folder)))
+            examples = load_examples(tracker.fetch(source.run_id, EXAMPLES, Path(folder)))
         explain_cascades(context, plans, examples)
     log.info(last_screen(context.name, plans, context.links()))
-    log.info("chosen; task=evaluate run_id=%s proves the plans", context.run_id)
-
-
-def load_executed(tracker: Tracker, run_id: str) -> Executed:
-    """The stage tables that a run logged."""
-    with tempfile.TemporaryDirectory() as folder:
-        return Executed.load(tracker.fetch(run_id, STAGE_TABLES, Path(folder)))
+    log.info("chosen; this proves the plans: %s", next_command(study, "evaluate", context.run_id))
 
 
 def explain_cascades(context: RunContext, plans: PlanFile, examples: Sequence[Example]) -> None:
@@ -86,7 +86,7 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
     """Search, select, draw, log."""
     study = context.study
     metrics: dict[str, float] = {}
-    tables = [_restricted(table, study).at(executed.split.validation) for table in executed.tables]
+    tables = [table.at(executed.split.validation) for table in executed.tables]
     grid = search_plans(context, executed.models, tables)
     allowed, how, nested = _allowed(study, tables, grid)
     metrics |= {f"nested_saving.{name}": saving for name, saving in nested.items()}
@@ -213,16 +213,3 @@ def _draw(context: RunContext, plans: PlanFile, grid: GridResult, candidates: Co
             plans.band,
         ),
     )
-
-
-def _restricted(table: StageTable, study: Study) -> StageTable:
-    """The part of an executed table that the search space asks for."""
-    options = [i for i, option in enumerate(table.options) if option in study.options]
-    thetas = [i for i, theta in enumerate(table.thetas) if theta in study.thetas]
-    if not options or not thetas:
-        raise CascadeError(
-            "search.k, search.l, search.theta: nothing of that space was executed in this run, which has "
-            f"options {', '.join(map(str, table.options))} and θ {', '.join(f'{t:g}' for t in table.thetas)}"
-            "; run task=run with the new space first"
-        )
-    return table.part(options, thetas)

@@ -147,9 +147,9 @@ def test_tasks_one_by_one_are_the_study(run: Run, tmp_path: Path, toy: list[str]
     assert PlanFile.load(tmp_path / "pooled" / "plans.json").theta is None
     # Its tables are not made from random subsets, nor by another rule: nothing is chosen from them.
     done = run("task=select", f"run_id={first.info.run_id}", "estimator=resample", *toy)
-    assert done.returncode == 1 and "it has cascade.estimator='first k'" in done.stderr
+    assert done.returncode == 1 and "estimator._target_ differs from run" in done.stderr
     done = run("task=select", f"run_id={first.info.run_id}", "rule=codet", *toy)
-    assert done.returncode == 1 and "it has cascade.rule='paper'" in done.stderr
+    assert done.returncode == 1 and "rule.name differs from run" in done.stderr
     done = run("task=select", "run_id=nonsense", *toy)
     assert done.returncode == 1 and "run_id=nonsense: no such run" in done.stderr
 
@@ -161,7 +161,8 @@ def test_a_part_of_the_space(run: Run, tmp_path: Path, toy: list[str]) -> None:
     assert len(table) == 2 * (3 * 2 + 3 * 2 + 2)  # one, two, three stages
     assert set(table["theta"]) == {0.5, 0.9}
     done = run("task=select", "search.theta=[0.7]", *toy)
-    assert done.returncode == 1 and "nothing of that space was executed in this run" in done.stderr
+    assert done.returncode == 1 and "search.k differs" not in done.stderr
+    assert "search.theta: 0.7 was not executed in run" in done.stderr
 
 
 def test_a_validation_list_may_name_every_problem(run: Run, tmp_path: Path, toy: list[str]) -> None:
