@@ -15,12 +15,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from hydra.utils import get_method
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from cascade.base import FAILED, CascadeError, mask_credentials, mask_files, print_traceback
 from cascade.config import CONF, build_study, check_inputs, is_option, no_such_setting, prepare_composition
+from cascade.tasks.loading import task_function
 
 # Hydra's flags that print the configuration in place of running a task.
 SHOWS_CONFIGURATION = {"--cfg", "-c", "--info", "-i"}
@@ -49,8 +49,7 @@ def run_task(cfg: DictConfig) -> None:
         study = build_study(cfg, job.overrides.task)
         check_inputs(study)
         # Imported last: what a task needs is heavy, and a mistake should be told at once.
-        task: Callable[..., None] = get_method(study.task)
-        task(study, output)
+        task_function(study)(study, output)
     except CascadeError as error:
         _failed(str(error), output, alone=job.mode != RunMode.MULTIRUN)
     except Exception as error:

@@ -5,13 +5,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
-from hydra.utils import get_method
 
 from cascade.base import DataError
 from cascade.config import Study, check_inputs, compose_study
 from cascade.core import StageTable
 from cascade.report import cost_accuracy_figure
 from cascade.search import COMBINATIONS, PLANS, STAGE_TABLES, Executed, GridResult, PlanFile, grid_search
+from cascade.tasks.loading import task_function
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,5 @@ def run(
     check_inputs(study)
     folder = Path(output or f"outputs/{datetime.now():%Y-%m-%d/%H-%M-%S-%f}").absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    get_method(study.task)(study, folder)
+    task_function(study)(study, folder)
     return load_study(folder)

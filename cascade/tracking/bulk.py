@@ -9,12 +9,19 @@ from typing import Any
 
 from mlflow.entities import LifecycleStage, RunStatus, SourceType
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import insert, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from cascade.tracking.client import Tracker, legal_key
+from cascade.tracking.internals import (
+    SqlAlchemyStore,
+    SqlLatestMetric,
+    SqlMetric,
+    SqlParam,
+    SqlRun,
+    SqlTag,
+    store_of,
+)
 
 RUNS_AT_ONCE = 3000  # of one transaction: other writers of the store get their turn in between
 
@@ -37,7 +44,7 @@ class Rows:
 
 def can_insert(tracker: Tracker) -> bool:
     """Whether the store is a database that we reach ourselves; behind a server it is not."""
-    return isinstance(_store(tracker), SqlAlchemyStore)
+    return isinstance(store_of(tracker.client), SqlAlchemyStore)
 
 
 def insert_runs(
@@ -57,7 +64,7 @@ def insert_runs(
     Raises:
         MlflowException, SQLAlchemyError: the store refused, or its tables are not what we know.
     """
-    store = _store(tracker)
+    store = store_of(tracker.client)
     location = tracker.client.get_experiment(experiment_id).artifact_location
     # Ids in rising order: each insert goes to the end of the tables' indices.
     prefix = secrets.token_hex(10)
@@ -136,7 +143,3 @@ def _entries(
     ]
     # Tables and the UI read the latest metrics, which are a table of their own.
     return {SqlRun: runs, SqlTag: tags, SqlParam: params, SqlMetric: metrics, SqlLatestMetric: metrics}
-
-
-def _store(tracker: Tracker) -> Any:
-    return tracker.client._tracking_client.store

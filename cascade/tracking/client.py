@@ -21,6 +21,7 @@ from mlflow.tracking import MlflowClient
 
 from cascade.base import CascadeError, digest, mask_credentials
 from cascade.tracking.failures import one_line, tracking_failure
+from cascade.tracking.internals import store_of
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +79,12 @@ class Tracker:
             with self._lock:
                 _try_database(self.uri)
                 self.client = MlflowClient(self.uri)
+                store = store_of(self.client)
                 if self.uri.startswith("sqlite:"):
-                    _take_turns(self.client._tracking_client.store, self._lock)
+                    _take_turns(store, self._lock)
                 self.experiment_id = self.experiment(experiment)
+        except CascadeError:
+            raise
         except OSError as error:
             raise CascadeError(
                 f"{mlruns}: cannot write the MLflow store: {error.strerror}; set paths.mlruns to a folder "
