@@ -12,6 +12,7 @@ from .errors import (
     DataError as DataError,
     ExecutionError as ExecutionError,
 )
+from .names import file_name as file_name, shortened as shortened
 from .program import install_command as install_command, program as program, requirement as requirement
 from .records import Place as Place, Record as Record, read_records as read_records
 from .settings import WHERE_AND_HOW as WHERE_AND_HOW, flat_settings as flat_settings, is_under as is_under

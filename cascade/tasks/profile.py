@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cascade.base import CascadeError, ConfigError
+from cascade.base import CascadeError, ConfigError, file_name
 from cascade.config import ANY_DATASET, Study
 from cascade.core import usd_per_1m_tokens
 from cascade.generate import ModelProfile, TimedBatch, TransformersGenerator, profile_loaded, profile_random
@@ -42,7 +42,9 @@ def main(study: Study, output: Path) -> None:
     name = f"profile {study.family.name} {study.hardware.name}"
     dataset = ANY_DATASET if study.profile.random_weights else study.dataset.name
     path = (
-        Path(study.profile.path) if study.profile.path else output / f"{_file_name(study.hardware.name)}.yaml"
+        Path(study.profile.path)
+        if study.profile.path
+        else output / f"{file_name(study.hardware.name, 'hardware')}.yaml"
     )
     measured: dict[str, ModelProfile] = {}
     with tracker.run(name, study_tags(study) | {KIND: "profile"}, params) as run_id:
@@ -110,34 +112,34 @@ def write_profile(path: Path, study: Study, dataset: str, measured: dict[str, Mo
     how = (
         f"random weights, {study.profile.prompt_tokens} + {study.profile.new_tokens} tokens"
         if study.profile.random_weights
-        else f"prompts of {study.dataset.name}"
+        else f"prompts of {' '.join(study.dataset.name.split())}"
     )
     device = next(iter(measured.values())).device
     comment = (
-        f"# {study.family.name}: measured by task=profile on {device}, {date.today()}, "
+        f"# {' '.join(study.family.name.split())}: measured by task=profile on {device}, {date.today()}, "
         f"torch {version('torch')}, transformers {version('transformers')}; {how}\n"
     )
     if comment not in comments:
         comments += comment
     lines = [
-        comments + f"name: {study.hardware.name}",
+        comments + f"name: {_scalar(study.hardware.name)}",
         f"usd_per_gpu_hour: {study.hardware.usd_per_gpu_hour:g}",
         "throughput:",
     ]
     for data, families in throughput.items():
-        lines.append(f"  {data}:")
+        lines.append(f"  {_scalar(data)}:")
         for family, models in families.items():
-            lines.append(f"    {family}:")
+            lines.append(f"    {_scalar(family)}:")
             for model, numbers in models.items():
                 inside = ", ".join(f"{key}: {json.dumps(value)}" for key, value in numbers.items())
-                lines.append(f"      {model}: {{{inside}}}")
+                lines.append(f"      {_scalar(model)}: {{{inside}}}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _file_name(name: str) -> str:
-    """A name as a file's: a hardware may be called anything, also ../x."""
-    return re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "hardware"
+def _scalar(name: str) -> str:
+    """A name as YAML reads it back: in quotes where it would be something else, like a number, without."""
+    return name if re.fullmatch(r"[\w.-]+", name) and yaml.safe_load(name) == name else json.dumps(name)
 
 
 def _usd(study: Study, one: ModelProfile) -> float:

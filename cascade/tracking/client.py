@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
-from cascade.base import CascadeError, digest, mask_credentials
+from cascade.base import CascadeError, digest, file_name, mask_credentials, shortened
 from cascade.tracking.failures import one_line, tracking_failure
 from cascade.tracking.internals import store_of
 
@@ -37,6 +37,7 @@ MAX_TAG_CHARS = 8000
 MAX_METRICS = 1000
 # Where a run's process is, and its number: to be found again if it is killed.
 HOST, PROCESS = "cascade.host", "cascade.process"
+MAX_NAME_CHARS = 250  # of an experiment or a run, in a database's tables
 # Texts that MLflow's filter language takes between quotes as they are; others are compared by us.
 PLAIN_TEXT = re.compile(r"[\w .,:;=+/()-]*")
 
@@ -101,9 +102,10 @@ class Tracker:
 
     def experiment(self, name: str) -> str:
         """The id of the experiment of that name, which is made where it does not exist."""
+        name = shortened(name, MAX_NAME_CHARS)
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            folder = re.sub(r"\W+", "-", name)
+            folder = file_name(name, "experiment")
             location = None if self._artifacts is None else str(self._artifacts / folder)
             try:
                 return str(self.client.create_experiment(name, artifact_location=location))
@@ -148,7 +150,9 @@ class Tracker:
             "mlflow.source.name": "run.py",
             "mlflow.source.type": "LOCAL",
         }
-        run = self.client.create_run(self.experiment_id, tags=own | dict(tags), run_name=name)
+        run = self.client.create_run(
+            self.experiment_id, tags=own | dict(tags), run_name=shortened(name, MAX_NAME_CHARS)
+        )
         run_id = str(run.info.run_id)
         entries = [Param(legal_key(key), value[:MAX_PARAM_CHARS]) for key, value in params.items()]
         self.client.log_batch(run_id, params=entries)
