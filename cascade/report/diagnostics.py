@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cascade.core import Bin, Option, StageRuns, acceptance, quality, reliability, who_solves_what
+from cascade.report.drawing import plain_text, save
 from cascade.report.figures import LINES, MARKERS
 
 # By rule, model and option.
@@ -71,7 +72,7 @@ def calibration_figure(path: Path, title: str, models: Sequence[str], table: pd.
     """
     figure = Figure(figsize=(3.6 * len(models) + 1, 4), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(plain_text(title))
     all_axes = figure.subplots(1, len(models), sharex=True, sharey=True, squeeze=False)[0]
     for axes, model in zip(all_axes, models, strict=True):
         axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1)
@@ -83,13 +84,13 @@ def calibration_figure(path: Path, title: str, models: Sequence[str], table: pd.
             # A dot's area is the share of the runs that it stands for.
             marker = MARKERS[i % len(MARKERS)]
             axes.scatter(score, right, s=200 * bins["share"], color=line.get_color(), marker=marker)
-        axes.set_title(model)
+        axes.set_title(plain_text(model))
         axes.set_xlabel("score, % of the most")
         axes.grid(alpha=0.3)
         if len(options):
             axes.legend(title="k:l", fontsize="small", loc="lower right")
     all_axes[0].set_ylabel("right answers (%)")
-    figure.savefig(path)
+    save(figure, path)
 
 
 def _key(rule: str, model: str, option: Option) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cascade.report.curves import SavingCurve, band_of
+from cascade.report.drawing import plain_text, save
 from cascade.search import Estimate
 
 MAX_LINES = 8  # studies in one figure; of more there is a band for each group
@@ -76,7 +77,7 @@ def cost_accuracy_figure(
             label=label,
         )
     axes.legend(loc="lower right")
-    figure.savefig(path)
+    save(figure, path)
 
 
 def overlay_figure(
@@ -101,9 +102,16 @@ def overlay_figure(
             axes.fill_between(
                 band.cost, 100 * band.low, 100 * band.high, color=color, alpha=0.15, linewidth=0
             )
-            label = f"{name} ({len(own)} studies: median, 10 to 90 %)"
+            text = f"{name} ({len(own)} studies: median, 10 to 90 %)"
             line = LINES[i % len(LINES)]
-            axes.plot(band.cost, 100 * band.median, color=color, linestyle=line, linewidth=1.8, label=label)
+            axes.plot(
+                band.cost,
+                100 * band.median,
+                color=color,
+                linestyle=line,
+                linewidth=1.8,
+                label=plain_text(text),
+            )
     else:
         for i, (name, plans) in enumerate(fronts.items()):
             by_cost = sorted(plans, key=lambda plan: plan.usd_per_1k_queries)
@@ -115,11 +123,11 @@ def overlay_figure(
                 linestyle=LINES[i % len(LINES)],
                 markersize=5,
                 linewidth=1,
-                label=name,
+                label=plain_text(name),
             )
     # Below the plot: names of groups are long, and would cover the lines.
     figure.legend(loc="outside lower center", fontsize="small", ncols=1 if len(fronts) > MAX_LINES else 2)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def saving_curve_figure(path: Path, title: str, curve: SavingCurve) -> None:
@@ -134,7 +142,7 @@ def saving_curve_figure(path: Path, title: str, curve: SavingCurve) -> None:
         axes.plot(plans[0], 100 * plans[1], marker, color=color, markersize=5, linestyle="")
     axes.fill_betweenx(at, curve.cascade, curve.one_model, color="#888888", alpha=0.15, linewidth=0)
     axes.legend(loc="lower right")
-    figure.savefig(path)
+    save(figure, path)
 
 
 def theta_figure(
@@ -154,7 +162,7 @@ def theta_figure(
     """
     figure = Figure(figsize=(7.5, 5), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(plain_text(title))
     left, right = figure.subplots(1, 2)
     for axes, values, style, color, label in (
         (left, 100 * accuracy, "o-", CASCADE, "accuracy (%)"),
@@ -164,7 +172,7 @@ def theta_figure(
         axes.set_xlabel("θ")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def _axes(title: str) -> tuple[Figure, Axes]:
@@ -176,6 +184,6 @@ def _axes(title: str) -> tuple[Figure, Axes]:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("US dollars per 1,000 queries")
     axes.set_ylabel("accuracy (%)")
-    axes.set_title(title)
+    axes.set_title(plain_text(title))
     axes.grid(alpha=0.3)
     return figure, axes

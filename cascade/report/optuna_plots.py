@@ -11,6 +11,7 @@ import optuna
 from matplotlib.axes import Axes
 from optuna.trial import FrozenTrial, TrialState
 
+from cascade.report.drawing import save
 from cascade.search import OBJECTIVES
 
 INCHES = (9, 5.5)
@@ -58,14 +59,14 @@ def _writer(draw: Callable[[], Any]) -> Callable[[Path], None]:
         # Optuna draws with pyplot, which would look for a screen.
         plt.switch_backend("agg")
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), plt.rc_context({"text.parse_math": False}):
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 drawn = draw()
             axes: Axes = drawn if isinstance(drawn, Axes) else drawn.flat[0]
             figure = axes.get_figure(root=True)
             assert figure is not None
             figure.set_size_inches(*INCHES)
-            figure.savefig(path, dpi=120, bbox_inches="tight")
+            save(figure, path, dpi=120, bbox_inches="tight")
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
+from cascade.report.drawing import plain_text, save
 from cascade.report.figures import COLOURS
 
 CENTRES = ((-0.55, 0.45), (0.55, 0.45), (0.0, -0.5))
@@ -65,12 +66,12 @@ def solved_figure(path: Path, title: str, models: Sequence[str], counts: Pattern
     three = len(models) == 3
     figure = Figure(figsize=(6, 4.6) if three else (7.5, 5), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(plain_text(title))
     if three:
         _venn(figure.add_subplot(), models, counts)
     else:
         _upset(figure, models, counts)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def _venn(axes: Axes, models: Sequence[str], counts: Patterns) -> None:
@@ -82,7 +83,9 @@ def _venn(axes: Axes, models: Sequence[str], counts: Patterns) -> None:
         )
         total = sum(n for pattern, n in counts.items() if pattern[i])
         at_x, at_y, side = LABELS[i]
-        text = axes.text(at_x, at_y, f"{model}: {total}", ha=side, va="center", fontsize=11, color=COLOURS[i])
+        text = axes.text(
+            at_x, at_y, plain_text(f"{model}: {total}"), ha=side, va="center", fontsize=11, color=COLOURS[i]
+        )
         text.set_fontweight("bold")
     for pattern, (x, y) in REGIONS.items():
         axes.text(x, y, str(counts.get(pattern, 0)), ha="center", va="center", fontsize=13)
@@ -107,7 +110,7 @@ def _upset(figure: Figure, models: Sequence[str], counts: Patterns) -> None:
         matrix.plot([x] * len(solving), solving, color=DOTS[1], linewidth=2)
         colours = [DOTS[flag] for flag in pattern]
         matrix.scatter([x] * len(pattern), range(len(pattern)), s=70, c=colours, zorder=3)
-    matrix.set_yticks(range(len(models)), models)
+    matrix.set_yticks(range(len(models)), [plain_text(model) for model in models])
     matrix.set_ylim(-0.6, len(models) - 0.4)
     matrix.set_xticks([])
     matrix.spines[:].set_visible(False)

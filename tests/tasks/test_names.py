@@ -18,7 +18,7 @@ NAMES = {
     "backslash": "C:\\new\\table\\",
     "lines": "two\nlines\tand a tab",
     "filter": "' or 1=1 -- %_",
-    "markup": "<script>alert(1)</script> & $x$ | _y_ {z} %s {0}",
+    "markup": "_<script>alert(1)</script> & $\\x$ | _y_ {z} %s {0}",
     "unicode": "θ-семья-家族-🙂",
     "long": "x" * 400,
     "glob": "[a-z]* ?",
