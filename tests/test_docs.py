@@ -3,12 +3,16 @@
 import re
 import shlex
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from cascade.config.schemas import Config
+from cascade.core.rules import RULES
 from tests.conftest import ROOT, Run
 
+DESIGN = sorted((ROOT / "docs" / "design").glob("*.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = sorted(
@@ -66,3 +70,47 @@ def test_make_help_lists_every_target() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("run", "test", "check", "bench", "ui"):
         assert f"make {target} " in listed
+
+
+def in_code(page: str) -> set[str]:
+    """What stands between backticks on a page."""
+    return set(re.findall(r"`([^`\n]+)`", (ROOT / page).read_text(encoding="utf-8")))
+
+
+def test_every_file_of_the_configuration_is_listed() -> None:
+    """And nothing else, so that a file that is added or removed is noticed."""
+    rows = re.findall(
+        r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE
+    )
+    listed = {group: set(re.findall(r"`([^`]+)`", options)) for group, options in rows}
+    groups = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra"}
+    there = {group: {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")} for group in groups}
+    # Rules are registered in the code; experiments are the user's.
+    assert listed == there | {"rule": set(RULES), "experiment": set()}
+
+
+def test_every_setting_outside_the_groups_is_listed() -> None:
+    listed = {code.removesuffix(".*") for code in in_code("docs/configuration.md")}
+    assert {field.name for field in fields(Config)} <= listed
+
+
+@pytest.mark.parametrize(
+    "page", ["docs/architecture.md", "CONTRIBUTING.md", *(f"docs/design/{p.name}" for p in DESIGN)]
+)
+def test_every_path_that_a_page_names_exists(page: str) -> None:
+    """From the root, from `cascade/`, or from a room; words in capitals stand for any name."""
+    paths = {code for code in in_code(page) if re.fullmatch(r"\.?[\w./]+(/|\.(py|pyi|md|yaml|jsonl))", code)}
+    folders = [ROOT, ROOT / "cascade", *(ROOT / "cascade").glob("*/")]
+    lost = [
+        path
+        for path in paths
+        if not re.search(r"[A-Z]{4}\b(?!\.md)", path)
+        and not any((folder / path).exists() for folder in folders)
+    ]
+    assert not lost and paths
+
+
+def test_ten_questions_are_answered_by_one_path_each() -> None:
+    section = (ROOT / "docs/architecture.md").read_text().split("## Where do I find")[1]
+    answers = re.findall(r"^\| .*\? \| `([^`]+)` \|$", section, re.MULTILINE)
+    assert len(answers) >= 10 and all((ROOT / path).exists() for path in answers)

@@ -313,3 +313,14 @@ def test_a_package_that_is_missing_is_named_before_anything_slow(monkeypatch: py
     with pytest.raises(ConfigError, match=r"^generator: needs torch: pip install "):
         check_inputs(checked)
     check_inputs(compose_study(["task=report"]))
+
+
+def test_an_experiment_wins_over_the_defaults_and_the_command_line_over_it(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /search: per_stage_theta\n"
+        "seed: 3\nsplit:\n  max_accuracy_gap: 0.1\nbootstrap:\n  replicates: 200\n"
+    )
+    found = compose_study(["experiment=mine", "bootstrap.replicates=300"], tmp_path)
+    assert (found.seed, found.split.max_accuracy_gap, found.replicates) == (3, 0.1, 300)
+    assert found.split.max_redraws == 1000 and found.theta_choice.per_stage
