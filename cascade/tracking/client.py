@@ -35,9 +35,9 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 MAX_PARAM_CHARS = 6000
 MAX_TAG_CHARS = 8000
 MAX_METRICS = 1000
+MAX_NAME_CHARS = 250  # of an experiment or a run, in a database's tables
 # Where a run's process is, and its number: to be found again if it is killed.
 HOST, PROCESS = "cascade.host", "cascade.process"
-MAX_NAME_CHARS = 250  # of an experiment or a run, in a database's tables
 # Texts that MLflow's filter language takes between quotes as they are; others are compared by us.
 PLAIN_TEXT = re.compile(r"[\w .,:;=+/()-]*")
 
