@@ -85,6 +85,7 @@ def _prompts_of(config: PromptsConfig, key: str) -> PromptStyle:
         config.test_begins,
         tuple(config.stop),
         config.chat,
+        config.mend,
     )
 
 

@@ -98,6 +98,7 @@ class PromptsConfig:
     test_begins: str = ""
     stop: list[str] = field(default_factory=list)
     chat: bool = False
+    mend: bool = True
 
 
 @dataclass

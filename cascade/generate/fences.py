@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 # A line may begin with a list's or quotation's mark, or with prose, before a fence opens.
 _FENCE = re.compile(r"(?P<before>[^\n`~]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<rest>[^\n]*)")
-_LANGUAGE = re.compile(r"(?:\{?\.?[\w+#.-]+\}?)?(?:[ \t]+[\w-]+=[^\n]*|[ \t]*\{[^\n]*\})?[ \t]*\r?$")
+_LANGUAGE = re.compile(
+    r"(?:\{?\.?[\w+#.-]+\}?)?(?::[^\s`]+)?(?:[ \t]+[\w-]+=[^\n]*|[ \t]*\{[^\n]*\})?[ \t]*\r?$"
+)
 _PYTHON = re.compile(r"(?:python3?|py3?)\b[ \t]+", re.IGNORECASE)
 
 

@@ -150,7 +150,7 @@ def put_together(jobs: Sequence[Job], request: SampleRequest, store: SampleStore
 def _solution(problem: Problem, stored: StoredSample, request: SampleRequest) -> Solution:
     """What was written stays in the store; the program is taken out of it each time."""
     kind = TextKind.completion if request.family.prompts.completion else TextKind.reply
-    program = read_program(stored.text, problem, kind)
+    program = read_program(stored.text, problem, kind, mend=request.family.prompts.mend)
     return Solution(
         program.text,
         stored.tokens,
@@ -158,4 +158,5 @@ def _solution(problem: Problem, stored: StoredSample, request: SampleRequest) ->
         stored.seconds,
         cut=stored.finish == LENGTH,
         only_thoughts=only_thoughts(stored.text),
+        mends=program.mends,
     )

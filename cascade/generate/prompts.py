@@ -23,6 +23,8 @@ class PromptStyle:
         stop: a solution ends before the first of these texts.
         chat: whether the templates are a user's message, to be asked through the chat template that comes
             with the model's tokenizer; `test_begins` then begins the model's answer.
+        mend: whether a text that is no program as it stands is repaired where it can be (indentation that
+            stripping cost it, tabs, HTML, an interpreter's prompts, …; see `reader.py`). Always counted.
     """
 
     solution: str = "{prompt}"
@@ -31,6 +33,7 @@ class PromptStyle:
     test_begins: str = ""
     stop: tuple[str, ...] = ()
     chat: bool = False
+    mend: bool = True
 
     def ask_solution(self, problem: Problem) -> str:
         """The prompt whose continuation is a solution."""

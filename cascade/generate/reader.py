@@ -1,13 +1,14 @@
 """The one reader: from a text, recorded, live or served, to the program or the test lines in it."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from cascade.core import split_lines
 from cascade.generate import fences, source
-from cascade.problems import Problem
+from cascade.generate.repairs import REPAIRS
+from cascade.problems import Problem, imports_for, put_in_front, takes_input
 
 BOM = "\ufeff"
 # What opens and what closes a model's thoughts, by the ways in which servers and templates write them.
@@ -16,6 +17,8 @@ THOUGHTS = (
         "<(?:think|thinking|thoughts?|reasoning|reflection)>",
         "</(?:think|thinking|thoughts?|reasoning|reflection)>",
     ),
+    (r"<seed:think>", r"</seed:think>"),
+    (r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),
     (r"\[THINK\]", r"\[/THINK\]"),
     ("◁think▷", "◁/think▷"),
     (r"<\|channel\|>analysis<\|message\|>", r"<\|channel\|>final<\|message\|>"),
@@ -30,29 +33,86 @@ class TextKind(Enum):
 
     auto: a reply, or a completion where there is only a function's body; completion: it continues the
     problem's prompt (or repeats it); reply: a program with what may stand around it; program: it is one
-    already and is taken unchanged.
+    already and is taken unchanged; continuation: it continues the prompt and is taken unchanged.
     """
 
     auto = "auto"
     completion = "completion"
     reply = "reply"
     program = "program"
+    continuation = "continuation"
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program as it was read: `text` continues the problem's prompt if `completion`."""
+    """A program as it was read.
+
+    Attributes:
+        text: Python source, or what was found in its place.
+        completion: whether it continues the problem's prompt.
+        mends: what had to be done to the text before it was a program: ``indentation``, ``imports``, and the
+            names of `REPAIRS`.
+    """
 
     text: str
     completion: bool = False
+    mends: tuple[str, ...] = ()
 
 
-def read_program(text: str, problem: Problem, kind: TextKind) -> Program:
+def read_program(text: str, problem: Problem, kind: TextKind, *, mend: bool = True) -> Program:
     """The program that a text stands for; the text itself where there is none to be found.
 
     Nothing is invented: what is broken inside the function stays broken, and executing it gives the verdict.
+
+    Args:
+        text: what a model wrote.
+        problem: what it was asked.
+        kind: what the text is.
+        mend: whether a text that is no program as it stands is repaired (see `REPAIRS` and
+            `indentation.py`).
     """
-    return FORMATS[kind](text, problem)
+    read = FORMATS[kind](text, problem, False)
+    if kind in VERBATIM:
+        return read
+    if mend and not _usable(read, problem):
+        read = _mended(clean(text), problem, kind, read)
+    if read.completion or not problem.imports:
+        return read
+    before = "" if problem.reads_stdin else problem.preamble
+    lacking = imports_for(source.unbound_names(read.text, problem.setup + before), problem.imports)
+    if not lacking:
+        return read
+    imports = "".join(f"{line}\n" for line in lacking)
+    return replace(read, text=put_in_front(imports, read.text), mends=(*read.mends, "imports"))
+
+
+def _mended(text: str, problem: Problem, kind: TextKind, as_it_is: Program) -> Program:
+    """The first reading that is usable, of more and more repairs; the text as it is where none is."""
+    read = FORMATS[kind](text, problem, True)
+    if _usable(read, problem):
+        return replace(read, mends=("indentation",))
+    done: list[str] = []
+    for name, repair in REPAIRS.items():
+        repaired = repair(text)
+        if repaired == text:
+            continue
+        text, done = repaired, [*done, name]
+        for ways in (done, [*done, "indentation"]):
+            read = FORMATS[kind](text, problem, ways is not done)
+            if _usable(read, problem):
+                return replace(read, mends=tuple(ways))
+    return as_it_is
+
+
+def _usable(read: Program, problem: Problem) -> bool:
+    """Whether a program defines what is asked for; a completion has to begin its body, too."""
+    program = problem.program(read.text, completion=read.completion)
+    if (
+        read.completion
+        and source.continued(problem.prompt, read.text, problem.entry_point, mend=False) is None
+    ):
+        return False
+    return source.defines(program, problem.entry_point)
 
 
 def answer_span(text: str) -> tuple[int, int]:
@@ -76,74 +136,95 @@ def clean(text: str) -> str:
     return text[start:end].replace(BOM, "").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _program(text: str, problem: Problem) -> Program:
+def _program(text: str, problem: Problem, mend: bool) -> Program:
     return Program(text)
 
 
-def _auto(text: str, problem: Problem) -> Program:
-    read = _reply(text, problem)
-    if source.defines(read.text, problem.entry_point) or problem.reads_stdin:
+def _continuation(text: str, problem: Problem, mend: bool) -> Program:
+    return Program(text, completion=True)
+
+
+def _auto(text: str, problem: Problem, mend: bool) -> Program:
+    read = _reply(text, problem, mend)
+    if read.completion or source.defines(read.text, problem.entry_point) or problem.reads_stdin:
         return read
-    body = source.continued(problem.prompt, clean(text), problem.entry_point)
+    body = source.continued(problem.prompt, clean(text), problem.entry_point, mend=mend)
     return read if body is None else Program(body, completion=True)
 
 
-def _completion(text: str, problem: Problem) -> Program:
+def _completion(text: str, problem: Problem, mend: bool) -> Program:
     answer = clean(text)
+    name = problem.entry_point
     first = next((line for line in answer.split("\n") if line.strip()), "")
-    if not first[:1].isspace() and (
-        fences.blocks(answer) or source.opens_definition(answer, problem.entry_point)
-    ):
-        read = _reply(answer, problem)
-        if read.completion or source.defines(read.text, problem.entry_point):
+    flush = not first[:1].isspace() and (fences.blocks(answer) or source.opens_definition(answer, name))
+    if flush or source.begins_with_definition(answer, name):
+        read = _reply(answer, problem, mend)
+        if read.completion or source.defines(read.text, name):
             return read
-    body = source.continued(problem.prompt, answer, problem.entry_point)
+    body = source.continued(problem.prompt, answer, name, mend=mend)
     if body is None:
         # What follows a body may be a fence's end and prose.
         cut = answer[: fences.first_line(answer)]
-        body = source.continued(problem.prompt, cut, problem.entry_point)
+        body = source.continued(problem.prompt, cut, name, mend=mend)
     return Program(answer if body is None else body, completion=True)
 
 
-def _reply(text: str, problem: Problem) -> Program:
+def _reply(text: str, problem: Problem, mend: bool) -> Program:
     """Of several programs the last complete one that defines the function, with the helpers it needs."""
     answer = clean(text)
-    inside = [source.dedented(block.text) for block in fences.blocks(answer)]
+    blocks = [block.text for block in fences.blocks(answer)]
+    inside = [source.dedented(block) for block in blocks]
     name = problem.entry_point
     if problem.reads_stdin:
         return Program(_stdin_program(answer, inside, name))
     if (found := source.last_complete(inside, name)) is not None:
         return Program(found)
-    for block in reversed(inside):
-        # A function's body alone, or with only what a prompt's header left to be written.
-        if source.is_body(block) and (body := source.continued(problem.prompt, block, name)) is not None:
-            return Program(body, completion=True)
+    # Of a body only what the prompt's header left to be written has to be there.
+    if (body := _last_body(blocks, problem, mend)) is not None:
+        return body
     if (found := source.in_prose(answer, name)) is not None:
         return Program(found)
+    if not inside and (body := _last_body([*source.indented(answer), answer], problem, mend)) is not None:
+        return body
+    for found in (
+        source.last_complete(inside, name, whole=False),
+        source.in_prose(answer, name, whole=False),
+    ):
+        if found is not None:
+            return Program(found)
     if inside:
         defining = [block for block in inside if source.opens_definition(block, name)]
         return Program((defining or inside)[-1])
     return Program(source.from_first_code(answer))
 
 
+def _last_body(texts: Sequence[str], problem: Problem, mend: bool) -> Program | None:
+    """The last of some texts that is the function's body alone."""
+    for text in reversed(texts):
+        if source.is_body(source.dedented(text)):
+            body = source.continued(problem.prompt, text, problem.entry_point, mend=mend)
+            if body is not None:
+                return Program(body, completion=True)
+    return None
+
+
 def _stdin_program(answer: str, inside: list[str], name: str) -> str:
-    """A program that reads its input, as a function from input to output unless it is one already."""
+    """A program that reads its input, or the function from input to output that it defines."""
     programs = [block for block in inside if source.is_python(block)]
-    acting = [one for one in programs if source.reads_or_prints(one) or source.takes_input(one, name)]
+    acting = [one for one in programs if source.reads_or_prints(one) or takes_input(one, name)]
     found = (acting or programs or inside)[-1] if inside else source.longest_in_prose(answer)
-    if not source.is_python(found):
-        return found
-    if source.takes_input(found, name):
-        return source.trimmed(found, name) or found
-    return source.as_function(found, name) if found.strip() else found
+    return (source.trimmed(found, name) if takes_input(found, name) else None) or found
 
 
-FORMATS: Mapping[TextKind, Callable[[str, Problem], Program]] = {
+FORMATS: Mapping[TextKind, Callable[[str, Problem, bool], Program]] = {
     TextKind.auto: _auto,
     TextKind.completion: _completion,
     TextKind.reply: _reply,
     TextKind.program: _program,
+    TextKind.continuation: _continuation,
 }
+# Kinds whose texts are taken as they are.
+VERBATIM = frozenset({TextKind.program, TextKind.continuation})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ class Solution:
         seconds: wall time of its generation; None if not recorded.
         cut: whether it ended at the limit of tokens.
         only_thoughts: whether the model thought and gave no answer.
+        mends: what had to be done to what was written before it was a program; see `reader.Program`.
     """
 
     text: str
@@ -23,6 +24,7 @@ class Solution:
     seconds: float | None = None
     cut: bool = field(default=False, repr=False)
     only_thoughts: bool = field(default=False, repr=False)
+    mends: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

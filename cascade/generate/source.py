@@ -6,6 +6,9 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 
+from cascade.generate.indentation import body_indent, reindented
+from cascade.problems import put_in_front
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _CODE_BEGINS = re.compile(r"^[ \t]*(?:def |async def |class |import \w|from [\w.]+ import|@\w)", re.MULTILINE)
 _STATEMENT_BEGINS = re.compile(
@@ -16,33 +19,6 @@ _STATEMENT_BEGINS = re.compile(
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _DEFINITIONS = (*_NAMED, ast.Import, ast.ImportFrom)
 MOST_STARTS = 200
-
-STDIN_FUNCTION = """
-def {name}(stdin):
-    import io, os, sys
-    try:
-        # For programs that read the descriptor itself; what a pipe holds without a reader.
-        if len(stdin.encode()) < 60000:
-            end, begin = os.pipe()
-            os.write(begin, stdin.encode())
-            os.dup2(end, 0)
-            os.close(begin)
-            os.close(end)
-    except OSError:
-        pass
-    kept = sys.stdin, sys.stdout
-    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
-    output = io.BytesIO()
-    sys.stdout = printed = io.TextIOWrapper(output, encoding="utf-8", write_through=True)
-    try:
-        exec(compile({program}, "<program>", "exec"), {{"__name__": "__main__"}})
-    except SystemExit:
-        pass
-    finally:
-        sys.stdin, sys.stdout = kept
-    printed.flush()
-    return output.getvalue().decode("utf-8", "replace")
-"""
 
 
 def tree(text: str) -> ast.Module | None:
@@ -68,12 +44,19 @@ def defines(text: str, name: str) -> bool:
 
 def defined_in(parsed: ast.Module, name: str) -> bool:
     """The same for a syntax tree."""
-    return any(_defined(node, name) for node in parsed.body)
+    return any(_defined(node, name) for node in _statements(parsed.body))
 
 
 def opens_definition(text: str, name: str) -> bool:
     """Whether a line begins the definition of a function, be the rest Python or not."""
     return re.search(rf"^[ \t]*(?:async )?def {re.escape(name)}\b", text, re.MULTILINE) is not None
+
+
+def begins_with_definition(text: str, name: str) -> bool:
+    """Whether the first line of code, comments, imports and decorators left out, begins the function."""
+    lines = (line.strip() for line in text.split("\n"))
+    code = (line for line in lines if line and not line.startswith(("#", "@", "import ", "from ")))
+    return opens_definition(next(code, ""), name)
 
 
 def is_body(text: str) -> bool:
@@ -86,27 +69,38 @@ def dedented(text: str) -> str:
     """A block without the indentation that all of it has; also where the first line lost some of it."""
     if is_python(text):
         return text
-    for candidate in _reindented(text, ""):
+    for candidate in reindented(text, ""):
         if is_python(candidate):
             return candidate
     return textwrap.dedent(text)
 
 
-def last_complete(sources: Sequence[str], name: str) -> str | None:
-    """Of several sources the last with a whole definition of the function, trimmed, with its helpers."""
+def last_complete(sources: Sequence[str], name: str, *, whole: bool = True) -> str | None:
+    """Of several sources the last with a definition of the function, trimmed, with its helpers.
+
+    If `whole`, one whose definition does something: not only a docstring, ``pass`` or an ellipsis.
+    """
     trims = [trimmed(one, name) for one in sources]
-    whole = [i for i, one in enumerate(trims) if one is not None and _complete(one, name)]
-    if not whole:
-        whole = [i for i, one in enumerate(trims) if one is not None]
-    if not whole:
+    found = [i for i, one in enumerate(trims) if one is not None and (not whole or _complete(one, name))]
+    if not found:
         return None
-    chosen = trims[whole[-1]] or ""
-    return _helpers(sources[: whole[-1]], sources[whole[-1] + 1 :], chosen) + chosen
+    chosen = trims[found[-1]] or ""
+    return put_in_front(_helpers(sources[: found[-1]], sources[found[-1] + 1 :], chosen), chosen)
 
 
-def in_prose(text: str, name: str) -> str | None:
-    """The last complete program without a fence that defines the function; None where there is none."""
-    return last_complete([part for part in _parts(text, _CODE_BEGINS) if opens_definition(part, name)], name)
+def in_prose(text: str, name: str, *, whole: bool = True) -> str | None:
+    """The last program without a fence that defines the function; None where there is none."""
+    parts = [part for part in _parts(text, _CODE_BEGINS) if opens_definition(part, name)]
+    return last_complete(parts, name, whole=whole)
+
+
+def indented(text: str) -> Iterator[str]:
+    """The stretches of a text that are indented, as prose sets code apart."""
+    for match in re.finditer(
+        r"(?:\A|(?<=\n\n))(?:^(?: {4}|\t)[^\n]*(?:\n|$)|^[ \t]*\n)+", text, re.MULTILINE
+    ):
+        if match[0].strip():
+            yield match[0]
 
 
 def longest_in_prose(text: str) -> str:
@@ -120,14 +114,14 @@ def from_first_code(text: str) -> str:
     return text if begin is None else text[begin.start() :]
 
 
-def continued(prompt: str, text: str, name: str) -> str | None:
+def continued(prompt: str, text: str, name: str, *, mend: bool = True) -> str | None:
     """A completion cut after the function that its prompt begins; None where it is no body for it.
 
     Definitions behind the function stay (it may call them), statements that use it go. Where the text does
-    not fit as it stands, the indentation that stripping or tabs cost it is given back.
+    not fit as it stands, the indentation that stripping or tabs cost it is given back, if `mend`.
     """
     returns = re.search(r"^\s*(?:return|yield|raise)\b", text, re.MULTILINE) is not None
-    for candidate in (text, *(_reindented(text, _body_indent(prompt)) if returns else ())):
+    for candidate in (text, *(reindented(text, body_indent(prompt)) if returns and mend else ())):
         kept = trimmed(prompt + candidate, name)
         if kept is not None and kept.startswith(prompt) and _grew(prompt, kept, name):
             return kept[len(prompt) :]
@@ -135,15 +129,17 @@ def continued(prompt: str, text: str, name: str) -> str | None:
 
 
 def trimmed(text: str, name: str) -> str | None:
-    """The longest beginning that is Python, without what only uses the function; None without that."""
+    """The longest beginning that is Python, without what only uses the function; None without that.
+
+    Behind the function only definitions stay, and constants that a function reads; in front of it everything
+    but what asks for input that no function reads.
+    """
     kept = _longest(text)
     parsed = tree(kept)
     assert parsed is not None
-    at = [i for i, node in enumerate(parsed.body) if _defined(node, name)]
+    at = [i for i, node in enumerate(parsed.body) if any(_defined(one, name) for one in _statements([node]))]
     if not at:
         return None
-    behind = parsed.body[at[-1] + 1 :]
-    # A constant that a function reads stays.
     read = {
         node.id
         for top in parsed.body
@@ -151,7 +147,12 @@ def trimmed(text: str, name: str) -> str | None:
         for node in ast.walk(top)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
-    gone = [node for node in behind if not isinstance(node, _DEFINITIONS) and not _constant(node, read, name)]
+    gone = [node for node in parsed.body[: at[-1]] if _asks(node) and not _binds(node) & read]
+    gone += [
+        node
+        for node in parsed.body[at[-1] + 1 :]
+        if not isinstance(node, _DEFINITIONS) and not _constant(node, read, name)
+    ]
     if not gone:
         return kept
     lines = {n for node in gone for n in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
@@ -169,25 +170,24 @@ def reads_or_prints(text: str) -> bool:
     return re.search(r"\binput\s*\(|\bstdin\b|\bprint\s*\(|\bstdout\b|\bopen\s*\(\s*0\b", text) is not None
 
 
-def takes_input(text: str, name: str) -> bool:
-    """Whether the text defines a function of one argument that the whole input is given to."""
+def unbound_names(text: str, before: str = "") -> set[str]:
+    """Names that a program reads and binds nowhere, neither by itself nor by what stands before it."""
     parsed = tree(text)
-    for node in parsed.body if parsed is not None else ():
-        if isinstance(node, Function) and node.name == name:
-            given = len(node.args.posonlyargs + node.args.args)
-            needed = given - len(node.args.defaults)
-            reads = re.search(r"\binput\s*\(|\bsys\.stdin\b", text) is not None
-            return (needed == 1 or (needed == 0 and given > 0) or node.args.vararg is not None) and not (
-                reads and needed != 1
-            )
-        if isinstance(node, ast.Assign) and _defined(node, name):
-            return isinstance(node.value, ast.Lambda | ast.Name)
-    return False
+    if parsed is None:
+        return set()
+    return _names_read(text) - _bound_anywhere(parsed) - _names_bound(before)
 
 
-def as_function(text: str, name: str) -> str:
-    """A program that reads standard input as a function from its input to its output."""
-    return STDIN_FUNCTION.format(name=name, program=repr(text))
+def _bound_anywhere(parsed: ast.Module) -> set[str]:
+    bound: set[str] = set()
+    for node in ast.walk(parsed):
+        if isinstance(node, _NAMED):
+            bound.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            bound.add(node.name)
+    return bound
 
 
 def _lines(text: str) -> list[str]:
@@ -225,11 +225,30 @@ def _parts(text: str, begins: re.Pattern[str]) -> Iterator[str]:
             at += 1
             continue
         starts += 1
-        part = _longest(textwrap.dedent("".join(lines[at:])))
+        depth = _depth(lines[at])
+        end = next(
+            (i for i in range(at + 1, len(lines)) if lines[i].strip() and _depth(lines[i]) < depth), None
+        )
+        part = _longest(textwrap.dedent("".join(lines[at:end])))
         size = len(_lines(part))
         if size:
             yield part
         at += size or 1
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """A module's statements, those under its conditions and the like among them."""
+    for node in body:
+        yield node
+        if not isinstance(node, _NAMED):
+            for inner in ("body", "orelse", "finalbody"):
+                yield from _statements(getattr(node, inner, []))
+            for handler in getattr(node, "handlers", []):
+                yield from _statements(handler.body)
 
 
 def _defined(node: ast.stmt, name: str) -> bool:
@@ -271,6 +290,20 @@ def _grew(prompt: str, whole: str, name: str) -> bool:
     """Whether the function got a body, or the prompt is none that begins one."""
     bodies = _bodies(whole, name)
     return bool(bodies and bodies[0]) or not bodies
+
+
+def _asks(node: ast.stmt) -> bool:
+    """Whether a statement asks for input."""
+    return not isinstance(node, _DEFINITIONS) and any(
+        isinstance(one, ast.Name) and one.id == "input" for one in ast.walk(node)
+    )
+
+
+def _binds(node: ast.stmt) -> set[str]:
+    """The names that a statement gives values to."""
+    return {
+        one.id for one in ast.walk(node) if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
+    }
 
 
 def _constant(node: ast.stmt, read: set[str], name: str) -> bool:
@@ -327,29 +360,3 @@ def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
         yield child
         if not isinstance(child, (*_NAMED, ast.Lambda)):
             yield from _outside_functions(child)
-
-
-def _body_indent(prompt: str) -> str:
-    """The indentation of the body that a prompt begins."""
-    lines = [line for line in prompt.split("\n") if line.strip()]
-    last = lines[-1] if lines else ""
-    own = last[: len(last) - len(last.lstrip())]
-    return own + "    " if last.rstrip().endswith(":") else own or "    "
-
-
-def _reindented(text: str, indent: str) -> Iterator[str]:
-    """The text with other indentations: blanks that no editor shows, tabs, a first line that is off."""
-    text = text.replace("\u00a0", " ").replace("\u200b", "")
-    for one in dict.fromkeys((text, "\n".join(_tabs_as_blanks(line) for line in text.split("\n")))):
-        yield one
-        head = next((i for i, line in enumerate(one.split("\n")) if line.strip()), 0)
-        lines = one.split("\n")[head:]
-        first, rest = lines[0].lstrip(), "\n".join(lines[1:])
-        yield textwrap.indent(textwrap.dedent("\n".join(lines)), indent)
-        yield f"{indent}{first}\n{rest}"
-        yield f"{indent}{first}\n{textwrap.indent(textwrap.dedent(rest), indent)}"
-
-
-def _tabs_as_blanks(line: str) -> str:
-    body = line.lstrip(" \t")
-    return line[: len(line) - len(body)].expandtabs(4) + body

@@ -1,7 +1,8 @@
 """What a model's solutions are before anything is executed: nothing may be silently zero."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cascade.base import DataError
 from cascade.generate import source
@@ -26,6 +27,9 @@ class Survey:
         undefined: whose program does not define the function.
         cut: that ended at the limit of tokens.
         free: that have a text and a token count of 0.
+        mended: that are programs only after repairs; of a usable one each repair counts in `mends`.
+        imported: that use modules which they do not import, and had the import put in front.
+        mends: how often each repair was needed.
     """
 
     model: str
@@ -36,6 +40,9 @@ class Survey:
     undefined: int = 0
     cut: int = 0
     free: int = 0
+    mended: int = 0
+    imported: int = 0
+    mends: Counter[str] = field(default_factory=Counter)
 
     @property
     def unusable(self) -> int:
@@ -68,6 +75,17 @@ class Survey:
                 "cost 0 tokens although they have a text",
                 "set generator.count=tokenizer for a server that counts nothing; leave `tokens` out of a "
                 "recording to have them counted",
+            ),
+            (
+                self.mended,
+                f"read only after repairs ({', '.join(f'{what}: {n:,}' for what, n in self.mends.items())})",
+                "most evaluations count them wrong: mend what writes them, or set family.prompts.mend=false to "
+                "take them as they are",
+            ),
+            (
+                self.imported,
+                "without an import that they need, put in front as evaluations of chat replies do",
+                "ask for whole programs with their imports, or set dataset.imports=[] to take them as they are",
             ),
         ]
         return [one for one in found if one[0]]
@@ -129,6 +147,10 @@ def _count(one: Survey, problem: Problem, solution: Solution) -> None:
         return
     one.free += solution.tokens == 0
     program = problem.program(solution.text, completion=solution.completion)
+    one.imported += "imports" in solution.mends
+    repairs = [way for way in solution.mends if way != "imports"]
+    one.mended += bool(repairs)
+    one.mends.update(repairs)
     parsed = source.tree(program)
     if parsed is None:
         one.not_python += 1

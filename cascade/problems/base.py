@@ -1,6 +1,7 @@
 """The problem: what a model is asked, and how an answer is proved right."""
 
 import ast
+import re
 from dataclasses import dataclass, field
 
 from cascade.problems.as_function import as_function
@@ -27,6 +28,8 @@ class Problem:
             returns the whole output, and an answer may as well be a program that reads and prints.
         packages: modules that answers may import beyond the standard library.
         timeout_s: CPU seconds that the reference test gets; None for the sandbox's.
+        imports: import statements that a chat reply may leave out (``from typing import *`` stands for one
+            a name): the reader puts those that it needs in front of its program.
     """
 
     task_id: str
@@ -40,6 +43,7 @@ class Problem:
     reads_stdin: bool = field(default=False, repr=False)
     packages: tuple[str, ...] = ()
     timeout_s: float | None = None
+    imports: tuple[str, ...] = field(default=(), repr=False)
 
     def program(self, text: str, *, completion: bool) -> str:
         """The program that a solution's text stands for; it defines the entry point.
@@ -49,10 +53,10 @@ class Problem:
         a method of ``class Solution`` becomes a function too.
         """
         if completion:
-            return _behind(self.setup, self.prompt + text)
+            return put_in_front(self.setup, self.prompt + text)
         if self.reads_stdin:
-            return _behind(self.setup, as_function(text, self.entry_point))
-        return _behind(self.setup, _behind(f"{self.preamble}\n", text) + self._of_solution(text))
+            return put_in_front(self.setup, as_function(text, self.entry_point))
+        return put_in_front(self.setup, put_in_front(f"{self.preamble}\n", text) + self._of_solution(text))
 
     def _of_solution(self, text: str) -> str:
         """A function for the method that an answer defines in ``class Solution`` in the function's place."""
@@ -71,7 +75,7 @@ class Problem:
         return f"\n\ndef {name}(*args, **named):\n    return Solution().{name}(*args, **named)\n"
 
 
-def _behind(before: str, text: str) -> str:
+def put_in_front(before: str, text: str) -> str:
     """The text with something in front of it, but behind what has to stand first in a program.
 
     That are ``from __future__`` statements; a byte order mark is one only at a file's start and goes.
@@ -86,8 +90,9 @@ def _behind(before: str, text: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return before + text
     last = max((n.end_lineno or 0 for n in body if _is_future(n)), default=0)
-    lines = text.splitlines(keepends=True)
-    return "".join(lines[:last]) + before + "".join(lines[last:])
+    lines = re.split(r"(?<=\n)", text)  # as the parser counts them
+    head = "".join(lines[:last])
+    return head + ("\n" if head and not head.endswith("\n") else "") + before + "".join(lines[last:])
 
 
 def _is_future(node: ast.stmt) -> bool:

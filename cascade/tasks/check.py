@@ -37,6 +37,8 @@ def main(study: Study, output: Path) -> None:
         "no function",
         "cut",
         "cost 0",
+        "mended",
+        "imports",
     ]
     rows = []
     for one in surveys:
@@ -49,7 +51,16 @@ def main(study: Study, output: Path) -> None:
                 _tests(first),
                 *(
                     f"{n:,}"
-                    for n in (one.solutions, one.empty, one.not_python, one.undefined, one.cut, one.free)
+                    for n in (
+                        one.solutions,
+                        one.empty,
+                        one.not_python,
+                        one.undefined,
+                        one.cut,
+                        one.free,
+                        one.mended,
+                        one.imported,
+                    )
                 ),
             ]
         )

@@ -112,7 +112,7 @@ def load_recording(
         if model.name not in found:
             raise _absent(model.name, path, found)
         imported, counted = count_missing(by_model.pop(model.name), model, path)
-        read = [_read(item, by_id[item.task_id], family.max_new_tokens) for item in imported]
+        read = [_read(item, by_id[item.task_id], family) for item in imported]
         samples[model.name], of_model = group(model.name, read, tasks, draw_size, path)
         if counted:
             notes.append(
@@ -124,7 +124,7 @@ def load_recording(
     return SampleSet(samples, tuple(notes))
 
 
-def _read(item: RecordedSample, problem: Problem, limit: int) -> RecordedSample:
+def _read(item: RecordedSample, problem: Problem, family: Family) -> RecordedSample:
     """The sample with its program or test lines taken out of its text."""
     sample = item.sample
     if isinstance(sample, SelfTest):
@@ -132,10 +132,10 @@ def _read(item: RecordedSample, problem: Problem, limit: int) -> RecordedSample:
             return item
         lines = read_test_lines(sample.text, sample.text.count("\n") + 1, item.text_kind).text
         return replace(item, sample=replace(sample, text=lines))
-    cut = sample.cut or sample.tokens == limit
+    cut = sample.cut or sample.tokens == family.max_new_tokens
     if item.text_kind is TextKind.program:
         return replace(item, sample=replace(sample, cut=cut))
-    program = read_program(sample.text, problem, item.text_kind)
+    program = read_program(sample.text, problem, item.text_kind, mend=family.prompts.mend)
     return replace(
         item,
         sample=replace(
@@ -144,6 +144,7 @@ def _read(item: RecordedSample, problem: Problem, limit: int) -> RecordedSample:
             completion=program.completion,
             cut=cut,
             only_thoughts=only_thoughts(sample.text),
+            mends=program.mends,
         ),
     )
 
