@@ -17,15 +17,12 @@ _MARKS = re.compile(r"\[/?(?:PYTHON|CODE|ANSWER|SOLUTION)\]")
 _INLINE = re.compile(r"`{1,3}(?:python3?[ \t]+)?((?:async )?def [^`\n]+)`{1,3}")
 _LABEL = re.compile(r"^[A-Z][\w ]{0,40}:[ \t]+(?=(?:async def|def|class|import|from|@)\b)", re.MULTILINE)
 _PROMPT = re.compile(r"(?:>>>|\.\.\.|In \[\d+\]:|\.\.\.:)(?: |$)")
-_QUOTES = str.maketrans(
-    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2032": "'", "\u2033": '"'}
-)
-_DASHES = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2014": "-"})
+_SIGNS = str.maketrans("\u2018\u2019\u2032\u201c\u201d\u2033\u2212\u2013\u2014", "'''\"\"\"---")
 _NUMBERED = re.compile(r"^\s*(\d+)(?:[.:|)]|(?=\s))[ \t]?")
 
 
 def _special_tokens(text: str) -> str:
-    """Tokens that end or begin a message, written out: what follows the first behind some text is none of it."""
+    """Tokens that end or begin a message, written out: the first text between them is the message."""
     parts = _SPECIAL.split(text)
     return next((part for part in parts if part.strip()), "") if len(parts) > 1 else text
 
@@ -121,5 +118,5 @@ REPAIRS: Mapping[str, Callable[[str], str]] = {
     "quotation marks at line starts": _quoted,
     "interpreter prompts": _prompts,
     "line numbers": _line_numbers,
-    "typographic signs": lambda text: text.translate(_QUOTES).translate(_DASHES),
+    "typographic signs": lambda text: text.translate(_SIGNS),
 }

@@ -55,6 +55,7 @@ class Survey:
         cut = f"cut at family.max_new_tokens={limit}"
         budget = f"the limit of tokens may end in the thoughts: raise family.max_new_tokens={limit}, or see "
         budget += "that the server's reasoning parser leaves the answer in `content`"
+        repairs = ", ".join(f"{way}: {n:,}" for way, n in self.mends.items())
         found = [
             (self.empty, f"empty{thoughts}", budget),
             (self.cut, cut, "raise it, or ask for shorter answers"),
@@ -78,14 +79,15 @@ class Survey:
             ),
             (
                 self.mended,
-                f"read only after repairs ({', '.join(f'{what}: {n:,}' for what, n in self.mends.items())})",
-                "most evaluations count them wrong: mend what writes them, or set family.prompts.mend=false to "
-                "take them as they are",
+                f"read only after repairs ({repairs})",
+                "most evaluations count them wrong: mend what writes them, or set family.prompts.mend=false "
+                "to take them as they are",
             ),
             (
                 self.imported,
                 "without an import that they need, put in front as evaluations of chat replies do",
-                "ask for whole programs with their imports, or set dataset.imports=[] to take them as they are",
+                "ask for whole programs with their imports, or set dataset.imports=[] to take them as they "
+                "are",
             ),
         ]
         return [one for one in found if one[0]]
