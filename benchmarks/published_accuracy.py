@@ -15,11 +15,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from cascade.base import Record, VerdictStore, read_records
+from cascade.config import CONF
 from cascade.execute import PASS, Check, Isolation, Limits, Sandbox
 from cascade.execute.verdicts import Needs, check_id
 from cascade.generate import TextKind, read_program
-from cascade.problems import STANDARD_IMPORTS, DataSet, Problem, load_problems
+from cascade.problems import DataSet, Problem, load_problems
 
 # pass@1 in percent, published for the very same texts: in the recording's PROVENANCE.md, else in the
 # repository that the texts come from (QwenLM/Qwen2.5-Coder: evalplus/*/result.json beside the texts, MBPP on
@@ -45,11 +48,18 @@ FILES = {
 MBPP_PLUS = "mbpp-plus/MbppPlus.jsonl.gz"
 ON_MBPP_PLUS = ("qwen2.5-coder-1.5b-base", "qwen2.5-coder-7b-base")
 TIMEOUT_S = 5.0
+# What a study runs before every program.
+PRELUDE = yaml.safe_load((CONF / "sandbox" / "local.yaml").read_text(encoding="utf-8"))["prelude"]
+# What the chat replies' published evaluation puts in front of each.
+THEIR_IMPORTS = (
+    "import math, re, sys, copy, datetime, itertools, collections, heapq, statistics, functools, hashlib\n"
+    "import numpy\nimport numpy as np\nimport string\nfrom typing import *\nfrom collections import *\n"
+)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A record's programs: ours, the text without repairs and imports, and by the published rule."""
+    """A record's programs: ours, without repairs, and by the published rule (chat replies only)."""
 
     record: Record
     ours: str
@@ -72,7 +82,7 @@ def main() -> None:
             reading(record, problems[record.text("task_id")])
             for record in read_records(data / folder / "completions.jsonl.gz")
         ]
-        models: dict[tuple[str, str], list[tuple[Reading, dict[str, bool]]]] = defaultdict(list)
+        models: dict[tuple[str, str], list[tuple[Reading, tuple[bool, ...]]]] = defaultdict(list)
         for one, verdicts in zip(readings, execute(readings, problems), strict=True):
             fields = one.record.fields
             model = f"{fields['model']} {fields.get('prompt_format') or ''}".strip()
@@ -90,8 +100,7 @@ def reading(record: Record, problem: Problem) -> Reading:
     text, kind = record.text("text"), record.fields["text_kind"]
     as_what = TextKind.completion if kind == "completion" else TextKind.auto
     read = read_program(text, problem, as_what)
-    bare = Problem(problem.task_id, problem.prompt, problem.entry_point, problem.preamble, "")
-    strict = read_program(text, bare, as_what, mend=False)
+    strict = read_program(text, problem, as_what, mend=False)
     return Reading(
         record,
         problem.program(read.text, completion=read.completion),
@@ -110,29 +119,34 @@ def published_rule(text: str, problem: Problem) -> str:
     code = (block[1] if block else text).replace("```", "")
     if problem.entry_point not in code:
         code = problem.prompt + code
-    return "\n".join(STANDARD_IMPORTS) + "\n" + code
+    return THEIR_IMPORTS + code
 
 
-def execute(readings: list[Reading], problems: dict[str, Problem]) -> list[dict[str, bool]]:
-    """For each reading, by program, whether it is right."""
+def execute(readings: list[Reading], problems: dict[str, Problem]) -> list[tuple[bool, ...]]:
+    """For each reading whether it is right: ours, the strict one, and theirs."""
+    ours = right([(one.record.text("task_id"), one.ours) for one in readings], problems, PRELUDE)
+    strict = right([(one.record.text("task_id"), one.strict) for one in readings], problems, "")
+    theirs = right([(one.record.text("task_id"), one.theirs or "") for one in readings], problems, "")
+    return list(zip(ours, strict, theirs, strict=True))
+
+
+def right(programs: list[tuple[str, str]], problems: dict[str, Problem], prelude: str) -> list[bool]:
+    """Whether each program, given with its task, passes the problem's tests."""
     needs = []
-    for one in readings:
-        problem = problems[one.record.text("task_id")]
-        check = Check(problem.reference_test, TIMEOUT_S)
-        programs = (one.ours, one.strict, *([one.theirs] if one.theirs is not None else []))
-        needs.append(Needs(problem.task_id, {program: {check_id(check): check} for program in programs}))
+    for task, program in programs:
+        check = Check(problems[task].reference_test, TIMEOUT_S, problems[task].entry_point)
+        needs.append(Needs(task, {program: {check_id(check): check}}))
     with tempfile.TemporaryDirectory() as store:
-        limits = Limits(TIMEOUT_S, TIMEOUT_S, 1024)
+        limits = Limits(TIMEOUT_S, TIMEOUT_S, 1024, prelude)
         sandbox = Sandbox(limits, os.cpu_count() or 1, VerdictStore(Path(store)), Isolation())
         found = sandbox.verdicts(needs, lambda done, total: None)
-    return [{p: [*letters.values()] == [PASS] for p, letters in rows.items()} for rows in found]
+    return [[*row.values()] == [PASS] for rows in found for row in rows.values()]
 
 
-def row(name: str, model: str, rows: list[tuple[Reading, dict[str, bool]]]) -> list[str]:
+def row(name: str, model: str, rows: list[tuple[Reading, tuple[bool, ...]]]) -> list[str]:
     """The figures of a model."""
-    ours = sum(right[one.ours] for one, right in rows)
-    strict = sum(right[one.strict] for one, right in rows)
-    theirs = [right[one.theirs] for one, right in rows if one.theirs is not None]
+    ours, strict = (sum(verdicts[way] for _, verdicts in rows) for way in (0, 1))
+    theirs = [verdicts[2] for one, verdicts in rows if one.theirs is not None]
     share = 100 * ours / len(rows)
     published = PUBLISHED.get((name, model))
     return [
@@ -145,16 +159,16 @@ def row(name: str, model: str, rows: list[tuple[Reading, dict[str, bool]]]) -> l
     ]
 
 
-def differences(model: str, rows: list[tuple[Reading, dict[str, bool]]]) -> list[str]:
+def differences(model: str, rows: list[tuple[Reading, tuple[bool, ...]]]) -> list[str]:
     """One line for each problem that another reading or a recorded result counts otherwise."""
     found = []
-    for one, right in rows:
-        task, ours = one.record.text("task_id"), right[one.ours]
-        if one.theirs is not None and right[one.theirs] != ours:
+    for one, (ours, strict, theirs) in rows:
+        task = one.record.text("task_id")
+        if one.theirs is not None and theirs != ours:
             found.append(f"- {model}, {task}: {word(ours)} here, {word(not ours)} by the published rule")
-        if right[one.strict] != ours:
+        if strict != ours:
             found.append(
-                f"- {model}, {task}: {word(ours)} here, {word(not ours)} without repairs and imports"
+                f"- {model}, {task}: {word(ours)} here, {word(not ours)} without prelude and repairs"
             )
         recorded = one.record.fields.get("recorded_result")
         if recorded is not None and (recorded == "passed") != ours:

@@ -8,7 +8,7 @@ from enum import Enum
 from cascade.core import split_lines
 from cascade.generate import fences, source
 from cascade.generate.repairs import REPAIRS
-from cascade.problems import Problem, imports_for, put_in_front, takes_input
+from cascade.problems import Problem, takes_input
 
 BOM = "\ufeff"
 # What opens and what closes a model's thoughts, by the ways in which servers and templates write them.
@@ -50,8 +50,8 @@ class Program:
     Attributes:
         text: Python source, or what was found in its place.
         completion: whether it continues the problem's prompt.
-        mends: what had to be done to the text before it was a program: ``indentation``, ``imports``, and the
-            names of `REPAIRS`.
+        mends: what had to be done to the text before it was a program: ``indentation``, and the names of
+            `REPAIRS`.
     """
 
     text: str
@@ -75,15 +75,8 @@ def read_program(text: str, problem: Problem, kind: TextKind, *, mend: bool = Tr
     if kind in VERBATIM:
         return read
     if mend and not _usable(read, problem):
-        read = _mended(clean(text), problem, kind, read)
-    if read.completion or not problem.imports:
-        return read
-    before = "" if problem.reads_stdin else problem.preamble
-    lacking = imports_for(source.unbound_names(read.text, problem.setup + before), problem.imports)
-    if not lacking:
-        return read
-    imports = "".join(f"{line}\n" for line in lacking)
-    return replace(read, text=put_in_front(imports, read.text), mends=(*read.mends, "imports"))
+        return _mended(clean(text), problem, kind, read)
+    return read
 
 
 def _mended(text: str, problem: Problem, kind: TextKind, as_it_is: Program) -> Program:

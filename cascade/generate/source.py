@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from cascade.generate.indentation import body_indent, reindented
+from cascade.generate.names import names_bound, names_read
 from cascade.problems import put_in_front
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -170,26 +171,6 @@ def reads_or_prints(text: str) -> bool:
     return re.search(r"\binput\s*\(|\bstdin\b|\bprint\s*\(|\bstdout\b|\bopen\s*\(\s*0\b", text) is not None
 
 
-def unbound_names(text: str, before: str = "") -> set[str]:
-    """Names that a program reads and binds nowhere, neither by itself nor by what stands before it."""
-    parsed = tree(text)
-    if parsed is None:
-        return set()
-    return _names_read(text) - _bound_anywhere(parsed) - _names_bound(before)
-
-
-def _bound_anywhere(parsed: ast.Module) -> set[str]:
-    bound: set[str] = set()
-    for node in ast.walk(parsed):
-        if isinstance(node, _NAMED):
-            bound.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            bound.add(node.name)
-    return bound
-
-
 def _lines(text: str) -> list[str]:
     """Lines as the parser counts them."""
     return [line for line in re.split(r"(?<=\n)", text) if line]
@@ -318,41 +299,18 @@ def _constant(node: ast.stmt, read: set[str], name: str) -> bool:
 
 def _helpers(before: Sequence[str], after: Sequence[str], chosen: str) -> str:
     """Definitions from other blocks for names that the program uses and nobody in it defines."""
-    known = _names_bound(chosen)
-    needed = _names_read(chosen) - known
+    program = tree(chosen)
+    if program is None:
+        return ""
+    needed = names_read(program) - names_bound(program.body)
     found: list[str] = []
     for block in (*reversed(before), *after):
         parsed = tree(block)
         for node in reversed(parsed.body) if parsed is not None else ():
-            if (
-                isinstance(node, (*_DEFINITIONS, ast.Assign))
-                and _names_bound(part := ast.unparse(node)) & needed
-            ):
-                found.append(part)
-                needed = (needed | _names_read(part)) - _names_bound(part)
+            if isinstance(node, (*_DEFINITIONS, ast.Assign)) and names_bound([node]) & needed:
+                found.append(ast.unparse(node))
+                needed = (needed | names_read(node)) - names_bound([node])
     return "".join(f"{part}\n\n\n" for part in reversed(found))
-
-
-def _names_bound(text: str) -> set[str]:
-    bound: set[str] = set()
-    for node in tree(text).body if is_python(text) else ():  # type: ignore[union-attr]
-        if isinstance(node, _NAMED):
-            bound.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Assign):
-            bound |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return bound
-
-
-def _names_read(text: str) -> set[str]:
-    parsed = tree(text)
-    if parsed is None:
-        return set()
-    names = [node for node in ast.walk(parsed) if isinstance(node, ast.Name)]
-    local = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
-    local |= {node.arg for node in ast.walk(parsed) if isinstance(node, ast.arg)}
-    return {node.id for node in names if isinstance(node.ctx, ast.Load)} - local
 
 
 def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:

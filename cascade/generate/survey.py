@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from cascade.base import DataError
 from cascade.generate import source
 from cascade.generate.family import Family
+from cascade.generate.names import names_imported, names_needed
 from cascade.generate.sample import ModelSamples, Solution
 from cascade.problems import Problem
 
@@ -28,7 +29,7 @@ class Survey:
         cut: that ended at the limit of tokens.
         free: that have a text and a token count of 0.
         mended: that are programs only after repairs; of a usable one each repair counts in `mends`.
-        imported: that use modules which they do not import, and had the import put in front.
+        imported: that use names which only the sandbox's prelude imports.
         mends: how often each repair was needed.
     """
 
@@ -85,9 +86,8 @@ class Survey:
             ),
             (
                 self.imported,
-                "without an import that they need, put in front as evaluations of chat replies do",
-                "ask for whole programs with their imports, or set dataset.imports=[] to take them as they "
-                "are",
+                "in need of an import that only sandbox.prelude gives them",
+                "ask for programs with their imports, or set sandbox.prelude='' to take them as they are",
             ),
         ]
         return [one for one in found if one[0]]
@@ -125,9 +125,14 @@ def _are(what: str) -> str:
 
 
 def survey(
-    family: Family, problems: Sequence[Problem], samples: Mapping[str, Mapping[str, ModelSamples]]
+    family: Family,
+    problems: Sequence[Problem],
+    samples: Mapping[str, Mapping[str, ModelSamples]],
+    prelude: str = "",
 ) -> list[Survey]:
-    """The counts of every model, in the family's order."""
+    """The counts of every model, in the family's order; `prelude` is run before every program."""
+    before = source.tree(prelude)
+    given = names_imported(before) if before is not None else set()
     found = []
     for model in family.models:
         one = Survey(model.name)
@@ -135,12 +140,12 @@ def survey(
             own = samples[model.name][problem.task_id]
             for draw in (*((own.greedy,) if own.greedy is not None else ()), *own.draws):
                 for solution in draw.solutions:
-                    _count(one, problem, solution)
+                    _count(one, problem, solution, given)
         found.append(one)
     return found
 
 
-def _count(one: Survey, problem: Problem, solution: Solution) -> None:
+def _count(one: Survey, problem: Problem, solution: Solution, given: set[str]) -> None:
     one.solutions += 1
     one.cut += solution.cut
     one.only_thoughts += solution.only_thoughts
@@ -149,12 +154,11 @@ def _count(one: Survey, problem: Problem, solution: Solution) -> None:
         return
     one.free += solution.tokens == 0
     program = problem.program(solution.text, completion=solution.completion)
-    one.imported += "imports" in solution.mends
-    repairs = [way for way in solution.mends if way != "imports"]
-    one.mended += bool(repairs)
-    one.mends.update(repairs)
+    one.mended += bool(solution.mends)
+    one.mends.update(solution.mends)
     parsed = source.tree(program)
     if parsed is None:
         one.not_python += 1
-    elif not source.defined_in(parsed, problem.entry_point):
-        one.undefined += 1
+        return
+    one.undefined += not source.defined_in(parsed, problem.entry_point)
+    one.imported += bool(given & names_needed(parsed))

@@ -2,5 +2,4 @@ from .as_function import takes_input as takes_input
 from .base import Problem as Problem, put_in_front as put_in_front
 from .check import Trial as Trial, check_problems as check_problems
 from .dataset import DataSet as DataSet
-from .imports import STANDARD_IMPORTS as STANDARD_IMPORTS, imports_for as imports_for
 from .load import EMBEDDED as EMBEDDED, load_problems as load_problems

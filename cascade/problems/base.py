@@ -28,8 +28,6 @@ class Problem:
             returns the whole output, and an answer may as well be a program that reads and prints.
         packages: modules that answers may import beyond the standard library.
         timeout_s: CPU seconds that the reference test gets; None for the sandbox's.
-        imports: import statements that a chat reply may leave out (``from typing import *`` stands for one
-            a name): the reader puts those that it needs in front of its program.
     """
 
     task_id: str
@@ -43,7 +41,6 @@ class Problem:
     reads_stdin: bool = field(default=False, repr=False)
     packages: tuple[str, ...] = ()
     timeout_s: float | None = None
-    imports: tuple[str, ...] = field(default=(), repr=False)
 
     def program(self, text: str, *, completion: bool) -> str:
         """The program that a solution's text stands for; it defines the entry point.

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from cascade.problems.imports import STANDARD_IMPORTS
-
 
 @dataclass(frozen=True)
 class DataSet:
@@ -24,8 +22,6 @@ class DataSet:
         tests: HumanEval+ and MBPP+: ``base`` judges by the data set's own tests that they extend; None
             by all.
         packages: modules that answers may import beyond the standard library.
-        imports: import statements that a chat reply may leave out: those that it needs are put in front
-            of its program; empty to take replies as they are.
     """
 
     name: str = "???"  # OmegaConf's mark for a value that every file must give
@@ -39,4 +35,3 @@ class DataSet:
     after: str | None = None
     tests: str | None = None
     packages: tuple[str, ...] = ()
-    imports: tuple[str, ...] = STANDARD_IMPORTS

@@ -10,7 +10,6 @@ from cascade.problems import apps, evalplus, humaneval, livecodebench, mbpp, own
 from cascade.problems.base import Problem
 from cascade.problems.check import missing_packages
 from cascade.problems.dataset import DataSet
-from cascade.problems.imports import imports_for
 from cascade.problems.mini import load_mini
 from cascade.problems.source import read_source
 
@@ -50,7 +49,6 @@ def load_problems(dataset: DataSet) -> list[Problem]:
     if to_problem is None:
         raise DataError(f"dataset.format={dataset.format}: must be one of {', '.join(sorted(FORMATS))}")
     after = _day(dataset)
-    imports_for((), tuple(dataset.imports))
     if dataset.tests not in (None, "base") or (dataset.tests and dataset.format not in EXTENDED):
         raise DataError(
             f"dataset.tests={dataset.tests}: must be base or null, and is for "
@@ -75,7 +73,7 @@ def load_problems(dataset: DataSet) -> list[Problem]:
         if problem is None:
             untested += 1
         elif problem.task_id not in problems:
-            problems[problem.task_id] = replace(problem, imports=tuple(dataset.imports))
+            problems[problem.task_id] = problem
             places[problem.task_id] = record.place
         elif dataset.format == "apps":
             repeated += 1

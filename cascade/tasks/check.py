@@ -25,7 +25,7 @@ def main(study: Study, output: Path) -> None:
     problems = load_problems(study.dataset)
     read = study.generator.samples(request(study, problems))
     limit = study.family.max_new_tokens
-    surveys = survey(study.family, problems, read.samples)
+    surveys = survey(study.family, problems, read.samples, study.limits.prelude)
     head = [
         "model",
         "greedy",

@@ -44,7 +44,7 @@ def generate(study: Study, problems: list[Problem], elsewhere: frozenset[str] = 
     for note in generated.notes:
         log.warning(note)
     limit = study.family.max_new_tokens
-    surveys = survey(study.family, problems, generated.samples)
+    surveys = survey(study.family, problems, generated.samples, study.limits.prelude)
     for one in surveys:
         log.info(one.line(limit))
         for warning in one.warnings(limit):

@@ -1,0 +1,47 @@
+"""Which names Python source binds and which it needs from elsewhere."""
+
+import ast
+import importlib
+from collections.abc import Iterable
+
+_DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def names_bound(statements: Iterable[ast.stmt]) -> set[str]:
+    """The names that statements define, import or assign for all that follows."""
+    bound: set[str] = set()
+    for node in statements:
+        if isinstance(node, _DEFINED):
+            bound.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            bound |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return bound
+
+
+def names_read(node: ast.AST) -> set[str]:
+    """The names that are read somewhere in it and are nowhere in it an argument or a target."""
+    names = [one for one in ast.walk(node) if isinstance(one, ast.Name)]
+    local = {one.id for one in names if not isinstance(one.ctx, ast.Load)}
+    local |= {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
+    return {one.id for one in names if isinstance(one.ctx, ast.Load)} - local
+
+
+def names_needed(program: ast.Module) -> set[str]:
+    """The names that a program reads and binds nowhere; builtins among them."""
+    statements = [node for node in ast.walk(program) if isinstance(node, ast.stmt)]
+    caught = {node.name for node in ast.walk(program) if isinstance(node, ast.ExceptHandler) and node.name}
+    return names_read(program) - names_bound(statements) - caught
+
+
+def names_imported(program: ast.Module) -> set[str]:
+    """The names that a program imports at its top level; of ``from module import *`` the public ones."""
+    found: set[str] = set()
+    for node in program.body:
+        if isinstance(node, ast.ImportFrom) and node.module and [a.name for a in node.names] == ["*"]:
+            module = importlib.import_module(node.module)
+            found |= set(getattr(module, "__all__", [one for one in vars(module) if one[:1] != "_"]))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= names_bound([node])
+    return found
