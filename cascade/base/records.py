@@ -1,17 +1,19 @@
-"""JSON records from a file: a list or one record a line, gzip or not, each with its place."""
+"""JSON records from a file: a list or one record a line, compressed or not, each with its place."""
 
 import gzip
 import io
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cascade.base.errors import DataError
 
-GZIP_MAGIC = b"\x1f\x8b"
+# How files begin that are compressed; the content decides, not the name.
+GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +96,48 @@ def kind_of(value: object) -> str:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a JSON list or JSON Lines file, gzip or not, found out from the content.
+    """The records of a JSON list or JSON Lines file, gzip, Zstandard or neither, found out from the content.
 
     Blank lines are passed over. JSON Lines are read one by one, so a large file costs no memory.
 
     Raises:
-        DataError: the file is missing, not readable, not UTF-8, broken gzip, or a line (named by
+        DataError: the file is missing, not readable, not UTF-8, broken inside, or a line (named by
             its number) is not a JSON object.
     """
+    with _opened(path) as text:
+        yield from _records(path, text)
+
+
+def read_value(path: Path) -> Any:
+    """The one JSON value in a file, compressed or not; DataError as for `read_records`."""
+    with _opened(path) as text:
+        whole = text.read()
+    try:
+        return json.loads(whole)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
+    """The text of a file, decompressed by what its first bytes say."""
     try:
         with path.open("rb") as raw:
-            zipped = raw.read(2) == GZIP_MAGIC
+            begins = raw.read(4)
             raw.seek(0)
-            stream = gzip.GzipFile(fileobj=raw) if zipped else raw
+            stream: Any = raw
+            if begins[:2] == GZIP_MAGIC:
+                stream = gzip.GzipFile(fileobj=raw)
+            elif begins == ZSTD_MAGIC:
+                from pyarrow import CompressedInputStream  # slow, and other files do without
+
+                stream = CompressedInputStream(raw, "zstd")
             with io.TextIOWrapper(stream, encoding="utf-8-sig") as text:
-                yield from _records(path, text)
+                yield text
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a UTF-8 text file ({error.reason})") from error
+        raise DataError(
+            f"{path}: not a UTF-8 text file ({error.reason}); convert it: iconv -f latin1 -t utf-8"
+        ) from error
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (OSError, EOFError, zlib.error) as error:

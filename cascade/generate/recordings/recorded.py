@@ -12,8 +12,23 @@ from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.reader import TextKind, only_thoughts, read_program, read_test_lines
 from cascade.generate.recordings.counting import count_missing
 from cascade.generate.recordings.grouping import group
-from cascade.generate.recordings.importers import codet, neutral, paper_author, samples_jsonl
-from cascade.generate.recordings.importers.base import Importer, RecordedSample
+from cascade.generate.recordings.importers import (
+    bigcode,
+    codet,
+    evalplus_folder,
+    livecodebench,
+    lm_eval,
+    neutral,
+    paper_author,
+    samples_jsonl,
+)
+from cascade.generate.recordings.importers.base import (
+    ORDINAL,
+    Importer,
+    RecordedSample,
+    is_pattern,
+    record_files,
+)
 from cascade.generate.recordings.importers.neutral import write_recording
 from cascade.generate.recordings.task_ids import TaskIds
 from cascade.generate.sample import ModelSamples, SelfTest
@@ -27,6 +42,10 @@ MODEL = "{model}"
 FORMATS: Mapping[str, Importer] = {
     "paper_author": paper_author,
     "codet": codet,
+    "evalplus_folder": evalplus_folder,
+    "bigcode": bigcode,
+    "livecodebench": livecodebench,
+    "lm_eval": lm_eval,
     "cascade": neutral,
     "samples_jsonl": samples_jsonl,
 }
@@ -97,14 +116,19 @@ def load_recording(
     tasks = [problem.task_id for problem in problems]
     known = TaskIds((*tasks, *elsewhere))
     by_id = {problem.task_id: problem for problem in problems}
+    positions: dict[str, list[RecordedSample]] = {}
     for item in _all(importer, sources):
         if item.model not in by_model:
             others.add(item.model)
+        elif item.task_id.startswith(ORDINAL):
+            positions.setdefault(item.model, []).append(item)
         elif (task := known.find(item.task_id)) in by_id:
             kind = item.text_kind if text is TextKind.auto else text
             by_model[item.model].append(replace(item, task_id=task, text_kind=kind))
         elif task is None:
             raise item.place.error(f"unknown task id {item.task_id!r}; is dataset the one that was recorded?")
+    for name, items in positions.items():
+        by_model[name] += _by_position(items, tasks, elsewhere, path, text)
     found = others | {name for name, items in by_model.items() if items}
     notes: list[str] = []
     samples: dict[str, dict[str, ModelSamples]] = {}
@@ -122,6 +146,31 @@ def load_recording(
     if others:
         notes.append(f"{path}: models outside the family are passed over: {', '.join(sorted(others))}")
     return SampleSet(samples, tuple(notes))
+
+
+def _by_position(
+    items: list[RecordedSample],
+    tasks: Sequence[str],
+    elsewhere: frozenset[str],
+    path: str,
+    text: TextKind,
+) -> list[RecordedSample]:
+    """The samples of a recording that knows its problems only by their places in the data set."""
+    places = {int(item.task_id.removeprefix(ORDINAL)) for item in items}
+    if elsewhere or places != set(range(len(tasks))):
+        raise DataError(
+            f"{path}: says which problem a sample is for only by its place, and holds {len(places)} of them "
+            f"where the data set has {len(tasks) + len(elsewhere)}; choose the dataset that was recorded, "
+            "whole and without shards"
+        )
+    return [
+        replace(
+            item,
+            task_id=tasks[int(item.task_id.removeprefix(ORDINAL))],
+            text_kind=item.text_kind if text is TextKind.auto else text,
+        )
+        for item in items
+    ]
 
 
 def _read(item: RecordedSample, problem: Problem, family: Family) -> RecordedSample:
@@ -157,7 +206,7 @@ def _all(importer: Importer, sources: Sequence[tuple[Path, str | None]]) -> Iter
 def _sources(path: str, family: Family) -> tuple[list[tuple[Path, str | None]], set[str]]:
     """Each file or folder with whose samples it holds (None: it says so itself), and other models' names."""
     if MODEL not in path:
-        if not Path(path).exists():
+        if not Path(path).exists() and not (is_pattern(Path(path)) and record_files(Path(path))):
             raise DataError(f"generator.path={path}: no such file or folder")
         only = family.models[0].name if len(family.models) == 1 else None
         return [(Path(path), only)], set()
@@ -172,11 +221,15 @@ def _sources(path: str, family: Family) -> tuple[list[tuple[Path, str | None]], 
 
 def _matching(pattern: str) -> set[str]:
     """The names that stand for ``{model}`` in the paths that are there."""
-    head, *rest = map(re.escape, pattern.split(MODEL))
+    head, *rest = (_regex(part) for part in pattern.split(MODEL))
     name = re.compile(head + "([^/]+)" + r"\1".join(rest))
-    parts = map(glob.escape, pattern.split(MODEL))
-    paths = glob.glob("*".join(parts))  # noqa: PTH207 - a pattern may be absolute, Path.glob's may not
+    paths = glob.glob("*".join(pattern.split(MODEL)))  # noqa: PTH207 - an absolute pattern, too
     return {match[1] for match in map(name.fullmatch, paths) if match is not None}
+
+
+def _regex(part: str) -> str:
+    """A part of a pattern with wildcards as a regular expression."""
+    return re.sub(r"(\\\*)+|\\\?", lambda m: "[^/]" if m[0] == r"\?" else "[^/]*", re.escape(part))
 
 
 def _importer(format: str | None, path: Path) -> Importer:

