@@ -254,10 +254,14 @@ class _Kept:
     def _refuse(self, kind: str, empty: Mapping[str, StoredSample]) -> None:
         cut = sum(one.finish == LENGTH for one in empty.values())
         thoughts = sum(only_thoughts(one.text) for one in empty.values())
+        remedy = "raise that, or see that the server's reasoning parser leaves the answer in `content`"
+        if not cut and not thoughts:
+            remedy = (
+                "ask the server by hand: a filter, its chat template or a stop text may take the answer away"
+            )
         raise CascadeError(
             f"{self._where}: all {len(empty)} {kind}s so far are empty ({thoughts} are thoughts only, "
-            f"{cut} were cut at family.max_new_tokens); raise that, or see that the server's reasoning "
-            "parser leaves the answer in `content`; none of them is kept"
+            f"{cut} were cut at family.max_new_tokens); {remedy}; none of them is kept"
         )
 
 

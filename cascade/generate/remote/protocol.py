@@ -1,6 +1,7 @@
 """What servers of OpenAI's protocol really send: choices, thoughts and token counts in every spelling."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ def read_answer(content_type: str, body: str, base_url: str) -> Answer:
         CascadeError: what came is not of this protocol.
     """
     kind = content_type.split(";")[0].strip() or "none"
+    body = body.removeprefix("\ufeff")
     streamed = kind == "text/event-stream" or body.lstrip().startswith("data:")
     try:
         answer = _joined(body) if streamed else json.loads(body)
@@ -73,7 +75,7 @@ def _choice(choice: Mapping[str, Any]) -> Choice | None:
         for field in ("reasoning_content", "reasoning", "thinking"):
             if not thoughts and message.get(field):
                 thoughts = "".join(_content(message[field]))
-        text = text or (message.get("refusal") or "")
+        text = text or _called(message.get("tool_calls")) or (message.get("refusal") or "")
     elif "text" in choice:
         text, thoughts = str(choice["text"] or ""), ""
     else:
@@ -109,17 +111,30 @@ def _content(content: Any) -> tuple[str, str]:
     return text, thoughts
 
 
+def _called(calls: Any) -> str:
+    """The arguments of a message's tool calls, as a model gives that answers by calling a tool."""
+    functions = [one.get("function") for one in calls or () if isinstance(one, Mapping)]
+    return "\n".join(str(one.get("arguments", "")) for one in functions if isinstance(one, Mapping))
+
+
 def _tokens(usage: Any) -> int | None:
     """Tokens that were generated, if they are counted; 0 is no count."""
     if not isinstance(usage, Mapping):
         return None
     for field in ("completion_tokens", "output_tokens"):
-        if isinstance(usage.get(field), int | float) and usage[field] > 0:
-            return int(usage[field])
-    total, prompt = usage.get("total_tokens"), usage.get("prompt_tokens")
-    if isinstance(total, int) and isinstance(prompt, int) and total > prompt:
-        return total - prompt
-    return None
+        if (tokens := _count(usage.get(field))) > 0:
+            return tokens
+    total, prompt = _count(usage.get("total_tokens")), _count(usage.get("prompt_tokens"))
+    return total - prompt if total > prompt > 0 else None
+
+
+def _count(value: Any) -> int:
+    """A count, also where it is sent as a text; 0 for none."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return 0
+    return int(value)
 
 
 def _joined(body: str) -> dict[str, Any]:
