@@ -30,6 +30,7 @@ class JudgeReport:
         n_timeouts: pairs of them that ran out of time.
         n_broken_lines: test lines up to the largest l that begin with assert but are not Python; skipped.
         unproven: ids of problems whose own reference solution fails their reference test here.
+        late: by model name, its solutions that run out of time in the reference test, and all of them.
     """
 
     n_pairs: int
@@ -38,6 +39,7 @@ class JudgeReport:
     n_timeouts: int
     n_broken_lines: int
     unproven: tuple[str, ...]
+    late: Mapping[str, tuple[int, int]]
 
 
 def judge_family(
@@ -84,8 +86,13 @@ def judge_family(
             distinct.setdefault((need.task_id, program), {}).update(by_check)
     pairs = [verdict for by_check in distinct.values() for verdict in by_check.values()]
     n_broken = sum(judge.n_broken_lines() for judge in judges)
-    report = JudgeReport(len(pairs), n_executed, sandbox.work, pairs.count(TIMEOUT), n_broken, unproven)
     n = len(problems)
+    ends = [judge.reference_verdicts(by_program) for judge, by_program in zip(judges, verdicts, strict=True)]
+    late = {}
+    for i, model in enumerate(samples):
+        every = [verdict for by_problem in ends[i * n : (i + 1) * n] for verdict in by_problem]
+        late[model] = every.count(TIMEOUT), len(every)
+    report = JudgeReport(len(pairs), n_executed, sandbox.work, pairs.count(TIMEOUT), n_broken, unproven, late)
     return {model: outcomes[i * n : (i + 1) * n] for i, model in enumerate(samples)}, report
 
 
@@ -178,6 +185,11 @@ class _Judge:
             None if greedy is None else self._draw_outcome(greedy, verdicts),
             tuple(self._draw_outcome(draw, verdicts) for draw in self._samples.draws),
         )
+
+    def reference_verdicts(self, verdicts: Mapping[str, Mapping[str, str]]) -> list[str]:
+        """Every solution's verdict in the reference test."""
+        reference = check_id(self._reference)
+        return [verdicts[program][reference] for draw in self._blocks for program in self._programs(draw)]
 
     def _draw_outcome(self, draw: Draw, verdicts: Mapping[str, Mapping[str, str]]) -> DrawOutcome:
         asserts = self._asserts(draw)

@@ -18,4 +18,10 @@ from .recordings.recorded import RecordedGenerator as RecordedGenerator
 from .remote.engine import EngineGenerator as EngineGenerator
 from .remote.openai_server import OpenAIGenerator as OpenAIGenerator
 from .sample import Draw as Draw, ModelSamples as ModelSamples, Solution as Solution
-from .survey import Survey as Survey, survey as survey
+from .survey import (
+    LATE_REMEDY as LATE_REMEDY,
+    WARN_SHARE as WARN_SHARE,
+    Survey as Survey,
+    late_line as late_line,
+    survey as survey,
+)

@@ -120,6 +120,17 @@ class Survey:
             )
 
 
+def late_line(model: str, late: int, solutions: int) -> str:
+    """One line about the solutions of a model that run out of time in the reference tests."""
+    return f"{model}: {late:,} of {solutions:,} solutions run out of time in the reference tests"
+
+
+LATE_REMEDY = (
+    "a slow machine, programs that wait for input or loops without an end: raise "
+    "sandbox.reference_timeout_s, and see the programs with task=check"
+)
+
+
 def _are(what: str) -> str:
     return what if what.startswith(("do ", "cost ")) else f"are {what}"
 

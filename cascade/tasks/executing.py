@@ -6,11 +6,19 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
-from cascade.base import VerdictStore
+from cascade.base import DataError, VerdictStore
 from cascade.config import Study
 from cascade.core import ProblemOutcome
 from cascade.execute import JudgeReport, Sandbox, judge_family
-from cascade.generate import ModelSamples, SampleRequest, SampleSet, survey
+from cascade.generate import (
+    LATE_REMEDY,
+    WARN_SHARE,
+    ModelSamples,
+    SampleRequest,
+    SampleSet,
+    late_line,
+    survey,
+)
 from cascade.problems import Problem, load_problems
 
 Samples = Mapping[str, Mapping[str, ModelSamples]]
@@ -120,6 +128,14 @@ def execute(
             f"{report.work.n_repeated:,}",
             f"{report.work.n_fallback:,}",
         )
+    for model, (late, solutions) in report.late.items():
+        line = late_line(model, late, solutions)
+        if late > WARN_SHARE * solutions:
+            log.warning("%s; %s", line, LATE_REMEDY)
+        elif late:
+            log.info("%s", line)
+        if late == solutions > 0 and study.n_shards == 1:
+            raise DataError(f"{line}; {LATE_REMEDY}")
     if report.n_broken_lines:
         log.info("%s test lines are not Python and were skipped", f"{report.n_broken_lines:,}")
     if report.unproven:

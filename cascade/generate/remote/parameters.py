@@ -37,13 +37,11 @@ class Parameters:
         return {
             key: value
             for key, value in fields.items()
-            if key not in self._left_out
-            and value is not None
-            and (key not in BY_VALUE or not self._no(key, value))
+            if key not in self._left_out and value is not None and not self._refused(key, value)
         }
 
-    def _no(self, key: str, value: Any) -> bool:
-        return (key, value) in self._values
+    def _refused(self, key: str, value: Any) -> bool:
+        return key in BY_VALUE and (key, value) in self._values
 
     def adapt(self, sent: Mapping[str, Any], parameter: str | None, said: str) -> bool:
         """Learn from a refusal; says whether the request is worth another try."""
