@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         execute,
     )
     from cascade.execute.judge import JudgeReport, judge_family
-    from cascade.execute.verdicts import Sandbox
+    from cascade.execute.verdicts import Needs, Sandbox, check_id
 
 __all__ = [
     "CONTAINERS",
@@ -36,13 +36,21 @@ __all__ = [
     "Isolation",
     "JudgeReport",
     "Limits",
+    "Needs",
     "Outcome",
     "Sandbox",
+    "check_id",
     "execute",
     "judge_family",
 ]
 
-_MODULES = {"JudgeReport": "judge", "judge_family": "judge", "Sandbox": "verdicts"}
+_MODULES = {
+    "JudgeReport": "judge",
+    "judge_family": "judge",
+    "Needs": "verdicts",
+    "Sandbox": "verdicts",
+    "check_id": "verdicts",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -20,12 +20,14 @@ class Trial:
         program: Python source.
         tests: Python sources.
         timeout_s: CPU seconds for each; None for the sandbox's.
+        entry_point: the function that the tests call.
     """
 
     task_id: str
     program: str
     tests: tuple[str, ...]
     timeout_s: float | None
+    entry_point: str
 
 
 #: Runs trials in the sandbox. For each, what became of each test: None if it passed, else in words what
@@ -84,7 +86,7 @@ def _references(good: Sequence[tuple[Record, Problem]], run: Run) -> list[str]:
         if problem.reference_solution is not None:
             program = problem.program(problem.reference_solution, completion=False)
             tests = tuple(own.single_tests(record))
-            trials.append(Trial(problem.task_id, program, tests, problem.timeout_s))
+            trials.append(Trial(problem.task_id, program, tests, problem.timeout_s, problem.entry_point))
             records.append(record)
     findings = []
     for record, verdicts in zip(records, run(trials), strict=True):
@@ -104,6 +106,7 @@ def _idle(good: Sequence[tuple[Record, Problem]], run: Run) -> list[str]:
             ),
             (problem.reference_test,),
             problem.timeout_s,
+            problem.entry_point,
         )
         for _, problem in good
     ]

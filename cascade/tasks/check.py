@@ -1,14 +1,18 @@
-"""task=check: what would be made of a recording, in seconds and without executing anything."""
+"""task=check: what would be made of a recording; and what is wrong with problems of one's own.
+
+Of a recording nothing is executed; of problems of one's own their references are, in the sandbox.
+"""
 
 import logging
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cascade.base import ConfigError
+from cascade.base import ConfigError, DataError, VerdictStore
 from cascade.config import Study
+from cascade.execute import ERROR, FAIL, PASS, TIMEOUT, Check, Needs, Sandbox, check_id
 from cascade.generate import ModelSamples, RecordedGenerator, Solution, survey
-from cascade.problems import Problem, load_problems
+from cascade.problems import Problem, Trial, check_problems, load_problems
 from cascade.report import table
 from cascade.tasks.executing import request
 
@@ -19,9 +23,54 @@ SHOWN_LINES, SHOWN = 12, 2
 
 
 def main(study: Study, output: Path) -> None:
-    """Read recording, data set and family, and say what they hold."""
-    if not isinstance(study.generator, RecordedGenerator):
-        raise ConfigError("task=check reads a recording: choose generator=recorded generator.path=…")
+    """Read recording, data set and family, and say what they hold; check problems of one's own."""
+    recorded = isinstance(study.generator, RecordedGenerator)
+    if study.dataset.format == "own":
+        _check_problems(study)
+    elif not recorded:
+        raise ConfigError(
+            "task=check reads a recording (generator=recorded generator.path=…) or problems of your own "
+            "(dataset=own dataset.path=…)"
+        )
+    if recorded:
+        _check_recording(study)
+
+
+def _check_problems(study: Study) -> None:
+    """Run the references, and raise `DataError` where something is wrong with the problems."""
+    findings = check_problems(study.dataset, lambda trials: _verdicts(study, trials))
+    for finding in findings:
+        print(finding)
+    if findings:
+        raise DataError(f"{study.dataset.path}: {len(findings)} faults, one a line above; mend them")
+    n = len(load_problems(study.dataset))
+    print(f"{n} problems of {study.dataset.name}: references pass their tests, an idle answer passes none\n")
+
+
+def _verdicts(study: Study, trials: Sequence[Trial]) -> list[list[str | None]]:
+    """What became of each trial's tests, in words; None where it passed."""
+    words = {PASS: None, FAIL: "fails", ERROR: "raises an error", TIMEOUT: "runs out of time"}
+    needs, ids = [], []
+    for trial in trials:
+        limit = trial.timeout_s or study.limits.reference_timeout_s
+        checks = [Check(test, limit, trial.entry_point) for test in trial.tests]
+        ids.append([check_id(check) for check in checks])
+        needs.append(Needs(trial.task_id, {trial.program: dict(zip(ids[-1], checks, strict=True))}))
+    store = VerdictStore(study.store)
+    try:
+        sandbox = Sandbox(study.limits, study.workers, store, study.isolation)
+        verdicts = sandbox.verdicts(needs, lambda done, total: None)
+    finally:
+        store.close()
+    return [
+        [words[by_program[trial.program][test]] for test in tests]
+        for trial, tests, by_program in zip(trials, ids, verdicts, strict=True)
+    ]
+
+
+def _check_recording(study: Study) -> None:
+    """Say what the recording holds, and raise `DataError` where nothing in it could come out right."""
+    assert isinstance(study.generator, RecordedGenerator)
     problems = load_problems(study.dataset)
     read = study.generator.samples(request(study, problems))
     limit = study.family.max_new_tokens

@@ -13,7 +13,7 @@ import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -90,7 +90,8 @@ def guarded(main: Callable[[], None]) -> None:
     except CascadeError as error:
         _fail(str(error))
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        _fail(explain_argument(sys.argv[1:]) or explain_plan(error))
+        unread = isinstance(error, OverrideParseException) or "--multirun" in str(error)
+        _fail((explain_argument(sys.argv[1:]) if unread else None) or explain_plan(error))
     except ValueError as error:
         # What Hydra itself raises so: `family=3`, and two of its flags that exclude each other.
         if not re.match("Config group override|Only one of --", str(error)):

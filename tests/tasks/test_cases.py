@@ -47,9 +47,7 @@ def program(i: int) -> str:
 def write(folder: Path, chat: bool = False) -> None:
     for group, text in (("family", FAMILY.replace("CHAT", str(chat).lower())), ("hardware", HARDWARE)):
         (folder / "conf" / group).mkdir(parents=True)
-        (folder / "conf" / group / {"family": "pair", "hardware": "flat"}[group]).with_suffix(
-            ".yaml"
-        ).write_text(text)
+        (folder / "conf" / group / "own.yaml").write_text(text)
     lines = [
         {
             "task_id": f"HumanEval/{i}",
@@ -66,8 +64,7 @@ def write(folder: Path, chat: bool = False) -> None:
 def record(folder: Path, texts: list[str], n_tokens: int = 9) -> None:
     tokens = {"tokens": n_tokens}
     lines = [
-        {"task_id": i, "model": model, "kind": "solution", "draw": "greedy", "text": text, "tokens": 9}
-        | fields
+        {"task_id": i, "model": model, "kind": "solution", "draw": "greedy", "text": text} | tokens
         for model in ("small", "large")
         for i, text in enumerate(texts)
     ]
