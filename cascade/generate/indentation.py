@@ -13,11 +13,10 @@ def body_indent(prompt: str) -> str:
 
 
 def reindented(text: str, indent: str) -> Iterator[str]:
-    """The text with other indentations: blanks that no editor shows, tabs, a first line that is off.
+    """The text with other indentations: tabs, all of it stripped, a first line that is off.
 
     All of these keep the order of the lines' depths, so that one program at most comes out of a text.
     """
-    text = without_odd_blanks(text)
     for one in dict.fromkeys((text, "\n".join(map(_tabs_as_blanks, text.split("\n"))))):
         yield one
         lines = one.split("\n")

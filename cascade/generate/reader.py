@@ -166,7 +166,7 @@ def _reply(text: str, problem: Problem, mend: bool) -> Program:
     """Of several programs the last complete one that defines the function, with the helpers it needs."""
     answer = clean(text)
     blocks = [block.text for block in fences.blocks(answer)]
-    inside = [source.dedented(block) for block in blocks]
+    inside = [source.dedented(block, mend=mend) for block in blocks]
     name = problem.entry_point
     if problem.reads_stdin:
         return Program(_stdin_program(answer, inside, name))
@@ -194,7 +194,7 @@ def _reply(text: str, problem: Problem, mend: bool) -> Program:
 def _last_body(texts: Sequence[str], problem: Problem, mend: bool) -> Program | None:
     """The last of some texts that is the function's body alone."""
     for text in reversed(texts):
-        if source.is_body(source.dedented(text)):
+        if source.is_body(source.dedented(text, mend=mend)):
             body = source.continued(problem.prompt, text, problem.entry_point, mend=mend)
             if body is not None:
                 return Program(body, completion=True)

@@ -66,14 +66,12 @@ def is_body(text: str) -> bool:
     return parsed is not None and any(isinstance(node, ast.Return) for node in _outside_functions(parsed))
 
 
-def dedented(text: str) -> str:
-    """A block without the indentation that all of it has; also where the first line lost some of it."""
-    if is_python(text):
-        return text
-    for candidate in reindented(text, ""):
-        if is_python(candidate):
-            return candidate
-    return textwrap.dedent(text)
+def dedented(text: str, *, mend: bool = True) -> str:
+    """A block without the indentation that all of it has; if `mend`, also where its first line lost some."""
+    plain = text if is_python(text) else textwrap.dedent(text)
+    if is_python(plain) or not mend:
+        return plain
+    return next(filter(is_python, reindented(text, "")), plain)
 
 
 def last_complete(sources: Sequence[str], name: str, *, whole: bool = True) -> str | None:
