@@ -25,3 +25,4 @@ from .survey import (
     late_line as late_line,
     survey as survey,
 )
+from .throughput import price_warnings as price_warnings

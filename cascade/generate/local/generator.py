@@ -137,7 +137,7 @@ class TransformersGenerator:
             whole = one.tokens == len(ids) >= request.family.max_new_tokens
             return replace(one, finish=LENGTH) if whole else one
 
-        seconds, tokens, full = 0.0, 0, True
+        seconds, passed, tokens, full = 0.0, 0.0, 0, True
         sampling = (self.temperature, self.top_p)
         unfinished = _Unfinished(store, begun)
         for report in loaded.run_queue(requests, most_rows, self.cache, sampling, done):
@@ -146,6 +146,7 @@ class TransformersGenerator:
                 for position, ids, _ in report.ended
             }
             seconds += report.seconds
+            passed += report.passed
             tokens += len(report.going) * report.steps
             for position, _, before in report.ended:
                 tokens += max(0, ended[position].tokens - requests[position].written - before)
@@ -156,9 +157,10 @@ class TransformersGenerator:
                     jobs[position].key: replace(one, seconds=each * one.tokens)
                     for position, one in ended.items()
                 }
-                store.add(kept, Timing(seconds, tokens, report.rows, full, loaded.n_devices))
+                timing = Timing(seconds, tokens, report.rows, full, loaded.n_devices, passed)
+                store.add(kept, timing)
                 bar.update(len(ended))
-                seconds, tokens, full = 0.0, 0, True
+                seconds, passed, tokens, full = 0.0, 0.0, 0, True
 
     def _queue(
         self,
