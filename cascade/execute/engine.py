@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -156,9 +156,9 @@ def execute(
     done: queue.SimpleQueue[tuple[int, dict[str, Any], tuple[str, ...]] | BaseException | None]
     done = queue.SimpleQueue()
     stop = threading.Event()
-    servers = [_Server(isolation) for _ in range(min(workers, len(batches)))]
+    servers = [Server(isolation) for _ in range(min(workers, len(batches)))]
 
-    def work(server: _Server) -> None:
+    def work(server: Server) -> None:
         try:
             while not stop.is_set():
                 index = todo.get_nowait()
@@ -177,7 +177,7 @@ def execute(
     for thread in threads:
         thread.start()
     later: list[tuple[int, Outcome, list[list[int]]]] = []
-    single = _Server(isolation)
+    single = Server(isolation)
     try:
         for _ in batches:
             item = done.get()
@@ -186,15 +186,7 @@ def execute(
             if isinstance(item, BaseException):
                 raise item
             index, reply, layers = item
-            outcome = Outcome(
-                reply["rows"],
-                reply["seconds"],
-                reply["isolated"],
-                reply["proven"],
-                len(reply["suspect"]),
-                reply["fallback"],
-                layers,
-            )
+            outcome = outcome_of(reply, layers)
             if reply["suspect"]:
                 later.append((index, outcome, reply["suspect"]))
             else:
@@ -203,8 +195,8 @@ def execute(
             thread.join()
         # Now that nobody else is at work: once more, and then it is believed.
         for index, outcome, suspect in later:
-            pairs = _pairs(batches[index], suspect)
-            yield index, _corrected(outcome, suspect, single.run(pairs, limits, stop))
+            pairs = suspect_pairs(batches[index], suspect)
+            yield index, corrected(outcome, suspect, single.run(pairs, limits, stop))
     finally:
         stop.set()
         for server in (*servers, single):
@@ -213,19 +205,33 @@ def execute(
             thread.join()
 
 
-def _pairs(batch: Batch, suspect: list[list[int]]) -> Batch:
+def outcome_of(reply: Mapping[str, Any], layers: tuple[str, ...]) -> Outcome:
+    """A server's reply as the outcome of its batch."""
+    return Outcome(
+        reply["rows"],
+        reply["seconds"],
+        reply["isolated"],
+        reply["proven"],
+        len(reply["suspect"]),
+        reply["fallback"],
+        layers,
+    )
+
+
+def suspect_pairs(batch: Batch, suspect: Sequence[Sequence[int]]) -> Batch:
     """Some pairs of a batch, each as a program with one test."""
     return Batch(batch.tests, tuple((batch.programs[i][0], (batch.programs[i][1][j],)) for i, j in suspect))
 
 
-def _corrected(outcome: Outcome, suspect: list[list[int]], reply: dict[str, Any]) -> Outcome:
+def corrected(outcome: Outcome, suspect: Sequence[Sequence[int]], reply: Mapping[str, Any]) -> Outcome:
+    """An outcome with the verdicts of its suspect pairs replaced by those of the second run."""
     rows, seconds = [list(row) for row in outcome.rows], [list(row) for row in outcome.seconds]
     for (i, j), [letter], [spent] in zip(suspect, reply["rows"], reply["seconds"], strict=True):
         rows[i][j], seconds[i][j] = letter, spent
     return replace(outcome, rows=["".join(row) for row in rows], seconds=seconds)
 
 
-class _Server:
+class Server:
     """One server process, started when first needed and again after it died."""
 
     def __init__(self, isolation: Isolation) -> None:

@@ -109,7 +109,8 @@ class ContinuousBatch:
     def admit(self, requests: Mapping[int, GenerationRequest]) -> None:
         """Put rows into free slots; rows of one prompt are read once.
 
-        A prompt must not be longer than what the rows that go on have used: admit the longest first.
+        A prompt must not be longer than what the rows that go on have used: admit the longest first, or
+        `make_room`.
         """
         if len(self.free) == self.slots:
             self.clear()
@@ -251,18 +252,42 @@ class ContinuousBatch:
         """Whether slots can be given up: a compiled step has a fixed number of them."""
         return self._columns is None
 
-    @torch.no_grad()
     def shrink(self) -> list[int]:
         """Give up the free slots; returns the old numbers of the others."""
+        return self.resize(self.slots - len(self.free))
+
+    @torch.no_grad()
+    def resize(self, slots: int) -> list[int]:
+        """Have so many slots, at least one for each row; returns the old numbers of the rows' slots.
+
+        The rows get the first slots, in order; only a cache that grows can be resized.
+        """
         live = [slot for slot, request in enumerate(self._requests) if request is not None]
-        at = torch.tensor(live, device=self.device)
+        if not live:
+            self._slots_at_first = slots
+            self.clear()
+            return live
+        # What a free slot holds is never seen: any row's copy will do.
+        at = torch.tensor(live + live[:1] * (slots - len(live)), device=self.device)
         for layer in self._cache.layers:
             layer.keep_rows(at)
         self._last, self._positions, self._mask = self._last[at], self._positions[at], self._mask[at]
-        self._requests = [self._requests[slot] for slot in live]
-        self._numbers = [self._numbers[slot] for slot in live]
-        self.slots = len(live)
+        empty = range(slots - len(live))
+        self._requests = [*(self._requests[slot] for slot in live), *(None for _ in empty)]
+        self._numbers = [*(self._numbers[slot] for slot in live), *(None for _ in empty)]
+        self.slots = slots
         return live
+
+    @torch.no_grad()
+    def make_room(self, columns: int) -> None:
+        """Let a prompt of so many tokens join rows that have used fewer; only where the cache grows."""
+        n = columns - self._filled
+        if n <= 0 or len(self.free) == self.slots:
+            return
+        for layer in self._cache.layers:
+            layer.insert_columns(n)
+        self._mask = torch.cat([self._hidden(self.slots, n), self._mask], dim=-1)
+        self._filled += n
 
     @property
     def _never(self) -> float:
