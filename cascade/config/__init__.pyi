@@ -15,6 +15,9 @@ from .schemas import (
     OptunaConfig as OptunaConfig,
     RecordedConfig as RecordedConfig,
     ReportOf as ReportOf,
+    ServeConfig as ServeConfig,
+    Side as Side,
+    SolveConfig as SolveConfig,
     SplitConfig as SplitConfig,
     TransformersConfig as TransformersConfig,
 )

@@ -330,6 +330,93 @@ class ReportConfig:
     page: bool = True
 
 
+class Side(Enum):
+    """Which of a plan file's problems are solved."""
+
+    all = "all"
+    validation = "validation"
+    test = "test"
+
+
+@dataclass(frozen=True)
+class SolveConfig:
+    """Problems through a plan; see `cascade.tasks.solve`.
+
+    Attributes:
+        plans: a plans.json or the output folder of a study; None for the newest study of these settings.
+        plan: name of the plan; None for the one that budget and accuracy choose, or the recommended one.
+        budget_usd_per_1k, min_accuracy: what is wanted of the plan, as task=select has them.
+        problems: JSON Lines with prompt and entry_point; None for the data set.
+        side: which of the plan file's problems are solved.
+        deadline_s, limit_usd: of one problem.
+        concurrency: problems at a time.
+        output: the file that the solutions are appended to.
+    """
+
+    plans: str | None = None
+    plan: str | None = None
+    budget_usd_per_1k: float | None = None
+    min_accuracy: float | None = None
+    problems: str | None = None
+    side: Side = Side.all
+    deadline_s: float | None = None
+    limit_usd: float | None = None
+    concurrency: int = 16
+    output: str = "solutions.jsonl"
+
+
+class PromptCode(Enum):
+    """What code a request's prompt may hold: pure, or any that the sandbox confines."""
+
+    pure = "pure"
+    any = "any"
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """The service; see `cascade.serving.app`.
+
+    Attributes:
+        plans: as of `SolveConfig`; a file is read again on SIGHUP.
+        host, port: where it listens.
+        key_variable: the environment variable that holds the key which requests must give; none if unset.
+        concurrency, queue: requests that are answered at a time, and that may wait.
+        max_request_kb: size of a request's body.
+        prompt_code: what code a prompt may hold.
+        pass_through: whether a request without a function goes to the last model as it is.
+        deadline_s: of requests that give none; None for no deadline.
+        retries: of a request to a member's server, before the next stage is asked.
+        keep_alive_s: seconds between the comments that keep a stream open.
+        drain_s: how long requests may take that are under way when the service is told to end.
+        false_alarm_rate: of the alarm that a plan does not hold any more, over its whole life.
+        shadow_share, shadow_output: share of the answers for which the largest model is asked too, and the
+            file that both are appended to.
+        otlp_endpoint: where spans are sent to by OTLP over HTTP; None for nowhere.
+        otlp_headers: of these requests.
+        dry_run: whether to check everything, say what a query costs, and end.
+    """
+
+    plans: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    key_variable: str = "CASCADE_API_KEY"
+    concurrency: int = 32
+    queue: int = 128
+    max_request_kb: int = 256
+    prompt_code: PromptCode = PromptCode.pure
+    pass_through: bool = False
+    deadline_s: float | None = None
+    retries: int = 1
+    keep_alive_s: float = 10.0
+    drain_s: float = 30.0
+    false_alarm_rate: float = 0.01
+    shadow_share: float = 0.0
+    shadow_output: str = "shadow.jsonl"
+    otlp_endpoint: str | None = None
+    otlp_headers: dict[str, str] = field(default_factory=dict)
+    dry_run: bool = False
+
+
 @dataclass
 class TrackingConfig:
     uri: str | None = None
@@ -366,6 +453,8 @@ class Config:
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     saving: SavingConfig = field(default_factory=SavingConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+    solve: SolveConfig = field(default_factory=SolveConfig)
+    serve: ServeConfig = field(default_factory=ServeConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = 0
@@ -379,7 +468,7 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     config = OmegaConf.structured(Config)
     # What a study keeps is frozen, and OmegaConf would refuse to merge files into it.
-    for group in ("dataset", "split", "profile", "report"):
+    for group in ("dataset", "split", "profile", "report", "solve", "serve"):
         OmegaConf.set_readonly(config[group], None)
     store.store(name="base_config", node=config)
     for rule in RULES:
