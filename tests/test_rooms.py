@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "execute": ("base", "core", "problems", "generate"),
     # A room of its own: answering a query is neither searching nor reporting, and needs them only as input.
     "serving": ("base", "core", "search", "problems", "generate", "execute"),
-    "config": ("base", "core", "search", "problems", "generate", "execute"),
+    "config": ("base", "core", "search", "problems", "generate", "execute", "serving"),
     "report": ("base", "core", "search", "problems", "generate"),
     "tracking": ("base", "search", "problems", "report"),
     "tasks": (

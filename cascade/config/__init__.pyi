@@ -15,7 +15,6 @@ from .schemas import (
     OptunaConfig as OptunaConfig,
     RecordedConfig as RecordedConfig,
     ReportOf as ReportOf,
-    ServeConfig as ServeConfig,
     Side as Side,
     SolveConfig as SolveConfig,
     SplitConfig as SplitConfig,

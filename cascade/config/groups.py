@@ -26,7 +26,6 @@ from cascade.config.schemas import (
     RuleConfig,
     SearchConfig,
     SelectConfig,
-    ServeConfig,
     SolveConfig,
     SplitConfig,
     TransformersConfig,
@@ -35,6 +34,7 @@ from cascade.core import RULES, Estimator, Growing, ThetaChoice
 from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
 from cascade.search import Constraints, OptunaSettings, Promise
+from cascade.serving import ServeSettings
 
 PACKAGE = Path(__file__).parents[1]
 DTYPES = ("auto", "float32", "float16", "bfloat16")
@@ -256,7 +256,7 @@ def solve_of(config: SolveConfig) -> SolveConfig:
     )
 
 
-def serve_of(config: ServeConfig) -> ServeConfig:
+def serve_of(config: ServeSettings) -> ServeSettings:
     """What task=serve does."""
     for name in ("concurrency", "max_request_kb"):
         checks.at_least(getattr(config, name), 1, f"serve.{name}")

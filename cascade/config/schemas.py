@@ -10,6 +10,7 @@ from omegaconf import MISSING, OmegaConf
 from cascade.core import RULES, Growing, ThetaChoice
 from cascade.generate import TextKind
 from cascade.problems import DataSet
+from cascade.serving import ServeSettings
 
 
 class NoTests(Enum):
@@ -365,58 +366,6 @@ class SolveConfig:
     output: str = "solutions.jsonl"
 
 
-class PromptCode(Enum):
-    """What code a request's prompt may hold: pure, or any that the sandbox confines."""
-
-    pure = "pure"
-    any = "any"
-
-
-@dataclass(frozen=True)
-class ServeConfig:
-    """The service; see `cascade.serving.app`.
-
-    Attributes:
-        plans: as of `SolveConfig`; a file is read again on SIGHUP.
-        host, port: where it listens.
-        key_variable: the environment variable that holds the key which requests must give; none if unset.
-        concurrency, queue: requests that are answered at a time, and that may wait.
-        max_request_kb: size of a request's body.
-        prompt_code: what code a prompt may hold.
-        pass_through: whether a request without a function goes to the last model as it is.
-        deadline_s: of requests that give none; None for no deadline.
-        retries: of a request to a member's server, before the next stage is asked.
-        keep_alive_s: seconds between the comments that keep a stream open.
-        drain_s: how long requests may take that are under way when the service is told to end.
-        false_alarm_rate: of the alarm that a plan does not hold any more, over its whole life.
-        shadow_share, shadow_output: share of the answers for which the largest model is asked too, and the
-            file that both are appended to.
-        otlp_endpoint: where spans are sent to by OTLP over HTTP; None for nowhere.
-        otlp_headers: of these requests.
-        dry_run: whether to check everything, say what a query costs, and end.
-    """
-
-    plans: str | None = None
-    host: str = "127.0.0.1"
-    port: int = 8000
-    key_variable: str = "CASCADE_API_KEY"
-    concurrency: int = 32
-    queue: int = 128
-    max_request_kb: int = 256
-    prompt_code: PromptCode = PromptCode.pure
-    pass_through: bool = False
-    deadline_s: float | None = None
-    retries: int = 1
-    keep_alive_s: float = 10.0
-    drain_s: float = 30.0
-    false_alarm_rate: float = 0.01
-    shadow_share: float = 0.0
-    shadow_output: str = "shadow.jsonl"
-    otlp_endpoint: str | None = None
-    otlp_headers: dict[str, str] = field(default_factory=dict)
-    dry_run: bool = False
-
-
 @dataclass
 class TrackingConfig:
     uri: str | None = None
@@ -454,7 +403,7 @@ class Config:
     saving: SavingConfig = field(default_factory=SavingConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     solve: SolveConfig = field(default_factory=SolveConfig)
-    serve: ServeConfig = field(default_factory=ServeConfig)
+    serve: ServeSettings = field(default_factory=ServeSettings)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = 0

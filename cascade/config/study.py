@@ -48,7 +48,6 @@ from cascade.config.schemas import (
     ReportConfig,
     Require,
     SavingMembers,
-    ServeConfig,
     SolveConfig,
     SplitConfig,
 )
@@ -57,6 +56,7 @@ from cascade.execute import Isolation, Limits
 from cascade.generate import Family, Generator
 from cascade.problems import DataSet
 from cascade.search import Constraints, OptunaSettings, Promise, SavingMeasure
+from cascade.serving import ServeSettings
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Study:
     confidence: float
     report: ReportConfig
     solve: SolveConfig
-    serve: ServeConfig
+    serve: ServeSettings
     saving: SavingMeasure
     tracking_uri: str | None
     combinations_as_runs: bool

@@ -23,6 +23,7 @@ FIELDS = (
     "files",
     "packages",
     "timeout_s",
+    "shadow",  # what a service kept beside a prompt; not looked at
 )
 # What a problem's folder may hold, and the field that each file stands for.
 FOLDER_FILES = {

@@ -21,6 +21,7 @@ class StageTrace:
         probability: that the answer is right, where the rule is calibrated.
         accepted: whether the stage's answer was taken.
         tokens, usd: what it wrote, finished or not, and the price of that in US dollars.
+        began: when it began, in seconds since the epoch.
         generate_s, execute_s: seconds that the query waited for samples and for verdicts.
         failed: one line for what kept it from answering; None where nothing did.
     """
@@ -37,6 +38,7 @@ class StageTrace:
     accepted: bool = False
     tokens: int = 0
     usd: float = 0.0
+    began: float = 0.0
     generate_s: float = 0.0
     execute_s: float = 0.0
     failed: str | None = None

@@ -96,6 +96,7 @@ class StageRun:
     n_solutions: int = 0
     n_lines: int = 0
     failed: str | None = None
+    began: float = field(default_factory=time.time)
     _written: dict[str, StoredSample] = field(default_factory=dict)
 
     async def run(self) -> bool:
@@ -218,6 +219,7 @@ class StageRun:
             accepted=accepted,
             tokens=self.tokens,
             usd=self.tokens * self.usd_per_token,
+            began=self.began,
             generate_s=self.generate_s,
             execute_s=self.execute_s,
             failed=self.failed,

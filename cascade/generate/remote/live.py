@@ -44,16 +44,19 @@ class RemoteMember:
 
     def _connected(self) -> Any:
         if self._client is None:
-            from openai import AsyncOpenAI
-
-            generator = self._generator
-            self._client = AsyncOpenAI(
-                base_url=generator.base_url,
-                api_key=os.environ.get(generator.key_variable) or "none",
-                max_retries=generator.retries,
-                timeout=generator.timeout_s,
-            )
+            self._client = self._new_client()
         return self._client
+
+    def _new_client(self) -> Any:
+        from openai import AsyncOpenAI
+
+        generator = self._generator
+        return AsyncOpenAI(
+            base_url=generator.base_url,
+            api_key=os.environ.get(generator.key_variable) or "none",
+            max_retries=generator.retries,
+            timeout=generator.timeout_s,
+        )
 
     async def write(self, job: Job, lines: int, ticket: Ticket) -> StoredSample:
         """One sample by one request; cancelling the task closes its connection, which stops the server."""
@@ -72,8 +75,9 @@ class RemoteMember:
 
         where, name = self._generator.base_url, self.model.served_as
         try:
-            async with asyncio.timeout(CHECK_S):
-                listed = [one.id async for one in self._connected().with_options(max_retries=0).models.list()]
+            # On a connection of its own: open ones belong to the loop that asks for samples.
+            async with asyncio.timeout(CHECK_S), self._new_client() as client:
+                listed = [one.id async for one in client.with_options(max_retries=0).models.list()]
         except (openai.APIConnectionError, TimeoutError):
             raise CascadeError(f"{self.model.name}: no server answers at {where}; start it") from None
         except openai.APIStatusError as error:
