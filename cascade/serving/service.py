@@ -138,7 +138,7 @@ class Service:
             why = f"model: there is no plan {request.model[:80]!r}; there are {known}"
             raise ApiError(404, why, "model_not_found", "model")
         elif request.budget_usd_per_1k is not None or request.min_accuracy is not None:
-            why = f"budget_usd_per_1k and min_accuracy choose a plan where model is {ANY_PLAN!r}; leave them out"
+            why = f"budget_usd_per_1k and min_accuracy are for model={ANY_PLAN!r}; leave them out"
             raise ApiError(400, why, "no_choice", "model")
         else:
             plan = found
