@@ -12,8 +12,6 @@ from cascade.execute import ServerPool
 from cascade.generate import Family, Member
 from cascade.search import PLANS
 from cascade.serving import PlanBook, Sandbox
-from cascade.tasks.common import open_tracker, study_tags
-from cascade.tracking import SELECTED
 
 
 def plan_settings(study: Study) -> dict[str, Any]:
@@ -42,6 +40,10 @@ def plan_book(study: Study, plans: str | None) -> PlanBook:
     names, settings = model_names(study), plan_settings(study)
     if plans is not None:
         return PlanBook.load(Path(plans), names, settings)
+    # MLflow takes seconds to import, and a service that is given its plans does without it.
+    from cascade.tasks.common import open_tracker, study_tags
+    from cascade.tracking import SELECTED
+
     tracker = open_tracker(study)
     wanted = study_tags(study) | {SELECTED: "true"}
     found = tracker.find(wanted, study.run_id, "a study with chosen plans (task=select)")

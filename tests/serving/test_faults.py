@@ -1,5 +1,6 @@
 """Clients that leave, servers that die, full queues, plan files that change: nobody else is harmed."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,13 +9,17 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2 as httpx
 import openai
 import pytest
 
-from cascade.serving import plan_name
+from cascade.base import CascadeError
+from cascade.config import compose_study
+from cascade.generate import Family
+from cascade.serving import listen, plan_name
 from tests.conftest import ROOT
 from tests.serving.made_up import MODELS, SMALL, TWO, plan_file
 from tests.serving.process import PROMPT, UPSTREAM, Served
@@ -104,10 +109,15 @@ def test_a_killed_upstream_fails_over_or_is_one_clear_line(upstream: Upstream, t
         child.wait()
 
 
-def test_a_full_queue_is_told_when_to_come_again(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_key_is_asked_for_and_a_full_queue_says_when_to_come_again(
+    upstream: Upstream, tmp_path: Path
+) -> None:
     plan_file(tmp_path / "plans.json")
     own = settings(upstream, "serve.concurrency=1", "serve.queue=1", "serve.deadline_s=30")
-    with Served(tmp_path, *own) as served, ThreadPoolExecutor(4) as threads:
+    key = {"CASCADE_API_KEY": "open sesame"}
+    with Served(tmp_path, *own, env=key) as served, ThreadPoolExecutor(4) as threads:
+        a_key_is_asked_for(served)
+        served.http.headers["authorization"] = "Bearer open sesame"
         upstream.fault = "slow"
         body = {"model": SMALL_NAME, "prompt": PROMPT}
         running = threads.submit(served.post, body)
@@ -130,21 +140,19 @@ def test_a_full_queue_is_told_when_to_come_again(upstream: Upstream, tmp_path: P
         assert "deadline_s" in late.json()["error"]["message"]
 
 
-def test_a_key_from_the_environment_is_asked_for(upstream: Upstream, tmp_path: Path) -> None:
-    plan_file(tmp_path / "plans.json")
-    with Served(tmp_path, *settings(upstream), env={"CASCADE_API_KEY": "open sesame"}) as served:
-        assert served.client("open sesame").models.list().data
-        for key in ("wrong", "open sesame2"):
-            with pytest.raises(openai.AuthenticationError, match="the API key is wrong"):
-                served.client(key).models.list()
-        for path in ("/v1/models", f"/v1/plans/{SMALL_NAME}/health"):
-            answer = served.http.get(path)
-            assert answer.status_code == 401
-            assert answer.json()["error"]["message"] == "the API key is missing"
-        assert served.http.put("/v1/plans", content=b"{}").status_code == 401
-        assert served.post({"model": SMALL_NAME, "prompt": PROMPT}).status_code == 401
-        assert served.http.get("/healthz").status_code == 200
-        assert "open sesame" not in served.log()
+def a_key_is_asked_for(served: Served) -> None:
+    assert served.client("open sesame").models.list().data
+    for key in ("wrong", "open sesame2"):
+        with pytest.raises(openai.AuthenticationError, match="the API key is wrong"):
+            served.client(key).models.list()
+    for path in ("/v1/models", f"/v1/plans/{SMALL_NAME}/health"):
+        answer = served.http.get(path)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["message"] == "the API key is missing"
+    assert served.http.put("/v1/plans", content=b"{}").status_code == 401
+    assert served.post({"model": SMALL_NAME, "prompt": PROMPT}).status_code == 401
+    assert served.http.get("/healthz").status_code == 200
+    assert "open sesame" not in served.log()
 
 
 def under_reload(served: Served, folder: Path, n: int) -> list[int]:
@@ -222,22 +230,26 @@ def test_a_dry_run_says_what_is_missing_and_what_a_query_costs(upstream: Upstrea
     assert done.returncode == 0, done.stderr
     for said in (f"served as small at {upstream.url}", "sandbox:", SMALL_NAME, "cheapest", "30.0 %"):
         assert said in done.stdout
-    (tmp_path / "plans.json").write_text("{}")
     for more, said in (
-        (("generator.base_url=http://127.0.0.1:9/v1",), "plans.json: not a plan file"),
         (("serve.plans=nowhere.json",), "nowhere.json: no such file"),
+        (("generator.base_url=http://127.0.0.1:9/v1",), "small: no server answers at http://127.0.0.1:9/v1"),
     ):
         failed = dry(*more)
         assert failed.returncode == 1
         assert failed.stderr.startswith("error: ")
         assert said in failed.stderr
         assert "Traceback" not in failed.stderr
-    plan_file(tmp_path / "plans.json")
-    for more, said in (
-        (("generator.base_url=http://127.0.0.1:9/v1",), "small: no server answers at http://127.0.0.1:9/v1"),
-        (("family.models.small.served_as=tiny",), "serves small, medium and no tiny"),
-        (("serve.host=192.0.2.1",), "cannot listen there"),
-    ):
-        failed = dry(*more)
-        assert failed.returncode == 1
-        assert said in failed.stderr
+
+
+def test_what_a_server_does_not_have_is_named(upstream: Upstream) -> None:
+    generator = replace(compose_study(("generator=openai",)).generator, base_url=upstream.url, retries=0)
+    [small, *_] = compose_study(()).family.models
+    for served_as, said in (("small", "served as small at"), ("tiny", "serves small, medium and no tiny")):
+        own = Family("x", (replace(small, served_as=served_as),))
+        [member] = generator.members(own, 2)  # type: ignore[attr-defined]
+        try:
+            assert said in asyncio.run(member.check())
+        except CascadeError as error:
+            assert said in str(error)
+    with pytest.raises(CascadeError, match="cannot listen there"):
+        listen("192.0.2.1", 80)

@@ -161,6 +161,7 @@ class TransformersGenerator:
             tokens += len(report.going) * report.steps
             for position, _, before in report.ended:
                 tokens += max(0, ended[position].tokens - requests[position].written - before)
+            full &= report.full
             unfinished.keep({jobs[position].key: ids for position, ids in report.going.items()})
             if ended:
                 each = report.seconds / (report.rows * report.steps)
@@ -193,9 +194,7 @@ class TransformersGenerator:
         reader = JobReader(loaded, request)
         # Longest first: a batch that does not fit shows at once, and later rows fit beside earlier ones.
         written = {job.key: tuple(begun.get(job.key, ())) for job in jobs}
-        ordered = sorted(
-            jobs, key=lambda job: len(reader.encode(job)) + len(written[job.key]), reverse=True
-        )
+        ordered = sorted(jobs, key=lambda job: len(reader.encode(job)) + len(written[job.key]), reverse=True)
         requests = [reader.generation(job, written[job.key]) for job in ordered]
 
         def done(positions: Sequence[int], rows: Sequence[list[int]]) -> list[bool]:
