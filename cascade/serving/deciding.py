@@ -59,5 +59,6 @@ class ThresholdRule:
 
 
 def decider_of(settings: Mapping[str, object]) -> Decider:
-    """The rule that a plan's settings name (`rule` and `no_tests`)."""
-    return ThresholdRule(RULES[str(settings["rule"])], settings["no_tests"] == "accept")
+    """The rule that a plan's settings name (`rule` and `no_tests`); the paper's where they name none."""
+    rule = RULES[str(settings.get("rule", "paper"))]
+    return ThresholdRule(rule, settings.get("no_tests", "accept") == "accept")

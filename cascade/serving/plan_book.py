@@ -9,7 +9,11 @@ from typing import Any
 
 from cascade.base import CascadeError, DataError, digest
 from cascade.core import EXIT, Option, Plan
+from cascade.generate import Member
 from cascade.search import PLANS, ChosenPlan, Estimate, PlanFile
+from cascade.serving.cascade import Cascade
+from cascade.serving.deciding import Decider, decider_of
+from cascade.serving.verdicts import Sandbox
 
 # What a request names instead of a plan to have one chosen.
 ANY_PLAN = "cascade"
@@ -42,12 +46,14 @@ class PlanBook:
         by_name: every plan, by its name.
         aliases: other names: ``recommended``, ``constrained``, ``cheapest``, ``best``, and every plan in
             words.
-        version: hash of the file's content.
+        decider: the rule that its plans were chosen with.
+        version: hash of the plans.
     """
 
     file: PlanFile
     by_name: Mapping[str, ChosenPlan]
     aliases: Mapping[str, str]
+    decider: Decider
     version: str
 
     @classmethod
@@ -121,7 +127,18 @@ class PlanBook:
             if one is not None:
                 aliases[alias] = plan_name(one.plan, models)
         version = digest(json.dumps([[name, repr(one)] for name, one in by_name.items()]))
-        return cls(file, by_name, aliases, version)
+        return cls(file, by_name, aliases, decider_of(settings), version)
+
+    def cascade(self, name: str, members: Mapping[str, Member], sandbox: Sandbox) -> Cascade:
+        """One of the plans, at work with some members and a sandbox."""
+        return Cascade(
+            self.by_name[name].plan,
+            self.file.models,
+            members,
+            sandbox,
+            self.decider,
+            self.file.provenance.usd_per_1m_tokens,
+        )
 
     @property
     def default(self) -> str:

@@ -14,7 +14,6 @@ from cascade.problems import Problem
 from cascade.serving.admission import Admission, RefusedError
 from cascade.serving.answer import DEADLINE, SPENDING_LIMIT, Answer, NoAnswerError, StageTrace
 from cascade.serving.cascade import Cascade, Limits, close_members
-from cascade.serving.deciding import Decider
 from cascade.serving.drift import PlanWatch
 from cascade.serving.metrics import Metrics
 from cascade.serving.plan_book import ANY_PLAN, PlanBook
@@ -67,7 +66,6 @@ class Service:
         parse_plans: Callable[[str], PlanBook],
         members: Mapping[str, Member],
         sandbox: Sandbox,
-        decider: Decider,
     ) -> None:
         """A service that is ready at once.
 
@@ -77,13 +75,12 @@ class Service:
             parse_plans: reads a plan file's content.
             members: all of the family, by name.
             sandbox: where programs are executed.
-            decider: the plans' rule.
 
         Raises:
             CascadeError: the plan file is missing, damaged or not for this family.
         """
         self.settings, self.members, self.sandbox = settings, dict(members), sandbox
-        self._read_plans, self._parse_plans, self._decider = read_plans, parse_plans, decider
+        self._read_plans, self._parse_plans = read_plans, parse_plans
         self.admission = Admission(settings.concurrency, settings.queue)
         self.metrics = Metrics(self.admission, sandbox)
         self.spans = Spans(settings.otlp_endpoint, settings.otlp_headers)
@@ -144,14 +141,7 @@ class Service:
             plan = found
         text = request.text
         problem = await self._problem(text)
-        cascade = Cascade(
-            book.by_name[plan].plan,
-            book.file.models,
-            self.members,
-            self.sandbox,
-            self._decider,
-            book.file.provenance.usd_per_1m_tokens,
-        )
+        cascade = book.cascade(plan, self.members, self.sandbox)
         return Query(plan if problem is not None else PASSED, problem, text, request, chat, cascade)
 
     async def _problem(self, text: str) -> Problem | None:

@@ -12,7 +12,7 @@ from cascade.config import Study
 from cascade.execute import PASS, Batch, Check
 from cascade.generate import Member, OpenAIGenerator
 from cascade.report import table
-from cascade.serving import PlanBook, Sandbox, Service, close_members, decider_of, listen, serve
+from cascade.serving import PlanBook, Sandbox, Service, close_members, listen, serve
 from cascade.tasks.plans_at_hand import live_members, live_sandbox, model_names, plan_book, plan_settings
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,6 @@ def main(study: Study, output: Path) -> None:
             lambda text: PlanBook.parse(text, model_names(study), plan_settings(study)),
             members,
             sandbox,
-            decider_of(plan_settings(study)),
         )
         own.listen(1024)
         serve(service, own, os.environ.get(settings.key_variable) or None)

@@ -18,17 +18,7 @@ from cascade.execute import Sandbox as StoredSandbox, judge_family
 from cascade.generate import Draw, Member, ModelSamples, SampleStore, Solution
 from cascade.problems import Problem, load_problems, read_prompts
 from cascade.search import Estimate
-from cascade.serving import (
-    Cascade,
-    Limits,
-    PlanBook,
-    SolutionFile,
-    Solved,
-    StoredMember,
-    close_members,
-    decider_of,
-    solve,
-)
+from cascade.serving import Limits, PlanBook, SolutionFile, Solved, StoredMember, close_members, solve
 from cascade.tasks.plans_at_hand import live_members, live_sandbox, plan_book, plan_settings
 
 log = logging.getLogger(__name__)
@@ -137,14 +127,7 @@ async def _answer(
 ) -> None:
     settings = study.solve
     sandbox = live_sandbox(study, settings.concurrency)
-    cascade = Cascade(
-        book.by_name[name].plan,
-        book.file.models,
-        members,
-        sandbox,
-        decider_of(plan_settings(study)),
-        book.file.provenance.usd_per_1m_tokens,
-    )
+    cascade = book.cascade(name, members, sandbox)
     left = sum(problem.task_id not in file.done for problem in problems)
     try:
         with tqdm(total=left, desc="solving", unit=" problems", disable=None, file=sys.stderr) as bar:
