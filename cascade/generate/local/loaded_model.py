@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 CONTEXT_TOKENS = 8
 
 # Prompts whose tokens are kept: a study's are asked many times, a service's never end.
-KNOWN_PROMPTS = 20_000
+KNOWN_PROMPTS = 4096
 
 # Rows that are decoded together where the setting leaves it open: on a CPU more gain nothing; on a GPU
 # the memory decides below the second number.
