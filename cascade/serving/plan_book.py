@@ -100,7 +100,7 @@ class PlanBook:
         if file.recommended is not None:
             known = file.recommended.settings
             for name, value in settings.items():
-                if name in known and _plain(known[name]) != _plain(value):
+                if name in known and not _same(known[name], value):
                     raise DataError(
                         f"{where}: the plans were chosen with {name}={_shown(known[name])}, and would be run "
                         f"with {_shown(value)}; set that as it was, or choose plans with the new setting"
@@ -191,9 +191,12 @@ class PlanBook:
         return (chosen.validation, "validation") if chosen.test is None else (chosen.test, "test")
 
 
-def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
-    return json.loads(json.dumps(value))
+def _same(known: Any, value: Any) -> bool:
+    """Whether a setting is what it was; a part of it that is newer than the plan file may be anything."""
+    here = json.loads(json.dumps(value))
+    if isinstance(known, dict) and isinstance(here, dict):
+        here = {key: here.get(key) for key in known}
+    return bool(known == here)
 
 
 def _shown(value: Any) -> str:

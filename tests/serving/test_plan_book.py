@@ -1,12 +1,14 @@
 """Plans by their names, and which meets a budget or an accuracy."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cascade.base import CascadeError, DataError
 from cascade.core import EXIT, SKIP, Option, Plan
+from cascade.search import Recommendation
 from cascade.serving import PlanBook, plan_name
 from tests.serving.made_up import MODELS, SMALL, THREE, TWO, plan_file
 
@@ -66,3 +68,18 @@ def test_a_plan_file_of_another_family_or_none_at_all_is_refused(tmp_path: Path)
         PlanBook.load(tmp_path / "plans.json", ("a", "b"), {})
     with pytest.raises(DataError, match=r"^not a plan file"):
         PlanBook.parse('{"models": []}', MODELS, {})
+
+
+def test_plans_that_were_chosen_with_other_settings_are_refused() -> None:
+    made = plan_file()
+    settings = {"rule": "paper", "prompts": {"solution": "{prompt}"}}
+    recommended = Recommendation(made.front[0], None, None, "Use it.", settings)
+    made = replace(made, recommended=recommended)
+    newer = {"rule": "paper", "prompts": {"solution": "{prompt}", "mend": True}}
+    assert PlanBook.of(made, "x", MODELS, newer).default == "small-greedy"
+    with pytest.raises(
+        DataError, match='x: the plans were chosen with rule="paper", and would be run with "codet"'
+    ):
+        PlanBook.of(made, "x", MODELS, {"rule": "codet"})
+    with pytest.raises(DataError, match="the plans were chosen with prompts="):
+        PlanBook.of(made, "x", MODELS, {"prompts": {"solution": "Write: {prompt}"}})
