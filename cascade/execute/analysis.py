@@ -38,7 +38,7 @@ class Text:
         pure: see `purity`.
         used: the names and attributes in it.
         looked_up: the names that it looks up.
-        loops: where it may be proven endless; see `loop_sites`.
+        loops: where it may be proven non-terminating; see `loop_sites`.
         code: marshalled code; None where the text is left to the child.
         entry_point: of a data set's test, the name that is the program's.
     """

@@ -124,7 +124,7 @@ def _has_only_a_dict(kind: type) -> bool:
 
 
 def _foreign(value: Any) -> list[object]:
-    """An object that is not the program's: itself, and what hangs on it, by identity."""
+    """An object that is not the program's: itself, and what it refers to, by identity."""
     attributes = getattr(value, "__dict__", {})
     if isinstance(value, types.ModuleType):
         return [id(value)]

@@ -49,7 +49,7 @@ class SampleSet:
 
     Attributes:
         samples: by model name and task id.
-        notes: one line each: what is missing or was passed over.
+        notes: one line each: what is missing or was ignored.
         measured: by model name, how fast it wrote; empty where nothing was measured.
     """
 

@@ -164,7 +164,7 @@ class PlanFile:
             interval's low and high end of the best accuracy for at most that cost.
         validation_ids, test_ids: the split.
         selection: the settings by which plans were chosen.
-        optimism: by how much the bootstrap expects the front to be less accurate than it looks.
+        optimism: by how much the bootstrap expects the front's accuracy to be overestimated.
         provenance: what the study was made from.
         proof: what the test side says of the front as a whole; None before the evaluation.
         recommended: the one plan to use; None before the evaluation.

@@ -149,8 +149,8 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
     context.log(metrics=metrics, tags=hash_tags(plans) | {SELECTED: "true"})
     log.info(
-        "%d plans on the front, %d with one model; the bootstrap expects the front to be %.1f points less "
-        "accurate than it looks",
+        "%d plans on the front, %d with one model; bootstrap optimism: the "
+        "front's accuracy is overestimated by about %.1f points",
         len(plans.front),
         len(plans.singular),
         100 * plans.optimism,

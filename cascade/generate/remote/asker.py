@@ -142,7 +142,7 @@ class Asker:
         if error.status_code == 429:
             return (
                 f"{generator.base_url}: too many requests, also after {generator.retries} retries "
-                f"({said}); the samples so far are kept: go on later, or lower generator.concurrency"
+                f"({said}); the samples so far are kept: try again later, or lower generator.concurrency"
             )
         return (
             f"{generator.base_url}: {self._model.served_as}, {job.task_id}: status {error.status_code}: "

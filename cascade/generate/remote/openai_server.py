@@ -46,7 +46,7 @@ class OpenAIGenerator:
         key_variable: the environment variable that holds the key.
         draws: sampled draws of each kind for each problem.
         temperature, top_p: of the sampled draws (paper section 3.2: T = 0.8).
-        seed: of the sampled draws, where the server heeds it.
+        seed: of the sampled draws, where the server supports it.
         concurrency: requests at a time.
         samples_per_request: `n` of a request; a server that gives fewer is asked again.
         retries: of a request after 429, 5xx, a time-out or a broken connection, at growing intervals.
@@ -171,7 +171,7 @@ class OpenAIGenerator:
                             timing,
                         )
                         bar.update(len(written))
-                        # A server that does not heed n gives one.
+                        # A server that ignores n gives one.
                         waiting.extend([job] for job in wanted[len(written) :])
 
                 workers = [asyncio.create_task(work()) for _ in range(self.concurrency)]

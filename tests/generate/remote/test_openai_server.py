@@ -197,7 +197,7 @@ def test_usage_is_what_the_server_bills(server: Server, tmp_path: Path) -> None:
         assert a.tests[0].text == b.tests[0].text and a.tests[0].tokens <= b.tests[0].tokens  # type: ignore[operator]
 
 
-def test_a_server_that_does_not_heed_n_or_the_temperature(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_ignores_n_or_the_temperature(server: Server, tmp_path: Path) -> None:
     several = generator(server.url, draws=1, samples_per_request=3)
     made = several.samples(request(tmp_path, draw_size=3, problems=PROBLEMS[:2], lines=0))
     assert all(len(own.draws[0].solutions) == 3 for own in made.samples["small"].values())
