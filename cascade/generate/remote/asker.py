@@ -61,7 +61,13 @@ class Asker:
         import openai
 
         try:
-            answer = await self._send(client, jobs)
+            try:
+                answer = await self._send(client, jobs)
+            except openai.APITimeoutError:
+                raise
+            except openai.APIConnectionError:
+                # A server closes connections that were idle, perhaps just as this request was sent.
+                answer = await self._send(client, jobs)
         except openai.APIStatusError as error:
             raise CascadeError(self._refused(error, jobs[0])) from None
         except openai.APIConnectionError as error:
