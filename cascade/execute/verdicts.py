@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cascade.base import VerdictStore, digest
-from cascade.execute import Batch, Check, Isolation, Limits, Outcome, execute
+from cascade.execute.engine import Batch, Check, Isolation, Limits, Outcome, execute
 
 log = logging.getLogger(__name__)
 
