@@ -105,3 +105,8 @@ def test_certain_fronts() -> None:
     assert ours.frequency.tolist() == [1.0, 0.0]
     assert ours.optimism == pytest.approx(0, abs=0.05)
     assert ours.band[:, 0].tolist() == [0.0, 0.0]
+
+
+def test_one_problem_says_nothing_about_the_tails() -> None:
+    """The interval is then all that the replicates show."""
+    assert interval(np.array([1.0, 2.0, 5.0]), 0.9, 1) == stats.Interval(1.0, 5.0)

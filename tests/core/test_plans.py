@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from cascade.core.plans import EXIT, SKIP, Option, Plan, option_space, plan_space
+from cascade.core.plans import EXIT, SKIP, Growing, Option, Plan, option_space, plan_space
 
 PAPER = option_space([-1, 0, 1, 3, 5, 10], [0, 2, 4])
 
@@ -46,3 +46,8 @@ def test_describe() -> None:
     plan = Plan((Option(5, 4), SKIP, EXIT), 0.8)
     assert plan.describe(["7B", "13B", "34B"]) == "7B 5:4 → 34B greedy, θ=0.8"
     assert Plan((SKIP, EXIT), 0.8).describe(["7B", "13B"]) == "13B greedy"
+
+
+def test_every_option_with_more_than_one_sample_may_grow() -> None:
+    grown = option_space([1, 2, 3], [2], Growing.only)
+    assert grown == (Option(1, 2), Option(2, 2, growing=True), Option(3, 2, growing=True))

@@ -6,6 +6,7 @@ from hydra import compose, initialize_config_dir
 from cascade.base.errors import ConfigError
 from cascade.config import build_study
 from cascade.config.schemas import register_schemas
+from cascade.core.pricing import Throughput
 from tests.conftest import ROOT
 
 TABLE_2 = {
@@ -73,3 +74,11 @@ def test_other_data_sets(dataset: str, family: str, model: str, usd_per_1k_token
 def test_incomplete_profiles_name_the_key(override: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         study(override)
+
+
+def test_a_measured_throughput_has_its_price() -> None:
+    found = Throughput.measured(7.2, 2, 0.5, 16)
+    # 7.2 s a thousand are 2 h a million, on two GPUs for half a dollar an hour.
+    assert (found.gpus, found.seconds_per_1k_tokens, found.batch) == (2, 7.2, 16)
+    assert found.usd_per_1m_tokens == pytest.approx(2.0, rel=1e-12)
+    assert found.usd_per_token == pytest.approx(2e-6, rel=1e-12)

@@ -69,3 +69,9 @@ def test_stages_judged_at_once_are_judged_apart(rule: str, k: int, lines: int, s
     for i in range(7):
         alone = judge_family(rule, passes[i][:, counts[i]])
         assert (judged.answer[i], judged.score[i], judged.most[i]) == alone
+
+
+def test_one_line_is_evidence_and_none_is_not() -> None:
+    passes = np.array([[[1], [1], [0]], [[0], [0], [0]]], dtype=bool)
+    judged = RULES["agreement"](passes, np.array([1, 0]))
+    assert (judged.score.tolist(), judged.most.tolist()) == ([2, 0], [3, 0])

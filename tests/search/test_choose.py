@@ -129,3 +129,20 @@ def test_plans_that_cost_nothing_count_as_the_cheapest_that_costs() -> None:
     )
     nothing = GridResult(SPACE, (0.0,), np.full((1, 6), 0.5), np.zeros((1, 6)))
     assert select(nothing, ThetaChoice.best).hypervolume[0.0] == 0.0
+
+
+def test_the_cost_range_is_the_ratio_of_its_ends() -> None:
+    """Equal areas: at θ = 0.1 the front begins at 1 $ and ends at 9.5, at θ = 0 it ends at 8."""
+    flat = GridResult(
+        SPACE,
+        (0.0, 0.1),
+        np.array([[0.0, 0.0, 0.5, 0.5, 0.0, 0.5], [0.0, 0.0, 0.0, 0.0, 0.5, 0.5]]),
+        np.array([[4.0, 4.0, 4.0, 8.0, 5.0, 16.0], [4.0, 4.0, 4.0, 8.0, 4.0, 16.0]]),
+    )
+    assert select(flat, ThetaChoice.best).theta == 0.0
+
+
+def test_near_front_prefers_the_more_accurate_of_equal_costs() -> None:
+    equal = GridResult(SPACE, (0.0,), np.array([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]]), np.ones((1, 6)))
+    kept = near_front(equal, select(equal, ThetaChoice.pooled).candidates, 2)
+    assert kept.plan.tolist() == [4, 5]

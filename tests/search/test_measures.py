@@ -207,3 +207,12 @@ def test_paired_differences_over_splits() -> None:
     # Student's t with two degrees of freedom: 4.3027 standard errors of 0.1/√3.
     assert mean.interval.high - mean.value == pytest.approx(4.302653 * 0.1 / 3**0.5)
     assert np.isnan(paired_difference(ours[3:], others[3:], 0.95)[0].value)
+
+
+def test_of_equally_cheap_plans_the_most_accurate_comes_first() -> None:
+    """Both reach the target; the order of the plans in the front does not matter."""
+    for columns in ([0, 1], [1, 0]):
+        front = np.array([[0.6, 0.9], [1.0, 1.0]])[:, columns]
+        found = targets(front, np.array([[0.6], [1.0]]))
+        assert found is not None
+        assert front[0][found.cascade].tolist() == [0.9]
