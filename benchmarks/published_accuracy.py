@@ -1,9 +1,9 @@
 """pass@1 of public recordings as this project reads and scores them, beside what was published for them.
 
-    python benchmarks/published_accuracy.py ../shared/data
+    python -m benchmarks.published_accuracy ../shared/data
 
-The folder holds `humaneval-one-sample-models` and `mbpp-one-sample-models` (each with a PROVENANCE.md), the
-data sets, and MBPP+. The chat replies are read a second time by the rule of the evaluation whose figures
+The folder holds `humaneval-one-sample-models` and `mbpp-one-sample-models` (each with a PROVENANCE.md) and
+the data sets. The chat replies are read a second time by the rule of the evaluation whose figures
 were published, and the problems on which the two readings differ are named.
 """
 
@@ -25,8 +25,8 @@ from cascade.generate import TextKind, read_program
 from cascade.problems import DataSet, Problem, load_problems
 
 # pass@1 in percent, published for the very same texts: in the recording's PROVENANCE.md, else in the
-# repository that the texts come from (QwenLM/Qwen2.5-Coder: evalplus/*/result.json beside the texts, MBPP on
-# the 378 problems of MBPP+; nlpxucan/WizardLM: README, WizardCoder-33B-V1.1).
+# repository that the texts come from (QwenLM/Qwen2.5-Coder: evalplus/*/result.json beside the texts, by
+# EvalPlus's own base tests; nlpxucan/WizardLM: README, WizardCoder-33B-V1.1).
 PUBLISHED = {
     ("humaneval", "llama3"): 64.0,
     ("humaneval", "llama3-70B"): 81.7,
@@ -44,9 +44,6 @@ FILES = {
     "humaneval": ("humaneval-one-sample-models", "humaneval/HumanEval.jsonl.gz", "humaneval"),
     "mbpp": ("mbpp-one-sample-models", "mbpp/sanitized-mbpp.json.gz", "mbpp"),
 }
-# Published for these of the recorded problems only.
-MBPP_PLUS = "mbpp-plus/MbppPlus.jsonl.gz"
-ON_MBPP_PLUS = ("qwen2.5-coder-1.5b-base", "qwen2.5-coder-7b-base")
 TIMEOUT_S = 5.0
 # What a study runs before every program.
 PRELUDE = yaml.safe_load((CONF / "sandbox" / "local.yaml").read_text(encoding="utf-8"))["prelude"]
@@ -77,7 +74,6 @@ def main() -> None:
     reasons: list[str] = []
     for name, (folder, problems_file, form) in FILES.items():
         problems = {p.task_id: p for p in load_problems(DataSet(name, form, str(data / problems_file)))}
-        plus = {record.text("task_id") for record in read_records(data / MBPP_PLUS)}
         readings = [
             reading(record, problems[record.text("task_id")])
             for record in read_records(data / folder / "completions.jsonl.gz")
@@ -86,8 +82,7 @@ def main() -> None:
         for one, verdicts in zip(readings, execute(readings, problems), strict=True):
             fields = one.record.fields
             model = f"{fields['model']} {fields.get('prompt_format') or ''}".strip()
-            if name != "mbpp" or model not in ON_MBPP_PLUS or one.record.text("task_id") in plus:
-                models[model, fields["text_kind"]].append((one, verdicts))
+            models[model, fields["text_kind"]].append((one, verdicts))
         for (model, kind), rows in models.items():
             print(f"| {' | '.join([name, model, kind, *row(name, model, rows)])} |", flush=True)
             reasons += differences(model, rows)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from cascade.base import CascadeError
 from cascade.generate.reading import LENGTH
 
+_EVENTS = re.compile(r"\s*(?::|(?:data|event|id|retry):)")  # how a stream of events begins
 SHOWN = 120  # characters of an answer that an error shows
 
 
@@ -37,7 +39,7 @@ def read_answer(content_type: str, body: str, base_url: str) -> Answer:
     """
     kind = content_type.split(";")[0].strip() or "none"
     body = body.removeprefix("\ufeff")
-    streamed = kind == "text/event-stream" or body.lstrip().startswith("data:")
+    streamed = kind == "text/event-stream" or _EVENTS.match(body) is not None
     try:
         answer = _joined(body) if streamed else json.loads(body)
     except ValueError:

@@ -38,6 +38,14 @@ def chat(content: object, finish: str = "stop", usage: object = None, **message:
             "ab",
         ),
         (json.dumps({"choices": [{"text": None}]}), ""),
+        ("\ufeff" + chat("a"), "a"),
+        (chat(None, thinking="t"), "<think>\nt\n</think>\n\n"),
+        (chat(None, refusal="I will not."), "I will not."),
+        (
+            chat(None, tool_calls=[{"function": {"name": "run", "arguments": '{"code": "x"}'}}]),
+            '{"code": "x"}',
+        ),
+        (": ping\n\n" + 'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: [DONE]\n', "a"),
     ],
 )
 def test_texts(body: str, text: str) -> None:
@@ -51,6 +59,10 @@ def test_texts(body: str, text: str) -> None:
         ({"completion_tokens": 0}, None),
         (None, None),
         ({"prompt_tokens": 2, "total_tokens": 9}, 7),
+        ({"completion_tokens": "5", "prompt_tokens": "2"}, 5),
+        ({"completion_tokens": None, "prompt_tokens": 2, "total_tokens": 9}, 7),
+        ({"completion_tokens": float("nan")}, None),
+        ("20", None),
     ],
 )
 def test_usage(usage: object, tokens: int | None) -> None:
@@ -72,6 +84,21 @@ def test_usage(usage: object, tokens: int | None) -> None:
 def test_what_is_not_the_protocol_names_the_address(body: str) -> None:
     with pytest.raises(CascadeError, match=f"generator.base_url={URL}"):
         read_answer("text/html", body, URL)
+
+
+def test_choices_in_any_order() -> None:
+    choices = [{"index": i, "message": {"content": str(i)}, "finish_reason": "stop"} for i in (2, 0, 1)]
+    read = read_answer("application/json", json.dumps({"choices": choices}), URL)
+    assert [one.text for one in read.choices] == ["0", "1", "2"]
+
+
+def test_a_temperature_is_left_out_by_its_value() -> None:
+    parameters = Parameters()
+    greedy, drawn = {"temperature": 0.0}, {"temperature": 0.8, "top_p": 0.95}
+    assert parameters.adapt(greedy, None, "`temperature` must be strictly positive")
+    assert parameters.body(greedy) == {} and parameters.body(drawn) == drawn
+    assert parameters.adapt(drawn, None, "`temperature` and `top_p` cannot both be specified; use only one")
+    assert parameters.body(drawn) == {"temperature": 0.8}
 
 
 def test_parameters_that_a_model_refuses() -> None:
