@@ -21,7 +21,7 @@ from cascade.execute.isolation.layers import LAYERS, PACKAGE_ROOT, is_confined
 # A server that dies is started again with the same batch this many times before it is given up.
 MAX_ATTEMPTS = 3
 # How long a server that is told to end may take before it is killed.
-END_S = 0.2
+END_S = 1.0
 CONTAINERS = ("bubblewrap", "podman", "docker")
 
 PASS, FAIL, ERROR, TIMEOUT = "P", "F", "E", "T"
@@ -203,8 +203,8 @@ def execute(
             thread.join()
         # Now that nobody else is at work: once more, and then it is believed.
         for index, outcome, suspect in later:
-            pairs = _pairs(batches[index], suspect)
-            yield index, _corrected(outcome, suspect, single.run(pairs, limits, stop))
+            again = _again(batches[index], suspect)
+            yield index, _corrected(outcome, suspect, single.run(again, limits, stop))
     finally:
         stop.set()
         for server in (*servers, single):
@@ -213,15 +213,19 @@ def execute(
             thread.join()
 
 
-def _pairs(batch: Batch, suspect: list[list[int]]) -> Batch:
-    """Some pairs of a batch, each as a program with one test."""
-    return Batch(batch.tests, tuple((batch.programs[i][0], (batch.programs[i][1][j],)) for i, j in suspect))
+def _again(batch: Batch, suspect: list[list[int]]) -> Batch:
+    """Some pairs of a batch, ordered by program."""
+    tests: dict[int, list[int]] = {}
+    for i, j in suspect:
+        tests.setdefault(i, []).append(batch.programs[i][1][j])
+    return Batch(batch.tests, tuple((batch.programs[i][0], tuple(own)) for i, own in tests.items()))
 
 
 def _corrected(outcome: Outcome, suspect: list[list[int]], reply: dict[str, Any]) -> Outcome:
     rows, seconds = [list(row) for row in outcome.rows], [list(row) for row in outcome.seconds]
-    for (i, j), [letter], [spent] in zip(suspect, reply["rows"], reply["seconds"], strict=True):
-        rows[i][j], seconds[i][j] = letter, spent
+    letters, spent = "".join(reply["rows"]), [one for row in reply["seconds"] for one in row]
+    for (i, j), letter, one in zip(suspect, letters, spent, strict=True):
+        rows[i][j], seconds[i][j] = letter, one
     return replace(outcome, rows=["".join(row) for row in rows], seconds=seconds)
 
 

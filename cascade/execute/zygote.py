@@ -22,8 +22,24 @@ WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wal
 LEAST_WALL_S = 3.0
 # A child that switched its timers off is ended by the zygote, which looks this often.
 LOOK_S = 0.25
+MAX_SECONDS = 1e9
 # What a record says, as the server gets it: letter, flags, seconds, suspect, proven.
 Record = tuple[str, int, float, bool, bool]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a program whose definitions never end or end its process.
+
+    Attributes:
+        letter: the verdict of its tests.
+        suspect: whether it ran out of time while the machine was busy.
+        seconds: CPU seconds that it had; `MAX_SECONDS` where more would not have helped.
+    """
+
+    letter: str
+    suspect: bool
+    seconds: float
 
 
 def _pipes() -> dict[str, tuple[int, int]]:
@@ -48,12 +64,14 @@ class Trial:
     _candidate: Child | None = None
     _loaded: bool = False
     _scratch_used: bool = False
-    _fate: tuple[str, bool, bool] | None = None
+    _fate: Fate | None = None
     _last: ChildExit | None = None
+    _seconds: float = 0.0
 
     def run(self) -> dict[str, Any]:
-        """The records of each program's tests, as far as they go, and how the referee ended if early."""
+        """The records of each program's tests, how the referee ended if early, programs that never load."""
         found: list[list[Record]] = []
+        fates: list[Any] = []
         ended: list[Any] | None = None
         try:
             self.children.fresh_scratch()
@@ -68,6 +86,8 @@ class Trial:
                         break
                     found[-1].append(record)
                 self._end_candidate()
+                fate = self._fate
+                fates.append(fate and [fate.letter, fate.suspect, fate.seconds])
                 if ended is not None:
                     break
         finally:
@@ -78,7 +98,7 @@ class Trial:
             for ends in self._pipes.values():
                 for end in ends:
                     os.close(end)
-        return {"records": found, "ended": ended}
+        return {"records": found, "ended": ended, "fates": fates}
 
     def _ended(self, seconds: float) -> list[Any]:
         """The verdict of the test that a referee ended with."""
@@ -91,15 +111,16 @@ class Trial:
     def _test(self, place: tuple[int, int, int], fresh: bool, seconds: float, most: float) -> Record | None:
         """One test's record; None where the referee has ended."""
         while True:
-            if self._fate is not None:
-                letter, suspect, proven = self._fate  # it never loads
-                os.write(self._pipes["control"][1], CONTROL.pack(letter.encode(), 0))
+            suspect = proven = False
+            if self._fate is not None and seconds <= self._fate.seconds:
+                suspect = self._fate.suspect
+                os.write(self._pipes["control"][1], CONTROL.pack(self._fate.letter.encode(), 0))
             else:
                 if self._candidate is None:
                     self._candidate = self._fork_candidate(place, seconds, most)
-                letter, suspect, proven = "", False, False
                 os.write(self._pipes["control"][1], CONTROL.pack(GO, self._candidate.pid))
             before = self._candidate
+            self._seconds = seconds
             record = self._await(seconds)
             if record is None:
                 return None
@@ -167,7 +188,8 @@ class Trial:
         self._candidate = None
         late = self._last.out_of_time or self._last.status == PROVEN_STATUS
         if not self._loaded:
-            self._fate = ("T" if late else "E", self._last.busy_timeout, False)
+            letter, seconds = ("T", self._seconds) if late else ("E", MAX_SECONDS)
+            self._fate = Fate(letter, self._last.busy_timeout, seconds)
         os.write(self._pipes["control"][1], CONTROL.pack(b"T" if late else b"E", 1))
 
     def _end_candidate(self) -> None:

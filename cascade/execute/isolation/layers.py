@@ -146,6 +146,7 @@ def confine_server(asked: list[str], scratch: str) -> Confinement:
             result.layers.append("landlock scope")
     if with_seccomp:
         result.layers.append("seccomp")
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory or writes there
     result.layers.append("no new privileges")
     return result
 
@@ -166,6 +167,7 @@ def _namespaces(readable: list[str], scratch: str) -> None:
     linux.unshare()
     pid = os.fork()
     if pid:
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
         for descriptor in (0, 1):
             os.close(descriptor)
         _, status = os.waitpid(pid, 0)
