@@ -8,6 +8,7 @@ import ast
 import builtins
 import contextlib
 import functools
+import hashlib
 import marshal
 import os
 import signal
@@ -19,7 +20,7 @@ from cascade.execute.children import silence
 from cascade.execute.equivalence import MAX_CHARS, canonical
 from cascade.execute.isolation.layers import Confinement
 from cascade.execute.nontermination.loop_sites import loops
-from cascade.execute.purity import is_provable, is_pure, names_used
+from cascade.execute.purity import compares_identities, is_provable, is_pure, names_used
 
 ANALYSIS_MEMORY_MB = 2048
 ANALYSIS_SECONDS = 5.0
@@ -38,6 +39,7 @@ class Text:
         pure: see `purity`.
         used: the names and attributes in it.
         looked_up: the names that it looks up.
+        compares_identities: whether it asks which object something is.
         loops: where it may be proven endless; see `loop_sites`.
         code: marshalled code; None where the text is left to the child.
         entry_point: of a data set's test, the name that is the program's.
@@ -50,6 +52,7 @@ class Text:
     pure: bool = False
     used: tuple[str, ...] = ()
     looked_up: tuple[str, ...] = ()
+    compares_identities: bool = False
     loops: tuple[tuple[int, tuple[Any, ...]], ...] = ()
     code: bytes | None = None
     entry_point: str | None = None
@@ -58,10 +61,18 @@ class Text:
         """Its code object; its source where there is none."""
         return self.source if self.code is None else marshal.loads(self.code)
 
+    def for_a_referee(self) -> tuple[Any, ...]:
+        """The fields of a `referee.Test`."""
+        return (*self._made, self.entry_point, self.seed, self.pure, self.compares_identities)
+
     @functools.cached_property
-    def loaded(self) -> Any:
-        """The same, made once: for texts that many children run."""
-        return self.load()
+    def _made(self) -> tuple[Any, ...]:
+        return self.load(), self.looked_up
+
+    @functools.cached_property
+    def seed(self) -> int:
+        """A number of its own."""
+        return int.from_bytes(hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).digest()[:6])
 
 
 def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Text]:
@@ -108,7 +119,7 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     if len(dumped) > MAX_CODE_BYTES:
         return (source,)
     used, looked_up = names_used(tree)
-    given = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else frozenset[str]()
+    given = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else None
     pure = is_pure(tree, given)
     watched = loops(tree) if name == "<program>" and is_provable(tree) else {}
     return (
@@ -117,6 +128,7 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
         pure,
         used,
         looked_up,
+        compares_identities(tree),
         tuple((line, tuple(loop)) for line, loop in watched.items()),
         dumped,
     )

@@ -122,6 +122,20 @@ def names_used(tree: ast.Module) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(used), tuple(looked_up)
 
 
+def compares_identities(tree: ast.Module) -> bool:
+    """Whether a text asks which object something is, but for those of which there is one."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(ops=ops, comparators=others) if any(
+                isinstance(op, ast.Is | ast.IsNot) and not isinstance(other, ast.Constant)
+                for op, other in zip(ops, others, strict=True)
+            ):
+                return True
+            case ast.Name(id="id"):
+                return True
+    return False
+
+
 def bound_names(tree: ast.Module) -> list[str]:
     """Every name that a text binds, as often as it does."""
     found: list[str] = []

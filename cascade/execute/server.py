@@ -90,9 +90,9 @@ class Server:
                 test, seconds = work.verdicts.tests[i]
                 if id(test) not in checks:
                     checks[id(test)] = len(texts)
-                    texts.append((test.loaded, test.looked_up, test.entry_point))
+                    texts.append(test.for_a_referee())
                 own.append((checks[id(test)], seconds))
-            plan.append(own)
+            plan.append((work.verdicts.program.pure and not work.fresh, own))
             piece = marshal.dumps(self._candidate_work(work))
             places.append([[len(data), len(piece)], work.fresh, [seconds for _, seconds in own]])
             data += piece

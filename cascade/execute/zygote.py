@@ -15,7 +15,7 @@ from typing import Any
 from cascade.execute.candidate import LOADED, PROVEN_STATUS, Program, run_candidate
 from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
 from cascade.execute.nontermination.loop_sites import Loop
-from cascade.execute.referee import CONTROL, GO, RECORD, RENEW, Test, run_referee
+from cascade.execute.referee import BROKEN, CONTROL, GO, RECORD, RENEW, Test, run_referee
 from cascade.execute.wire import drain, receive, send
 
 WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wall time only ends sleepers
@@ -67,6 +67,7 @@ class Trial:
     _fate: Fate | None = None
     _last: ChildExit | None = None
     _seconds: float = 0.0
+    _was_busy: bool = False
 
     def run(self) -> dict[str, Any]:
         """The records of each program's tests, how the referee ended if early, programs that never load."""
@@ -78,7 +79,7 @@ class Trial:
             self._referee = self._fork_referee()
             for place, fresh, limits in self.programs:
                 found.append([])
-                self._loaded, self._fate = False, None
+                self._loaded, self._fate, self._was_busy = False, None, False
                 for seconds in limits:
                     record = self._test(place, fresh, seconds, sum(limits))
                     if record is None:
@@ -133,8 +134,11 @@ class Trial:
                 self._drain()
                 suspect, proven = self._last.busy_timeout, self._last.status == PROVEN_STATUS
                 micro = max(micro, int(1e6 * self._last.cpu_seconds)) if data == b"T" else micro
-            elif fresh or not self._loaded:
+                self._was_busy |= suspect
+            elif fresh or not self._loaded or flags & BROKEN:
                 self._end_candidate()
+            if data == b"T" and before is not None and self._candidate is before:
+                suspect |= self._was_busy  # a call that was late before is late again
             return data.decode(), flags, micro / 1e6, suspect, proven
 
     def _await(self, seconds: float) -> bytes | None:
@@ -242,10 +246,10 @@ def _program(data: Any, seconds: float) -> Program:
     return Program(prelude, code, source, loops, None if used is None else frozenset(used), seconds)
 
 
-def _referee_work(data: Any) -> tuple[Any, list[list[tuple[Test, float]]]]:
+def _referee_work(data: Any) -> tuple[Any, list[tuple[bool, list[tuple[Test, float]]]]]:
     prelude, tests, programs = data
     made = [Test(*one) for one in tests]
-    return prelude, [[(made[i], seconds) for i, seconds in program] for program in programs]
+    return prelude, [(pure, [(made[i], seconds) for i, seconds in own]) for pure, own in programs]
 
 
 def serve(children: Children, requests: int, replies: int, programs: int, tests: int) -> None:

@@ -149,8 +149,8 @@ _SPECIAL = {
     "fcntl": (72, 25),
     "ioctl": (16, 29),
 }
-# Commands of fcntl (F_SETOWN, F_SETSIG, F_SETOWN_EX) and ioctl (FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX) that
-# let the kernel send signals to others or type for them.
+# Commands by which the kernel sends signals to others or types for them: F_SETOWN, F_SETSIG, F_SETOWN_EX;
+# FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX.
 _COMMANDS = {"fcntl": (8, 10, 15), "ioctl": (0x8901, 0x8902, 0x5412, 0x541C)}
 # Calls that were made after this list; nobody's code needs them yet.
 FIRST_UNKNOWN = 470
