@@ -34,6 +34,19 @@ class UnknownStateError(Exception):
     """A state that cannot be compared."""
 
 
+class Same:
+    """An object in a state that is compared by which it is; held, so that none gets its place in memory."""
+
+    __slots__ = ("_value",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Same and self._value is other._value
+
+
 def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
     """Everything that some values hold and lead to, as a flat list: equal only if nothing differs.
 
@@ -91,7 +104,7 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
             for key, held in value.items():
                 todo += (key, held)
         elif kind is types.FunctionType and not _is_foreign(value):
-            out += (id(value.__code__), id(value.__globals__), value.__name__)
+            out += (Same(value.__code__), Same(value.__globals__), value.__name__)
             todo += (value.__defaults__, value.__kwdefaults__, value.__dict__, value.__doc__)
             todo.append(
                 [cell.cell_contents if _is_filled(cell) else None for cell in value.__closure__ or ()]
@@ -107,7 +120,7 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
         elif kind is types.GenericAlias:
             todo += (value.__origin__, value.__args__)
         elif kind is type and not _is_foreign(value):
-            out += (id(value), value.__name__)
+            out += (Same(value), value.__name__)
             todo += value.__bases__
             for name, held in vars(value).items():
                 if name not in _OF_EVERY_CLASS:
@@ -119,7 +132,7 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
         ):
             out += _foreign(value)
         elif kind is types.BuiltinFunctionType and isinstance(value.__self__, types.ModuleType):
-            out.append(id(value))
+            out.append(Same(value))
         elif type(kind) is type and _has_only_a_dict(kind):
             todo += (value.__dict__, kind)
         else:
@@ -138,7 +151,7 @@ def _is_filled(cell: types.CellType) -> bool:
 def _has_only_a_dict(kind: type) -> bool:
     """Whether all of an object's state is in its dictionary: a class of the program's, without slots."""
     return all(
-        one is object or (type(one) is type and "__slots__" not in vars(one) and not _is_foreign(one))
+        one is object or (one.__module__ == PROGRAM_MODULE and "__slots__" not in vars(one))
         for one in kind.__mro__
     ) and hasattr(kind, "__dict__")
 
@@ -157,13 +170,13 @@ def _is_foreign(value: Any) -> bool:
 def _foreign(value: Any) -> list[object]:
     """An object that is not the program's: itself, and what could be hung on it, by identity."""
     if isinstance(value, types.ModuleType):
-        return [id(value)]
+        return [Same(value)]
     attributes = getattr(value, "__dict__", {})
-    found: list[object] = [id(value)]
+    found: list[object] = [Same(value)]
     for name in tuple(attributes):
-        found += (name, id(attributes[name]))
+        found += (name, Same(attributes[name]))
         if type(attributes[name]) is types.FunctionType:
-            found += [part for n, one in vars(attributes[name]).items() for part in (n, id(one))]
+            found += [part for n, one in vars(attributes[name]).items() for part in (n, Same(one))]
         elif name == "__origin__":  # what is set on such a name is set there
             found += _foreign(attributes[name])
     return found
@@ -177,13 +190,11 @@ class Fingerprint:
         state: see `state_of`.
         prelude: names that the prelude bound.
         used: names that the program uses.
-        kept: objects whose identities are in the state, so that none is given to another.
     """
 
     state: list[object]
     prelude: Mapping[str, object]
     used: frozenset[str]
-    kept: list[object]
 
     @classmethod
     def of(
@@ -197,7 +208,7 @@ class Fingerprint:
             used: the names and attributes that its text has.
         """
         try:
-            found = cls([], prelude, used, [*space.values()])
+            found = cls([], prelude, used)
             found.state = found.now(space)
         except (UnknownStateError, RuntimeError, RecursionError):
             return None
@@ -216,7 +227,7 @@ class Fingerprint:
                 continue
             out.append(name)
             if name in self.prelude and value is self.prelude[name]:
-                out.append(id(value))
+                out.append(Same(value))
                 if name in self.used:
                     out += _foreign(value)
                     out += self._of_module(value)

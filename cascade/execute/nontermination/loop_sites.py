@@ -19,7 +19,8 @@ class Loop(NamedTuple):
         first: its first line.
         last: its last line.
         sinks: variables that the loop only adds to: what they hold decides nothing, but for so many of the
-            last items, which it reads; None for a `for` loop, whose iterator hides its state.
+            last items, which it reads; None where states cannot be compared: in a `for` loop, whose iterator
+            hides its own, and where the program may see in what place of memory something new is.
         unordered: whether nothing in the program sees in which order a set of ints holds them.
     """
 
@@ -37,6 +38,7 @@ def loops(tree: ast.Module) -> dict[int, Loop]:
     found = {}
     with_classes = any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
     unordered = not with_classes and _sees_no_order(tree)
+    by_state = not _sees_addresses(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.While | ast.For) or node.body[0].lineno == node.lineno:
             continue
@@ -46,6 +48,7 @@ def loops(tree: ast.Module) -> dict[int, Loop]:
         begin = first.test if isinstance(first, ast.If) else first
         if isinstance(first, (ast.expr, *_SIMPLE)) and begin.lineno == begin.end_lineno:
             sinks = None if isinstance(node, ast.For) else () if with_classes else _sinks(node)
+            sinks = sinks if by_state else None
             found[first.lineno] = Loop(node.lineno, node.end_lineno or node.lineno, sinks, unordered)
     return found
 
@@ -72,6 +75,29 @@ def _sinks(loop: ast.While) -> tuple[tuple[str, int], ...]:
                 known[name] += 1
                 tails[name] = max(tails[name], back)
     return tuple((name, tails[name]) for name in known if known[name] == uses[name])
+
+
+# What makes objects that are hashed, shown and ordered by their place in memory, and what shows or hashes.
+_MAKERS = frozenset(("map", "filter", "zip", "iter", "reversed", "enumerate"))
+_SHOWING = frozenset(("str", "repr", "ascii", "format", "print", "set", "frozenset", "dict"))
+
+
+def _sees_addresses(tree: ast.Module) -> bool:
+    """Whether a program could see where in memory an object is: the only state that no state holds."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    if names & {"hash", "object", "id"}:
+        return True
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    made = names & _MAKERS or any(
+        isinstance(node, ast.Lambda | ast.GeneratorExp | ast.ClassDef) for node in ast.walk(tree)
+    )
+    nested = any(isinstance(n, ast.FunctionDef) and n is not f for f in functions for n in ast.walk(f))
+    shown = names & _SHOWING or any(
+        isinstance(node, ast.JoinedStr | ast.Set | ast.SetComp | ast.Dict | ast.DictComp | ast.Mod)
+        for node in ast.walk(tree)
+    )
+    shown = shown or any(isinstance(n, ast.Attribute) and n.attr == "format" for n in ast.walk(tree))
+    return bool((made or nested) and shown)
 
 
 def _sees_no_order(tree: ast.Module) -> bool:
