@@ -41,6 +41,7 @@ class Text:
         looked_up: the names that it looks up.
         compares_identities: whether it asks which object something is.
         loops: where it may be proven endless; see `loop_sites`.
+        provable: whether its numbers may be reasoned about, too; see `purity.is_provable`.
         code: marshalled code; None where the text is left to the child.
         entry_point: of a data set's test, the name that is the program's.
     """
@@ -54,6 +55,7 @@ class Text:
     looked_up: tuple[str, ...] = ()
     compares_identities: bool = False
     loops: tuple[tuple[int, tuple[Any, ...]], ...] = ()
+    provable: bool = False
     code: bytes | None = None
     entry_point: str | None = None
 
@@ -121,7 +123,8 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     used, looked_up = names_used(tree)
     given = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else None
     pure = is_pure(tree, given)
-    watched = loops(tree) if name == "<program>" and is_provable(tree) else {}
+    provable = pure and name == "<program>" and is_provable(tree)
+    watched = loops(tree, provable) if pure and name == "<program>" else {}
     return (
         canonical(code) if pure else source,
         False,
@@ -130,5 +133,6 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
         looked_up,
         compares_identities(tree),
         tuple((line, tuple(loop)) for line, loop in watched.items()),
+        provable,
         dumped,
     )

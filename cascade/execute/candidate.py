@@ -74,6 +74,7 @@ class Program:
         prelude, code: before the program, and the program; texts where the server could not compile them.
         source: the program's text.
         watched: loops that may be proven endless (see `loop_sites`).
+        provable: whether its numbers may be reasoned about, too (see `purity`).
         used: names that the program uses, where it is pure; None where each test needs a new process.
         seconds: CPU limit of its definitions.
     """
@@ -82,6 +83,7 @@ class Program:
     code: Any
     source: str
     watched: dict[int, Loop]
+    provable: bool
     used: frozenset[str] | None
     seconds: float
 
@@ -98,7 +100,7 @@ class Candidate:
         self._failed = False
         self._fingerprint: Fingerprint | None = None
         self._fresh = True
-        self._watch = Watch(program.watched, program.source, self._globals)
+        self._watch = Watch(program.watched, program.provable, program.source, self._globals)
 
     def _globals(self) -> list[object]:
         """The state of the program's names, as it is."""

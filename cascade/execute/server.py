@@ -117,8 +117,8 @@ class Server:
     def _candidate_work(self, work: Work) -> tuple[Any, ...]:
         program = work.verdicts.program
         shared = program.pure and not work.fresh
-        loops = program.loops if shared and self.proofs else ()
-        return self.prelude, program.load(), program.source, loops, program.used if shared else None
+        proofs = (program.loops, program.provable) if shared and self.proofs else ((), False)
+        return self.prelude, program.load(), program.source, *proofs, program.used if shared else None
 
     def find(self, every: list[ProgramVerdicts]) -> None:
         """Find all verdicts: many programs with one referee, then what needs both for itself."""

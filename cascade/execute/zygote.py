@@ -241,9 +241,9 @@ class Trial:
 
 
 def _program(data: Any, seconds: float) -> Program:
-    prelude, code, source, watched, used = data
+    prelude, code, source, watched, provable, used = data
     loops = {line: Loop(*loop) for line, loop in watched}
-    return Program(prelude, code, source, loops, None if used is None else frozenset(used), seconds)
+    return Program(prelude, code, source, loops, provable, None if used is None else frozenset(used), seconds)
 
 
 def _referee_work(data: Any) -> tuple[Any, list[tuple[bool, list[tuple[Test, float]]]]]:
