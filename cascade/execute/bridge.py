@@ -18,8 +18,10 @@ from cascade.execute.arrays import made_array, pack_array
 from cascade.execute.candidate import ITERATOR, OBJECT
 from cascade.execute.purity import MODULES, SAFE_BUILTINS
 from cascade.execute.remote import Held, Remote, remote
-from cascade.execute.wire import MalformedError, Packer, Unpacker, receive, send
+from cascade.execute.wire import MalformedError, Packer, Unpacker, packed, receive_more, write
 
+# What two messages may have to be sent without a look at the answers: pipes take more than both.
+SMALL = 16_000
 # What the zygote says: go on, with the candidate's pid; or what became of the candidate.
 CONTROL = struct.Struct("<ci")
 ABSENT = object()
@@ -34,6 +36,10 @@ _ENDINGS = frozenset(("StopIteration", "StopAsyncIteration", "GeneratorExit"))
 
 class Gone(BaseException):
     """The candidate has ended; the verdict is known."""
+
+
+class Stale(BaseException):
+    """The candidate is not as it was loaded: another one is needed for this test."""
 
 
 class Bridge:
@@ -54,15 +60,24 @@ class Bridge:
             poll.register(control, select.POLLIN)
         self._reading.register(replies, select.POLLIN)
         self._writing.register(requests, select.POLLOUT)
+        self._unread = b""
         self._late: dict[str, float] = {}
         self._callbacks: list[Callable[..., Any]] = []
         self._remotes: dict[int, Remote] = {}
+        self._bound: dict[tuple[str, ...], list[Any]] = {}
+        self._expected: list[Any] | None = None
         self.begin_program()
         self.begin(0.0, trusting=False)
 
     def begin_program(self) -> None:
         """Forget what is known of the program before."""
         self._late.clear()
+        self._bound.clear()
+
+    def begin_candidate(self) -> None:
+        """Another process of the same program answers from now on."""
+        self._unread = b""
+        self._bound.clear()
 
     def begin(self, seconds: float, trusting: bool) -> None:
         """A test begins.
@@ -74,6 +89,7 @@ class Bridge:
         self._seconds, self._trusting, self._n_calls = seconds, trusting, 0
         self._callbacks.clear()
         self._remotes.clear()
+        self._expected = None
         self.fate: bytes | None = None
         self.again = self.fallback = self.aliased = self.broken = False
 
@@ -85,9 +101,22 @@ class Bridge:
         word, pid = CONTROL.unpack(data)
         return word, pid
 
-    def names(self, names: list[str]) -> dict[str, Any] | None:
-        """What names stand for in the candidate, those that are there; None if it is not as it was loaded."""
-        reply = self.exchange(["begin", self._seconds, names])
+    def names(self, names: list[str], may_wait: bool) -> dict[str, Any] | None:
+        """What names stand for in the candidate, those that are there; None if it is not as it was loaded.
+
+        Args:
+            names: the names.
+            may_wait: whether the answer may be looked at later (see `settle`), where it was given before.
+        """
+        message = ["begin", self._seconds, names]
+        reply = self._bound.get(tuple(names))
+        if reply is None:
+            reply = self.exchange(message)
+            if may_wait and reply[0] == "value" and not reply[1]:
+                self._bound[tuple(names)] = reply
+        else:
+            self._send(message)
+            self._expected = reply
         match reply:
             case ["stale"]:
                 return None
@@ -115,12 +144,33 @@ class Bridge:
             self.fate, _ = self.told()
             raise Gone
 
+    def _send(self, message: list[Any]) -> None:
+        data = packed(message)
+        if len(data) > SMALL:
+            self.settle()  # a candidate that is answering reads nothing meanwhile
+        write(self._requests, data, lambda: self._wait(self._writing))
+
+    def _receive(self) -> Any:
+        reply, self._unread = receive_more(self._replies, self._unread, lambda: self._wait(self._reading))
+        return reply
+
+    def settle(self) -> None:
+        """Read the answer that `names` has not waited for.
+
+        Raises:
+            Stale: it is another one now.
+        """
+        expected, self._expected = self._expected, None
+        if expected is not None and self._receive() != expected:
+            raise Stale
+
     def exchange(self, message: list[Any]) -> list[Any]:
         """Send a message; what comes back, after calls of the test's own functions."""
         broken, self.broken = self.broken, True  # until the reply has been read as a whole
-        send(self._requests, message, lambda: self._wait(self._writing))
+        self._send(message)
+        self.settle()
         while True:
-            reply = receive(self._replies, lambda: self._wait(self._reading))
+            reply = self._receive()
             match reply:
                 case ["callback", int(number), nodes, list(references)]:
                     self._call_back(number, nodes, references)
@@ -146,6 +196,7 @@ class Bridge:
         if self._n_calls == 1 and len(exported) == 1 and exported[0] is operands[0] and operation == "call":
             key = json.dumps([operands[0]._held.label, packer.nodes, references[1:], keywords])
             if self._late.get(key, 0.0) >= self._seconds:
+                self.settle()
                 self.fate = b"T"
                 raise Gone
         if operation != "call" and not (
@@ -190,7 +241,7 @@ class Bridge:
                 (c.__name__ for c in type(error).__mro__ if hasattr(builtins, c.__name__)), "Exception"
             )
             answer = ["raise", name, str(error)]
-        send(self._requests, answer, lambda: self._wait(self._writing))
+        self._send(answer)
 
     def _export(self, value: Any, _: Packer) -> list[Any]:
         """How a value that is no plain data goes to the candidate."""

@@ -21,7 +21,7 @@ from cascade.execute.arrays import made_array, pack_array
 from cascade.execute.fingerprint import PROGRAM_MODULE, Fingerprint, UnknownStateError
 from cascade.execute.nontermination.loop_sites import Loop
 from cascade.execute.nontermination.watch import Watch
-from cascade.execute.wire import Packer, Unpacker, receive, send
+from cascade.execute.wire import Packer, Unpacker, receive_more, send
 
 LOADED = b"L"
 # The exit status of a program that was proven to outlast its limit.
@@ -95,6 +95,7 @@ class Candidate:
         self._program, self._requests, self._replies = program, requests, replies
         self._owned: list[Any] = []
         self._numbers: dict[int, int] = {}
+        self._unread = b""
         self._flags = 0
         self._space: dict[str, Any] = {}
         self._failed = False
@@ -135,13 +136,17 @@ class Candidate:
         """Answer until the process is ended."""
         self._watch.start(lambda: os._exit(PROVEN_STATUS))
         while True:
-            message = receive(self._requests)
+            message = self._receive()
             if message[0] == "begin":
                 self._begin(message[1], message[2])
             elif message[0] == "line":
                 self._line(message[1], message[2])
             else:
                 send(self._replies, self._do(message))
+
+    def _receive(self) -> Any:
+        message, self._unread = receive_more(self._requests, self._unread)
+        return message
 
     def _is_as_loaded(self) -> bool:
         """Whether a new test may begin; says why not."""
@@ -279,7 +284,7 @@ class Candidate:
         references = [packer.pack(one) for one in arguments]
         send(self._replies, ["callback", number, packer.nodes, references])
         while True:
-            message = receive(self._requests)
+            message = self._receive()
             if message[0] == "result":
                 return Unpacker(message[1], self._given).value(message[2])
             if message[0] == "raise":

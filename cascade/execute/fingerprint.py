@@ -227,7 +227,6 @@ class Fingerprint:
                 continue
             out.append(name)
             if name in self.prelude and value is self.prelude[name]:
-                out.append(Same(value))
                 if name in self.used:
                     out += _foreign(value)
                     out += self._of_module(value)

@@ -17,18 +17,19 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
-from cascade.execute.bridge import CONTROL, Bridge
+from cascade.execute.bridge import CONTROL, Bridge, Stale
 from cascade.execute.remote import STAND_INS
 from cascade.execute.wire import MalformedError
 
 # A record for each test: a verdict's letter, flags and CPU microseconds.
 RECORD = struct.Struct("<cBI")
-# Flags: to be run again, alone; resting on an object; answers of this candidate cannot be believed any more.
-AGAIN, FALLBACK, BROKEN = 1, 2, 4
+# Flags: to be run again, alone; resting on an object; answers of this candidate cannot be believed any more;
+# the verdict is what became of the candidate.
+AGAIN, FALLBACK, BROKEN, FATE = 1, 2, 4, 8
 # Instead of a letter: the candidate is not as it was, another one is needed for this test.
 RENEW = b"N"
 GO = b"G"
-__all__ = ["AGAIN", "BROKEN", "CONTROL", "FALLBACK", "GO", "RECORD", "RENEW", "Test", "run_referee"]
+__all__ = ["AGAIN", "BROKEN", "CONTROL", "FALLBACK", "FATE", "GO", "RECORD", "RENEW", "Test", "run_referee"]
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ class Referee:
         self._base: dict[str, Any] = {"__name__": "__test__"}
         exec(prelude, self._base)
         self._pure = self._only_inside = False
+        self._pid: int | None = None  # of the candidate, while it may serve another test
 
     def run(self, pure: bool, program: list[tuple[Test, float]]) -> None:
-        """All tests of a program, which may be pure, each as soon as there is a candidate for it."""
-        self._pure = pure
+        """All tests of a program; a pure one keeps its candidate as long as it lives and is as it was."""
+        self._pure, self._pid = pure, None
         self._bridge.begin_program()
         for test, seconds in program:
             self._only_inside = False
@@ -73,11 +75,13 @@ class Referee:
 
     def _one(self, test: Test, seconds: float) -> tuple[bytes, int, int]:
         bridge = self._bridge
-        word, pid = bridge.told()
-        while word in (b"E", b"T") and pid:  # what became of a candidate that had answered already
+        if (pid := self._pid) is None:
             word, pid = bridge.told()
-        if word != GO:
-            return word, 0, 0
+            while word in (b"E", b"T") and pid:  # what became of a candidate that had answered already
+                word, pid = bridge.told()
+            if word != GO:
+                return word, FATE, 0
+            bridge.begin_candidate()
         began = time.process_time() + _cpu_seconds(pid)
         bridge.begin(seconds, trusting=test.entry_point is None)
         signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -88,21 +92,36 @@ class Referee:
         signal.setitimer(signal.ITIMER_PROF, 0)
         spent = time.process_time() + _cpu_seconds(pid) - began
         flags = AGAIN * bridge.again | FALLBACK * bridge.fallback | BROKEN * bridge.broken
+        flags |= FATE * (bridge.fate is not None)
+        self._pid = pid if self._pure and letter != RENEW and not flags & (BROKEN | FATE) else None
         # A test that ends the candidate's process has swallowed nothing: what became of it is the verdict.
         return bridge.fate or letter, flags, min(max(0, int(1e6 * spent)), 0xFFFFFFFF)
 
     def _verdict(self, test: Test) -> bytes:
+        letter = self._run(test)
+        if letter != RENEW and self._bridge.fate is None:
+            try:
+                self._bridge.settle()
+            except Stale:
+                return RENEW
+            except BaseException:
+                return b"E"
+        return letter
+
+    def _run(self, test: Test) -> bytes:
         try:
             random.seed(test.seed)
             space = dict(self._base)
             if test.entry_point is None:
                 space |= {name: STAND_INS[name] for name in test.names if name in STAND_INS}
             names = [name for name in test.names if self._is_the_programs(name, test.entry_point)]
-            if (found := self._bridge.names(names)) is None:
+            if (found := self._bridge.names(names, may_wait=self._pure)) is None:
                 return RENEW
             space |= found
             code = test.code
             exec(compile(code, "<test>", "exec") if isinstance(code, str) else code, space)
+        except Stale:
+            return RENEW
         except AssertionError:
             return b"F"
         except BaseException:

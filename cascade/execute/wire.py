@@ -21,6 +21,8 @@ from typing import Any
 MAX_MESSAGE = 1 << 28
 _read, _write = os.read, os.write  # whatever a program makes of the module
 _PIECE = 4096  # a pipe that says it can be written takes so much without blocking (PIPE_BUF)
+_READ = 1 << 18
+_LENGTH = struct.Struct("!I")
 _SMALL = 1 << 62
 _CONTAINERS: dict[type, str] = {
     list: "l",
@@ -318,44 +320,71 @@ def _nodes_in(reference: Any) -> list[int]:
     return [at for part in reference if type(part) is list for at in _nodes_in(part)]
 
 
-def send(stream: int, message: Any, wait: Callable[[], None] | None = None) -> None:
-    """A length-prefixed message; `wait` returns once the stream takes `_PIECE` bytes without blocking."""
+def packed(message: Any) -> bytes:
+    """A message as it goes over a stream: its length and JSON."""
     data = json.dumps(message, separators=(",", ":"), check_circular=False).encode()
-    view = memoryview(struct.pack("!I", len(data)) + data)
+    return _LENGTH.pack(len(data)) + data
+
+
+def write(stream: int, data: bytes, wait: Callable[[], None] | None = None) -> None:
+    """Write all of some data; `wait` returns once the stream takes `_PIECE` bytes without blocking."""
+    view = memoryview(data)
     while view:
         if wait is not None:
             wait()
         view = view[_write(stream, view[:_PIECE] if wait is not None else view) :]
 
 
-def receive(stream: int, wait: Callable[[], None] | None = None) -> Any:
-    """The next message; `wait` returns once there is something to read.
+def send(stream: int, message: Any) -> None:
+    """Send a message."""
+    write(stream, packed(message))
+
+
+def receive(stream: int) -> Any:
+    """The next message of a stream that answers one at a time; see `receive_more`."""
+    message, unread = receive_more(stream, b"")
+    if unread:
+        raise MalformedError
+    return message
+
+
+def receive_more(stream: int, unread: bytes, wait: Callable[[], None] | None = None) -> tuple[Any, bytes]:
+    """The next message, and what was read of those after it.
+
+    Args:
+        stream: where from.
+        unread: what was read of it before.
+        wait: returns once there is something to read.
 
     Raises:
         EOFError: the stream has ended.
         MalformedError: it is no message.
     """
-    size = struct.unpack("!I", _exactly(stream, 4, wait))[0]
-    if size > MAX_MESSAGE:
-        raise MalformedError
-    data = _exactly(stream, size, wait)
+    data = unread
+    while len(data) < 4 or len(data) < (end := 4 + _LENGTH.unpack_from(data)[0]):
+        if len(data) >= 4:
+            if end > MAX_MESSAGE:
+                raise MalformedError
+            pieces, left = [data], end - len(data)
+            while left > 0:
+                pieces.append(_piece(stream, wait))
+                left -= len(pieces[-1])
+            data = b"".join(pieces)
+        else:
+            data += _piece(stream, wait)
     try:
-        return json.loads(data)
+        return json.loads(data[4:end]), data[end:]
     except (ValueError, RecursionError):
         raise MalformedError from None
 
 
-def _exactly(stream: int, size: int, wait: Callable[[], None] | None) -> bytes:
-    pieces, left = [], size
-    while left:
-        if wait is not None:
-            wait()
-        piece = _read(stream, min(left, 1 << 20))
-        if not piece:
-            raise EOFError
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+def _piece(stream: int, wait: Callable[[], None] | None) -> bytes:
+    if wait is not None:
+        wait()
+    piece = _read(stream, _READ)
+    if not piece:
+        raise EOFError
+    return piece
 
 
 def drain(stream: int) -> None:

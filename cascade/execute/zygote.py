@@ -15,7 +15,7 @@ from typing import Any
 from cascade.execute.candidate import LOADED, PROVEN_STATUS, Program, run_candidate
 from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
 from cascade.execute.nontermination.loop_sites import Loop
-from cascade.execute.referee import BROKEN, CONTROL, GO, RECORD, RENEW, Test, run_referee
+from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, RECORD, RENEW, Test, run_referee
 from cascade.execute.wire import drain, receive, send
 
 WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wall time only ends sleepers
@@ -68,6 +68,8 @@ class Trial:
     _last: ChildExit | None = None
     _seconds: float = 0.0
     _was_busy: bool = False
+    _asks: bool = True
+    _missed: bool = False
 
     def run(self) -> dict[str, Any]:
         """The records of each program's tests, how the referee ended if early, programs that never load."""
@@ -80,6 +82,7 @@ class Trial:
             for place, fresh, limits in self.programs:
                 found.append([])
                 self._loaded, self._fate, self._was_busy = False, None, False
+                self._asks, self._missed = True, False
                 for seconds in limits:
                     record = self._test(place, fresh, seconds, sum(limits))
                     if record is None:
@@ -113,30 +116,38 @@ class Trial:
         """One test's record; None where the referee has ended."""
         while True:
             suspect = proven = False
-            if self._fate is not None and seconds <= self._fate.seconds:
+            if not self._asks:
+                pass  # the referee goes on with the candidate that it has
+            elif self._fate is not None and seconds <= self._fate.seconds:
                 suspect = self._fate.suspect
                 os.write(self._pipes["control"][1], CONTROL.pack(self._fate.letter.encode(), 0))
             else:
                 if self._candidate is None:
                     self._candidate = self._fork_candidate(place, seconds, most)
                 os.write(self._pipes["control"][1], CONTROL.pack(GO, self._candidate.pid))
-            before = self._candidate
-            self._seconds = seconds
+            before, missed = self._candidate, self._missed
+            self._seconds, self._missed = seconds, False
             record = self._await(seconds)
             if record is None:
                 return None
             data, flags, micro = RECORD.unpack(record)
+            self._asks = bool(fresh or data == RENEW or flags & (BROKEN | FATE))
             if data == RENEW:
                 self._end_candidate()
                 continue
             if before is not None and self._candidate is None:
+                self._missed = not self._asks  # the next test meets what became of it
                 assert self._last is not None
                 self._drain()
                 suspect, proven = self._last.busy_timeout, self._last.status == PROVEN_STATUS
                 micro = max(micro, int(1e6 * self._last.cpu_seconds)) if data == b"T" else micro
                 self._was_busy |= suspect
-            elif fresh or not self._loaded or flags & BROKEN:
+            elif fresh or flags & BROKEN:
                 self._end_candidate()
+            if missed:  # it had ended before the test began
+                self._missed = not flags & FATE
+                flags |= AGAIN
+                self._drain()
             if data == b"T" and before is not None and self._candidate is before:
                 suspect |= self._was_busy  # a call that was late before is late again
             return data.decode(), flags, micro / 1e6, suspect, proven
@@ -154,7 +165,7 @@ class Trial:
         used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
         while True:
             ready = dict(poll.poll(1000 * LOOK_S))
-            if records in ready:
+            if records in ready and (self._loaded or life not in ready):
                 record = os.read(records, RECORD.size)
                 return record if len(record) == RECORD.size else None
             if life in ready:
