@@ -116,6 +116,10 @@ class Candidate:
         random.seed(0)
         gc.enable()
         self._space = space = module.__dict__
+        # What the program makes of its builtins is not what answers for it.
+        own = sys.modules["builtins"] = types.ModuleType("builtins")
+        own.__dict__.update(builtins.__dict__)
+        space["__builtins__"] = own
         depth, frame = 0, sys._getframe()
         while frame is not None:
             depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
