@@ -254,7 +254,7 @@ class Bridge:
             found = sys.modules.get(module)
             if module != "__test__" and found is not None and getattr(found, name, None) is value:
                 return ["global", module, name]
-        if isinstance(value, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
+        if isinstance(value, types.FunctionType | types.BuiltinFunctionType | types.MethodType | type):
             self._callbacks.append(value)
             return ["callback", len(self._callbacks) - 1]
         if isinstance(value, Iterator):

@@ -239,21 +239,23 @@ class Candidate:
 
     def _export(self, value: Any, packer: Packer) -> list[Any]:
         """How a value that is no plain data travels."""
-        if isinstance(value, types.ModuleType):
+        # Its own methods and properties, `__class__` among them, are not asked: they might never answer.
+        kind = type(value)
+        if issubclass(kind, types.ModuleType):
             return ["module", value.__name__, self._number(value)]
-        name, module = getattr(value, "__qualname__", None), getattr(value, "__module__", None)
-        if isinstance(value, _FUNCTIONS) and type(name) is str and type(module) is str:
-            found = sys.modules.get(module)
-            if module != PROGRAM_MODULE and found is not None and getattr(found, name, None) is value:
-                return ["global", module, name]
-        if isinstance(value, _FUNCTIONS):
+        if issubclass(kind, _FUNCTIONS):
+            name, module = getattr(value, "__qualname__", None), getattr(value, "__module__", None)
+            if type(name) is str and type(module) is str and module != PROGRAM_MODULE:
+                found = sys.modules.get(module)
+                if found is not None and getattr(found, name, None) is value:
+                    return ["global", module, name]
             return [FUNCTION, self._number(value)]
-        if isinstance(value, Iterator):
+        if issubclass(kind, Iterator):
             return [ITERATOR, self._number(value)]
         if (packed := pack_array(value)) is not None:
             return packed
         for base, held in _PLAIN_BASES.items():
-            if base in type(value).__mro__:
+            if issubclass(kind, base):
                 return ["base", self._number(value), base.__name__, packer.reference(held(value))]
         return [OBJECT, self._number(value)]
 

@@ -18,10 +18,13 @@ from cascade.execute.nontermination.loop_sites import Loop
 from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, RECORD, RENEW, Test, run_referee
 from cascade.execute.wire import drain, receive, send
 
-WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wall time only ends sleepers
+# CPU time decides; wall time ends only what sleeps, or makes hardly any use of the processor for long.
+WALL_PER_CPU_SECOND = 5.0
 LEAST_WALL_S = 3.0
+MOST_WALLS = 8
 # A child that switched its timers off is ended by the zygote, which looks this often.
 LOOK_S = 0.25
+AWAKE_S = 1e-4
 MAX_SECONDS = 1e9
 # What a record says, as the server gets it: letter, flags, seconds, suspect, proven.
 Record = tuple[str, int, float, bool, bool]
@@ -163,6 +166,7 @@ class Trial:
         assert self._referee is not None
         began, judged = time.monotonic(), cpu_seconds(self._referee.pid)
         used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
+        slept, looked, before = 0.0, began, 0.0
         while True:
             ready = dict(poll.poll(1000 * LOOK_S))
             if records in ready and (self._loaded or life not in ready):
@@ -187,13 +191,17 @@ class Trial:
             if cpu_seconds(self._referee.pid) - judged > seconds + 2 * LOOK_S:
                 self._referee.out_of_time = True
                 return None
-            if time.monotonic() - began > wall:
+            now, spent = time.monotonic(), cpu_seconds(self._referee.pid)
+            spent += cpu_seconds(self._candidate.pid) if self._candidate else 0.0
+            slept += now - looked if spent - before < AWAKE_S else 0.0
+            looked, before = now, spent
+            if slept > wall or now - began > MOST_WALLS * wall:
                 if self._candidate is None:
                     self._referee.out_of_time = True
                     return None
                 poll.unregister(life)
                 self._candidate.out_of_time = self._candidate.slept = True
-                began = time.monotonic()
+                began, slept = time.monotonic(), 0.0
                 self._gone()
 
     def _gone(self) -> None:
