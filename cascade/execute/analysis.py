@@ -69,7 +69,8 @@ class Text:
 
     @functools.cached_property
     def _made(self) -> tuple[Any, ...]:
-        return self.load(), self.looked_up
+        # Where the text could not be read here, at least what it is a test of.
+        return self.load(), self.looked_up or ((self.entry_point,) if self.entry_point else ())
 
     @functools.cached_property
     def seed(self) -> int:
@@ -108,7 +109,7 @@ def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Tex
 
 def _facts(source: str, name: str) -> tuple[Any, ...]:
     """The fields of a `Text` after its name."""
-    if len(source) > MAX_CHARS:
+    if name == "<program>" and len(source) > MAX_CHARS:
         return (source,)
     try:
         tree = ast.parse(source)
@@ -118,9 +119,9 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     except (RecursionError, MemoryError):
         return (source,)
     dumped = marshal.dumps(code)
-    if len(dumped) > MAX_CODE_BYTES:
-        return (source,)
     used, looked_up = names_used(tree)
+    if len(dumped) > MAX_CODE_BYTES or len(source) > MAX_CHARS:  # a data set's test may be as long as that
+        return (source, False, False, used, looked_up, False, (), False, dumped)
     given = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else None
     pure = is_pure(tree, given)
     provable = pure and name == "<program>" and is_provable(tree)

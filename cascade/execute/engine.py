@@ -6,6 +6,7 @@ import os
 import queue
 import shutil
 import signal
+import site
 import struct
 import subprocess
 import sys
@@ -350,7 +351,11 @@ def _command(isolation: Isolation, scratch: str) -> tuple[list[str], dict[str, s
         "LC_ALL": "C.UTF-8",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    python = ["-s", "-P", "-m", "cascade.execute.server"]
+    python = ["-P", "-m", "cascade.execute.server"]
+    if site.ENABLE_USER_SITE:  # packages that this interpreter finds, programs find
+        environment["PYTHONUSERBASE"] = site.getuserbase()
+    else:
+        python.insert(0, "-s")
     path = {"PATH": os.environ.get("PATH", "")}
     match isolation.container:
         case None:

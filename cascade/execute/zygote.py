@@ -21,7 +21,7 @@ from cascade.execute.wire import drain, receive, send
 # CPU time decides; wall time ends only what sleeps, or makes hardly any use of the processor for long.
 WALL_PER_CPU_SECOND = 5.0
 LEAST_WALL_S = 3.0
-MOST_WALLS = 8
+MOST_WALLS = 4
 # A child that switched its timers off is ended by the zygote, which looks this often.
 LOOK_S = 0.25
 AWAKE_S = 1e-4
