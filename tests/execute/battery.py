@@ -119,10 +119,9 @@ FORGERIES = {
     "audit hooks": "import sys\nsys.addaudithook(lambda *a: 1 / 0)",
 }
 FORGERIES |= tricks.FORGERIES
-# May end out of time instead, if the thread or handler keeps the child busy.
-SLOW = tricks.SLOW | {
-    *("thread that writes", "recursion limit", "signal handlers", "secret read again", "os replaced")
-}
+# May end out of time instead, if the thread or handler keeps the child busy, or where it has read away what
+# it is asked next ("secret read again") and waits for more.
+SLOW = tricks.SLOW | {*("thread that writes", "recursion limit", "signal handlers", "secret read again")}
 
 PROCESSES = {
     "fork bomb": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",

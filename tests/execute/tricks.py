@@ -64,7 +64,7 @@ FORGERIES = {
 # May be late instead.
 SLOW = frozenset(
     ("a reply without end", "garbage said", "endless finalizer", "fault handler", "json replaced",
-     "thread that changes the function", "nested without end", "wakeup descriptor")
+     "thread that changes the function", "nested without end", "wakeup descriptor", "inspect")
 )  # fmt: skip
 
 CHECK = "def check(c):\n    assert c(1) == 2\n    assert c(5) == 6\ncheck(f)"
