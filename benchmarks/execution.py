@@ -76,7 +76,7 @@ def ours(work: list[Batch], workers: int, isolation: Isolation) -> tuple[dict[Pa
             proven + outcome.n_proven,
             repeated + outcome.n_repeated,
         )
-    return verdicts, f"{isolated} isolated, {proven} proven endless, {repeated} repeated"
+    return verdicts, f"{isolated} isolated, {proven} proven non-terminating, {repeated} repeated"
 
 
 def process_per_pair(program: str, line: str) -> bool:

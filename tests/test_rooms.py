@@ -18,10 +18,15 @@ MAY_IMPORT = {
     "problems": ("base",),
     "generate": ("base", "core", "problems"),
     "execute": ("base", "core", "problems", "generate"),
-    "config": ("base", "core", "search", "problems", "generate", "execute"),
+    # A room of its own: answering a query is neither searching nor reporting, and needs them only as input.
+    "serving": ("base", "core", "search", "problems", "generate", "execute"),
+    "config": ("base", "core", "search", "problems", "generate", "execute", "serving"),
     "report": ("base", "core", "search", "problems", "generate"),
     "tracking": ("base", "search", "problems", "report"),
-    "tasks": ("base", "core", "search", "problems", "generate", "execute", "config", "report", "tracking"),
+    "tasks": (
+        *("base", "core", "search", "problems", "generate", "execute"),
+        *("serving", "config", "report", "tracking"),
+    ),
 }
 HEAVY = {"hydra", "omegaconf", "mlflow", "torch", "transformers", "pandas"}
 PURE = [f"core.{path.stem}" for path in sorted((PACKAGE / "core").glob("[!_]*.py"))]

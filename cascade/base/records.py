@@ -65,10 +65,10 @@ class Record:
         return values
 
     def natural(self, name: str) -> int:
-        """The whole number from 0 in a field; DataError unless there is one."""
+        """The non-negative integer in a field; DataError unless there is one."""
         value = self._present(name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise self.error(f"field `{name}` must be a whole number from 0, not {value!r}")
+            raise self.error(f"field `{name}` must be a non-negative integer, not {value!r}")
         return value
 
     def optional_natural(self, name: str) -> int | None:
@@ -98,7 +98,7 @@ def kind_of(value: object) -> str:
 def read_records(path: Path) -> Iterator[Record]:
     """The records of a JSON list or JSON Lines file, gzip, Zstandard or neither, found out from the content.
 
-    Blank lines are passed over. JSON Lines are read one by one, so a large file costs no memory.
+    Blank lines are ignored. JSON Lines are read one by one, so a large file costs no memory.
 
     Raises:
         DataError: the file is missing, not readable, not UTF-8, broken inside, or a line (named by

@@ -6,6 +6,7 @@ from typing import Any
 # What a study's results do not depend on.
 WHERE_AND_HOW = (
     *("task", "run_id", "paths", "tracking", "profile", "report", "shard", "n_shards", "hydra"),
+    *("solve", "serve"),
     *("sandbox.workers", "sandbox.require", "sandbox.container", "sandbox.image", "search.storage"),
 )
 

@@ -2,7 +2,7 @@
 
 A log is a folder of segments in JSON Lines. Every writer appends to a segment of its own, so that
 any number of processes on any number of machines may share a folder without locks; a record that
-a killed process left unfinished is passed over. Every record ends with a checksum: one that a disk
+a killed process left unfinished is ignored. Every record ends with a checksum: one that a disk
 has changed is skipped, and its work is done again. Records carry what they are about as hashes, so
 that equal work is found again whoever did it; `Claims` keep two processes from doing it at once.
 """

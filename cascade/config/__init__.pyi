@@ -15,6 +15,8 @@ from .schemas import (
     OptunaConfig as OptunaConfig,
     RecordedConfig as RecordedConfig,
     ReportOf as ReportOf,
+    Side as Side,
+    SolveConfig as SolveConfig,
     SplitConfig as SplitConfig,
     TransformersConfig as TransformersConfig,
 )

@@ -26,6 +26,7 @@ from cascade.config.schemas import (
     RuleConfig,
     SearchConfig,
     SelectConfig,
+    SolveConfig,
     SplitConfig,
     TransformersConfig,
 )
@@ -33,6 +34,7 @@ from cascade.core import RULES, Estimator, Growing, ThetaChoice
 from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
 from cascade.search import Constraints, OptunaSettings, Promise
+from cascade.serving import ServeSettings
 
 PACKAGE = Path(__file__).parents[1]
 DTYPES = ("auto", "float32", "float16", "bfloat16")
@@ -230,6 +232,43 @@ def optuna_of(config: OptunaConfig, seed: int) -> OptunaSettings:
         per_stage_theta=config.per_stage_theta,
         storage=config.storage,
         seed=seed,
+    )
+
+
+def solve_of(config: SolveConfig) -> SolveConfig:
+    """What task=solve does."""
+    if config.plan is not None and (config.budget_usd_per_1k, config.min_accuracy) != (None, None):
+        raise ConfigError(
+            f"solve.plan={config.plan}: names a plan, and solve.budget_usd_per_1k and solve.min_accuracy "
+            "choose one; leave one of them out"
+        )
+    if config.min_accuracy is not None:
+        checks.fraction(config.min_accuracy, "solve.min_accuracy")
+    for name in ("budget_usd_per_1k", "deadline_s", "limit_usd"):
+        if (value := getattr(config, name)) is not None:
+            checks.positive(value, f"solve.{name}")
+    checks.at_least(config.concurrency, 1, "solve.concurrency")
+    return replace(
+        config,
+        plans=checks.path(config.plans),
+        problems=checks.path(config.problems),
+        output=checks.path(config.output) or "",
+    )
+
+
+def serve_of(config: ServeSettings) -> ServeSettings:
+    """What task=serve does."""
+    for name in ("concurrency", "max_request_kb"):
+        checks.at_least(getattr(config, name), 1, f"serve.{name}")
+    for name in ("queue", "retries", "port"):
+        checks.at_least(getattr(config, name), 0, f"serve.{name}")
+    for name in ("deadline_s", "keep_alive_s", "drain_s"):
+        if (value := getattr(config, name)) is not None:
+            checks.positive(value, f"serve.{name}")
+    checks.between(config.false_alarm_rate, "serve.false_alarm_rate")
+    checks.fraction(config.shadow_share, "serve.shadow_share")
+    return replace(
+        config, plans=checks.path(config.plans), shadow_output=checks.path(config.shadow_output) or ""
     )
 
 

@@ -10,6 +10,7 @@ from omegaconf import MISSING, OmegaConf
 from cascade.core import RULES, Growing, ThetaChoice
 from cascade.generate import TextKind
 from cascade.problems import DataSet
+from cascade.serving import ServeSettings
 
 
 class NoTests(Enum):
@@ -330,6 +331,41 @@ class ReportConfig:
     page: bool = True
 
 
+class Side(Enum):
+    """Which of a plan file's problems are solved."""
+
+    all = "all"
+    validation = "validation"
+    test = "test"
+
+
+@dataclass(frozen=True)
+class SolveConfig:
+    """Problems through a plan; see `cascade.tasks.solve`.
+
+    Attributes:
+        plans: a plans.json or the output folder of a study; None for the newest study of these settings.
+        plan: name of the plan; None for the one that budget and accuracy choose, or the recommended one.
+        budget_usd_per_1k, min_accuracy: what is wanted of the plan, as task=select has them.
+        problems: JSON Lines with prompt and entry_point; None for the data set.
+        side: which of the plan file's problems are solved.
+        deadline_s, limit_usd: of one problem.
+        concurrency: problems at a time.
+        output: the file that the solutions are appended to.
+    """
+
+    plans: str | None = None
+    plan: str | None = None
+    budget_usd_per_1k: float | None = None
+    min_accuracy: float | None = None
+    problems: str | None = None
+    side: Side = Side.all
+    deadline_s: float | None = None
+    limit_usd: float | None = None
+    concurrency: int = 16
+    output: str = "solutions.jsonl"
+
+
 @dataclass
 class TrackingConfig:
     uri: str | None = None
@@ -366,6 +402,8 @@ class Config:
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     saving: SavingConfig = field(default_factory=SavingConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+    solve: SolveConfig = field(default_factory=SolveConfig)
+    serve: ServeSettings = field(default_factory=ServeSettings)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     seed: int = 0
@@ -379,7 +417,7 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     config = OmegaConf.structured(Config)
     # What a study keeps is frozen, and OmegaConf would refuse to merge files into it.
-    for group in ("dataset", "split", "profile", "report"):
+    for group in ("dataset", "split", "profile", "report", "solve", "serve"):
         OmegaConf.set_readonly(config[group], None)
     store.store(name="base_config", node=config)
     for rule in RULES:

@@ -29,7 +29,9 @@ from cascade.config.groups import (
     profile_of,
     promise_of,
     report_of,
+    serve_of,
     shard_of,
+    solve_of,
     split_of,
     theta_choice_of,
 )
@@ -46,6 +48,7 @@ from cascade.config.schemas import (
     ReportConfig,
     Require,
     SavingMembers,
+    SolveConfig,
     SplitConfig,
 )
 from cascade.core import RULES, Estimator, Hardware, Option, ThetaChoice, Throughput, option_space
@@ -53,6 +56,7 @@ from cascade.execute import Isolation, Limits
 from cascade.generate import Family, Generator
 from cascade.problems import DataSet
 from cascade.search import Constraints, OptunaSettings, Promise, SavingMeasure
+from cascade.serving import ServeSettings
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Study:
         replicates, confidence: of the bootstrap over problems, and its intervals.
         saving: how the paper's mean saving is taken.
         report: what task=report is about.
+        solve, serve: what task=solve and task=serve do with a plan.
         tracking_uri: of MLflow; None for the sqlite store under `mlruns`.
         combinations_as_runs: whether every combination becomes an MLflow run (and not a table alone).
         run_id: the MLflow run that `select`, `evaluate` and `report` go on from; None to look for it.
@@ -114,6 +119,8 @@ class Study:
     replicates: int
     confidence: float
     report: ReportConfig
+    solve: SolveConfig
+    serve: ServeSettings
     saving: SavingMeasure
     tracking_uri: str | None
     combinations_as_runs: bool
@@ -205,6 +212,8 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
             baseline_k1=config.saving.baseline_k1,
         ),
         report=report_of(config.report, config.run_id),
+        solve=solve_of(config.solve),
+        serve=serve_of(config.serve),
         tracking_uri=config.tracking.uri,
         combinations_as_runs=config.tracking.combinations is Combinations.runs,
         store=Path(config.paths.store).absolute(),

@@ -17,6 +17,7 @@ from .diagnostics import (
     acceptance as acceptance,
     advice as advice,
     first_answers as first_answers,
+    price_advice as price_advice,
     quality as quality,
     reliability as reliability,
     who_solves_what as who_solves_what,

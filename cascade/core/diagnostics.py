@@ -183,3 +183,23 @@ def advice(models: Sequence[str], accuracy: Sequence[float]) -> list[str]:
                 f"{100 * accuracy[better]:.1f} %: a family should get better with size; leave {models[i]} out"
             )
     return lines
+
+
+def price_advice(models: Sequence[str], usd_per_1m_tokens: Sequence[float]) -> list[str]:
+    """One line for each model whose tokens cost more than those of a larger one.
+
+    Args:
+        models: names from small to large.
+        usd_per_1m_tokens: their prices.
+    """
+    lines = []
+    for i, own in enumerate(usd_per_1m_tokens):
+        cheaper = [j for j in range(i + 1, len(models)) if usd_per_1m_tokens[j] < own]
+        if cheaper:
+            larger = cheaper[0]
+            lines.append(
+                f"{models[i]} costs {own:.3g} $ per million tokens and the larger {models[larger]} "
+                f"{usd_per_1m_tokens[larger]:.3g} $: was it measured on a busy machine or in small batches? "
+                "See docs/cost-model.md"
+            )
+    return lines

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         execute,
     )
     from cascade.execute.judge import JudgeReport, judge_family
+    from cascade.execute.pool import ServerPool
+    from cascade.execute.purity import is_pure
     from cascade.execute.verdicts import Needs, Sandbox, check_id
 
 __all__ = [
@@ -39,8 +41,10 @@ __all__ = [
     "Needs",
     "Outcome",
     "Sandbox",
+    "ServerPool",
     "check_id",
     "execute",
+    "is_pure",
     "judge_family",
 ]
 
@@ -49,7 +53,9 @@ _MODULES = {
     "judge_family": "judge",
     "Needs": "verdicts",
     "Sandbox": "verdicts",
+    "ServerPool": "pool",
     "check_id": "verdicts",
+    "is_pure": "purity",
 }
 
 

@@ -40,7 +40,7 @@ class Text:
         used: the names and attributes in it.
         looked_up: the names that it looks up.
         compares_identities: whether it asks which object something is.
-        loops: where it may be proven endless; see `loop_sites`.
+        loops: where it may be proven non-terminating; see `loop_sites`.
         provable: whether its numbers may be reasoned about, too; see `purity.is_provable`.
         code: marshalled code; None where the text is left to the child.
         entry_point: of a data set's test, the name that is the program's.

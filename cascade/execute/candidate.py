@@ -73,7 +73,7 @@ class Program:
     Attributes:
         prelude, code: before the program, and the program; texts where the server could not compile them.
         source: the program's text.
-        watched: loops that may be proven endless (see `loop_sites`).
+        watched: loops that may be proven non-terminating (see `loop_sites`).
         provable: whether its numbers may be reasoned about, too (see `purity`).
         used: names that the program uses, where it is pure; None where each test needs a new process.
         seconds: CPU limit of its definitions.

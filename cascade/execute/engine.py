@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,9 +157,9 @@ def execute(
     done: queue.SimpleQueue[tuple[int, dict[str, Any], tuple[str, ...]] | BaseException | None]
     done = queue.SimpleQueue()
     stop = threading.Event()
-    servers = [_Server(isolation) for _ in range(min(workers, len(batches)))]
+    servers = [Server(isolation) for _ in range(min(workers, len(batches)))]
 
-    def work(server: _Server) -> None:
+    def work(server: Server) -> None:
         try:
             while not stop.is_set():
                 index = todo.get_nowait()
@@ -178,7 +178,7 @@ def execute(
     for thread in threads:
         thread.start()
     later: list[tuple[int, Outcome, list[list[int]]]] = []
-    single = _Server(isolation)
+    single = Server(isolation)
     try:
         for _ in batches:
             item = done.get()
@@ -187,15 +187,7 @@ def execute(
             if isinstance(item, BaseException):
                 raise item
             index, reply, layers = item
-            outcome = Outcome(
-                reply["rows"],
-                reply["seconds"],
-                reply["isolated"],
-                reply["proven"],
-                len(reply["suspect"]),
-                reply["fallback"],
-                layers,
-            )
+            outcome = outcome_of(reply, layers)
             if reply["suspect"]:
                 later.append((index, outcome, reply["suspect"]))
             else:
@@ -204,8 +196,8 @@ def execute(
             thread.join()
         # Now that nobody else is at work: once more, and then it is believed.
         for index, outcome, suspect in later:
-            again = _again(batches[index], suspect)
-            yield index, _corrected(outcome, suspect, single.run(again, limits, stop))
+            pairs = suspect_pairs(batches[index], suspect)
+            yield index, corrected(outcome, suspect, single.run(pairs, limits, stop))
     finally:
         stop.set()
         for server in (*servers, single):
@@ -214,7 +206,20 @@ def execute(
             thread.join()
 
 
-def _again(batch: Batch, suspect: list[list[int]]) -> Batch:
+def outcome_of(reply: Mapping[str, Any], layers: tuple[str, ...]) -> Outcome:
+    """A server's reply as the outcome of its batch."""
+    return Outcome(
+        reply["rows"],
+        reply["seconds"],
+        reply["isolated"],
+        reply["proven"],
+        len(reply["suspect"]),
+        reply["fallback"],
+        layers,
+    )
+
+
+def suspect_pairs(batch: Batch, suspect: Sequence[Sequence[int]]) -> Batch:
     """Some pairs of a batch, ordered by program."""
     tests: dict[int, list[int]] = {}
     for i, j in suspect:
@@ -222,7 +227,8 @@ def _again(batch: Batch, suspect: list[list[int]]) -> Batch:
     return Batch(batch.tests, tuple((batch.programs[i][0], tuple(own)) for i, own in tests.items()))
 
 
-def _corrected(outcome: Outcome, suspect: list[list[int]], reply: dict[str, Any]) -> Outcome:
+def corrected(outcome: Outcome, suspect: Sequence[Sequence[int]], reply: Mapping[str, Any]) -> Outcome:
+    """An outcome with the verdicts of its suspect pairs replaced by those of the second run."""
     rows, seconds = [list(row) for row in outcome.rows], [list(row) for row in outcome.seconds]
     letters, spent = "".join(reply["rows"]), [one for row in reply["seconds"] for one in row]
     for (i, j), letter, one in zip(suspect, letters, spent, strict=True):
@@ -230,7 +236,7 @@ def _corrected(outcome: Outcome, suspect: list[list[int]], reply: dict[str, Any]
     return replace(outcome, rows=["".join(row) for row in rows], seconds=seconds)
 
 
-class _Server:
+class Server:
     """One server process, started when first needed and again after it died."""
 
     def __init__(self, isolation: Isolation) -> None:

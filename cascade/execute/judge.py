@@ -210,12 +210,7 @@ class _Judge:
         """Tokens of each test up to its l-th line; the whole test's where it has fewer lines than that."""
         tokens = []
         for test in draw.tests:
-            last = max(test.tokens_at, default=0)
-            count = test.tokens_at.get(l)
-            if count is None and last < l:
-                # Counts for every line from the first on end where the sample ends.
-                every = 0 < last == len(test.tokens_at)
-                count = test.tokens_at[last] if every else test.tokens
+            count = test.tokens_up_to(l)
             if count is None:
                 recorded = ", ".join(str(at) for at in sorted(test.tokens_at)) or "none"
                 raise DataError(

@@ -5,6 +5,8 @@ from .interface import (
     SampleRequest as SampleRequest,
     SampleSet as SampleSet,
 )
+from .jobs import SOLUTION as SOLUTION, TEST as TEST, Job as Job, solution_of as solution_of
+from .live import Asked as Asked, Member as Member, Ticket as Ticket, text_job as text_job
 from .local.generator import TransformersGenerator as TransformersGenerator
 from .local.profile import (
     ModelProfile as ModelProfile,
@@ -14,10 +16,12 @@ from .local.profile import (
 )
 from .prompts import PromptStyle as PromptStyle
 from .reader import TextKind as TextKind, read_program as read_program, read_test_lines as read_test_lines
+from .reading import StoredSample as StoredSample, self_test as self_test
 from .recordings.recorded import RecordedGenerator as RecordedGenerator
 from .remote.engine import EngineGenerator as EngineGenerator
 from .remote.openai_server import OpenAIGenerator as OpenAIGenerator
-from .sample import Draw as Draw, ModelSamples as ModelSamples, Solution as Solution
+from .sample import Draw as Draw, ModelSamples as ModelSamples, SelfTest as SelfTest, Solution as Solution
+from .sample_store import SampleStore as SampleStore
 from .survey import (
     LATE_REMEDY as LATE_REMEDY,
     WARN_SHARE as WARN_SHARE,
@@ -25,3 +29,4 @@ from .survey import (
     late_line as late_line,
     survey as survey,
 )
+from .throughput import price_warnings as price_warnings

@@ -59,6 +59,8 @@ def unloadable(what: str, model: Model, source: str, error: Exception) -> str:
     while link is not None and link not in links:
         links.append(link)
         link = link.__cause__ or link.__context__
+    if any(isinstance(one, KeyboardInterrupt) for one in links):
+        raise KeyboardInterrupt from None  # inside an import, whose own error came on top
     at = f"{model.name}: no {what} can be loaded from {source}"
     if any(isinstance(one, GatedRepoError) for one in links):
         return (

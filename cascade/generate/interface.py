@@ -49,7 +49,7 @@ class SampleSet:
 
     Attributes:
         samples: by model name and task id.
-        notes: one line each: what is missing or was passed over.
+        notes: one line each: what is missing or was ignored.
         measured: by model name, how fast it wrote; empty where nothing was measured.
     """
 
@@ -63,14 +63,19 @@ class Measured:
     """How fast a model wrote at full batch.
 
     Attributes:
-        seconds_per_1k_tokens: wall time per 1,000 generated tokens, EOS not counted.
+        seconds_per_1k_tokens: time that the device worked per 1,000 generated tokens, EOS not counted; wall
+            time where nobody told them apart.
         batch: rows of a full batch.
         gpus: devices that the model occupied (1 for a CPU).
+        load: wall time over the time worked: 1 on a machine that does nothing else.
+        spread: how much dearer the dearest quarter of the batches were than the cheapest, token by token.
     """
 
     seconds_per_1k_tokens: float
     batch: int
     gpus: int
+    load: float = 1.0
+    spread: float = 1.0
 
     def throughput(self, usd_per_gpu_hour: float) -> Throughput:
         """The same with its price."""

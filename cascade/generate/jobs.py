@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cascade.base import digest
+from cascade.generate.family import Family
 from cascade.generate.interface import SampleRequest
 from cascade.generate.reader import TextKind, only_thoughts, read_program
 from cascade.generate.reading import LENGTH, StoredSample, self_test
@@ -136,7 +137,7 @@ def put_together(jobs: Sequence[Job], request: SampleRequest, store: SampleStore
 
     def block(problem: Problem, draw: int | None) -> Draw:
         return Draw(
-            tuple(_solution(problem, w, request) for w in found[problem.task_id, SOLUTION, draw]),
+            tuple(solution_of(w, problem, request.family) for w in found[problem.task_id, SOLUTION, draw]),
             tuple(self_test(w, request.lines) for w in found.get((problem.task_id, TEST, draw), [])),
         )
 
@@ -147,10 +148,10 @@ def put_together(jobs: Sequence[Job], request: SampleRequest, store: SampleStore
     }
 
 
-def _solution(problem: Problem, stored: StoredSample, request: SampleRequest) -> Solution:
+def solution_of(stored: StoredSample, problem: Problem, family: Family) -> Solution:
     """What was written stays in the store; the program is taken out of it each time."""
-    kind = TextKind.completion if request.family.prompts.completion else TextKind.reply
-    program = read_program(stored.text, problem, kind, mend=request.family.prompts.mend)
+    kind = TextKind.completion if family.prompts.completion else TextKind.reply
+    program = read_program(stored.text, problem, kind, mend=family.prompts.mend)
     return Solution(
         program.text,
         stored.tokens,

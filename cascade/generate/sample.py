@@ -43,6 +43,16 @@ class SelfTest:
     tokens_at: Mapping[int, int] = field(default_factory=dict)
     seconds: float | None = None
 
+    def tokens_up_to(self, line: int) -> int | None:
+        """Tokens up to the end of a line, the whole test's where it has fewer; None where nobody counted."""
+        last = max(self.tokens_at, default=0)
+        count = self.tokens_at.get(line)
+        if count is None and last < line:
+            # Counts for every line from the first on end where the sample ends.
+            every = 0 < last == len(self.tokens_at)
+            count = self.tokens_at[last] if every else self.tokens
+        return count
+
 
 @dataclass(frozen=True)
 class Draw:

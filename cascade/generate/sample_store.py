@@ -17,11 +17,12 @@ class Timing:
     """How long some samples took.
 
     Attributes:
-        seconds: wall time since the samples before them.
+        seconds: that the device worked since the samples before them.
         tokens: that count, generated in that time by all rows in flight.
         rows: that were in flight.
         full: whether these were as many as could be.
         gpus: devices that the model occupied.
+        passed: wall time; None where it was not told apart.
     """
 
     seconds: float
@@ -29,6 +30,7 @@ class Timing:
     rows: int
     full: bool
     gpus: int
+    passed: float | None = None
 
 
 class SampleStore:

@@ -36,7 +36,7 @@ def load_problems(dataset: DataSet) -> list[Problem]:
     """The problems of a data set, in the order of its source.
 
     Of an APPS problem that stands there several times the first record counts (copies in the wild
-    repeat ids), and one without tests is passed over; both are counted in a warning. Elsewhere an
+    repeat ids), and one without tests is ignored; both are counted in a warning. Elsewhere an
     id that comes twice is an error.
 
     Raises:
@@ -84,9 +84,9 @@ def load_problems(dataset: DataSet) -> list[Problem]:
             )
     source = dataset.path or dataset.hub_id
     if repeated:
-        _log.warning("%s: %d repeated records passed over", source, repeated)
+        _log.warning("%s: %d repeated records ignored", source, repeated)
     if untested:
-        _log.warning("%s: %d problems without tests passed over", source, untested)
+        _log.warning("%s: %d problems without tests ignored", source, untested)
     needed = [*dataset.packages, *(name for p in problems.values() for name in p.packages)]
     if missing := missing_packages(needed):
         raise DataError(f"{source}: its problems need {missing[0]}: pip install {missing[0]}")

@@ -23,6 +23,7 @@ FIELDS = (
     "files",
     "packages",
     "timeout_s",
+    "shadow",  # what a service kept beside a prompt; not looked at
 )
 # What a problem's folder may hold, and the field that each file stands for.
 FOLDER_FILES = {
@@ -46,12 +47,12 @@ def to_problem(record: Record) -> Problem:
     """
     if unknown := sorted(set(record.fields) - set(FIELDS)):
         raise record.error(f"unknown field `{unknown[0]}`; known are {', '.join(FIELDS)}")
-    task_id, prompt = _filled(record, "task_id"), _filled(record, "prompt")
+    task_id, prompt = filled(record, "task_id"), filled(record, "prompt")
     tests = _tests(record)
     reference = _python(record, "reference")
     if "entry_point" in record.fields:
-        name = _entry_point(record)
-        prompt = _posed(prompt, name, reference)
+        name = entry_point_of(record)
+        prompt = posed(prompt, name, reference)
         if reference is not None and name not in _defined(reference):
             raise record.error(f"`reference` does not define {name}, its `entry_point`")
         problem = Problem(task_id, prompt, name, preamble_of(prompt, name), _joined(name, tests), reference)
@@ -157,14 +158,14 @@ def _named(reference: Any, tests: str) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
-def _filled(record: Record, field: str) -> str:
+def filled(record: Record, field: str) -> str:
     text = record.text(field)
     if not text.strip():
         raise record.error(f"field `{field}` is empty")
     return text
 
 
-def _entry_point(record: Record) -> str:
+def entry_point_of(record: Record) -> str:
     name = record.text("entry_point").strip()
     if not name.isidentifier():
         raise record.error(f"field `entry_point` must be a function's name, not {name!r}")
@@ -188,7 +189,7 @@ def _defined(source: str) -> list[str]:
     return [node.name for node in parse(source).body if isinstance(node, Function)]
 
 
-def _posed(prompt: str, name: str, reference: str | None) -> str:
+def posed(prompt: str, name: str, reference: str | None) -> str:
     """A prompt that defines the function: as it is, or made from a text and the reference's header."""
     for ending in ("", "\n    pass\n"):
         try:

@@ -33,7 +33,7 @@ def proof_section(study: Evaluated) -> Section:
     thetas = [(f"{theta:g}", f"{volume:.4f}") for theta, volume in plans.hypervolume.items()]
     tables = [
         Table(
-            "drop",
+            "generalization_gap",
             "From validation to test, plan by plan",
             (
                 "plan",

@@ -18,7 +18,7 @@ def summarise(folder: Path, since: float) -> int:
 
     Args:
         folder: of the sweep.
-        since: when it started, in seconds since the epoch; what older jobs left there is passed over.
+        since: when it started, in seconds since the epoch; what older jobs left there is ignored.
 
     Returns:
         How many jobs failed.

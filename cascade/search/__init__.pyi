@@ -16,6 +16,7 @@ from .evaluate import (
     replaced as replaced,
     savings as savings,
 )
+from .expectations import StageExpectation as StageExpectation, expected_stages as expected_stages
 from .grid import Combinations as Combinations, GridResult as GridResult, grid_search as grid_search
 from .grid_size import (
     MAX_GRID_PLANS as MAX_GRID_PLANS,

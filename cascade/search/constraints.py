@@ -45,18 +45,22 @@ def constrained_plan(constraints: Constraints, outcomes: Floats, weights: Floats
     accuracy, usd = outcomes.mean(axis=2)
     # As on the front: sums of the same numbers in another order are no difference.
     accuracy = np.round(accuracy, 12)
-    sure_accuracy, sure_usd, by = accuracy, usd, ""
+    sure_accuracy, sure_usd = accuracy, usd
+    cost, reached = "cost", "accuracy"  # what of a plan must meet the constraints
     if constraints.confidence is not None:
         sure_accuracy = wilson_lower_bound(accuracy, outcomes.shape[2], constraints.confidence)
         sure_usd = np.quantile(outcomes[1] @ weights.T, constraints.confidence, axis=1)
-        by = f" by its bound at select.confidence={constraints.confidence:g}"
+        cost, reached = (
+            f"{side} bound at select.confidence={constraints.confidence:g}"
+            for side in ("upper cost", "lower accuracy")
+        )
     meets = np.ones(len(usd), dtype=bool)
     if constraints.budget_usd_per_1k is not None:
         meets &= sure_usd <= constraints.budget_usd_per_1k
         if not meets.any():
             raise CascadeError(
-                f"select.budget_usd_per_1k={constraints.budget_usd_per_1k:g}: no plan is that cheap{by}; the "
-                f"cheapest costs {sure_usd.min():.4g} $ per 1,000 queries"
+                f"select.budget_usd_per_1k={constraints.budget_usd_per_1k:g}: no plan's {cost} is within "
+                f"the budget; the lowest is {sure_usd.min():.4g} $ per 1,000 queries"
             )
     if constraints.min_accuracy is not None:
         best = sure_accuracy[meets].max()
@@ -64,8 +68,8 @@ def constrained_plan(constraints: Constraints, outcomes: Floats, weights: Floats
         if not meets.any():
             within = "" if constraints.budget_usd_per_1k is None else " within the budget"
             raise CascadeError(
-                f"select.min_accuracy={constraints.min_accuracy:g}: no plan{within} is that accurate{by}; "
-                f"the best reaches {best:.4f}"
+                f"select.min_accuracy={constraints.min_accuracy:g}: no plan{within} has that "
+                f"{reached}; the best has {best:.4f}"
             )
     of = np.flatnonzero(meets)
     # With a least accuracy the cheapest; otherwise the most accurate. The other one breaks ties.

@@ -8,6 +8,7 @@ from typing import Any
 
 from cascade.base import DataError
 from cascade.core import SKIP, Interval, Measured, Option, Plan
+from cascade.search.expectations import StageExpectation
 from cascade.search.provenance import Provenance
 
 PLANS = "plans.json"
@@ -61,6 +62,7 @@ class ChosenPlan:
             None where there is none, for one-stage plans and before the evaluation.
         saving_interval: of the bootstrap's replicates of the test side where there is such a plan.
         replaces: the one-stage plan that a cascade plan replaces, once evaluated.
+        expected: what its stages do, over all problems of the study; empty where nobody counted.
     """
 
     plan: Plan
@@ -71,6 +73,7 @@ class ChosenPlan:
     saving_interval: Interval | None = None
     replaces: Replacement | None = None
     rounds: float | None = None
+    expected: tuple[StageExpectation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class PlanFile:
             interval's low and high end of the best accuracy for at most that cost.
         validation_ids, test_ids: the split.
         selection: the settings by which plans were chosen.
-        optimism: by how much the bootstrap expects the front to be less accurate than it looks.
+        optimism: by how much the bootstrap expects the front's accuracy to be overestimated.
         provenance: what the study was made from.
         proof: what the test side says of the front as a whole; None before the evaluation.
         recommended: the one plan to use; None before the evaluation.
@@ -250,6 +253,7 @@ class PlanFile:
             value = getattr(chosen, name)
             entry[name] = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
         entry["replaces"] = self._replacement(chosen.replaces)
+        entry["expected"] = [asdict(stage) for stage in chosen.expected]
         return entry
 
     @classmethod
@@ -307,7 +311,13 @@ def _chosen(entry: Mapping[str, Any], models: tuple[str, ...]) -> ChosenPlan:
         saving=entry["saving"],
         saving_interval=_interval(entry["saving_interval"]),
         replaces=_replacement(entry["replaces"], models),
+        expected=tuple(_expectation(stage) for stage in entry["expected"]),
     )
+
+
+def _expectation(entry: Mapping[str, Any]) -> StageExpectation:
+    scores = tuple((share, reached) for share, reached in entry["scores"])
+    return StageExpectation(**(dict(entry) | {"scores": scores}))
 
 
 def _estimate(entry: Mapping[str, Any]) -> Estimate:

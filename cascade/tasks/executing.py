@@ -140,7 +140,7 @@ def execute(
         log.info("%s test lines are not Python and were skipped", f"{report.n_broken_lines:,}")
     if report.unproven:
         log.warning(
-            "%d problems' own solutions fail their reference tests here: %s",
+            "%d reference solutions fail their own tests on this machine: %s",
             len(report.unproven),
             ", ".join(report.unproven[:5]) + (", …" if len(report.unproven) > 5 else ""),
         )

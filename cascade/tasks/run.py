@@ -18,10 +18,11 @@ from cascade.core import (
     available_options,
     balanced_split,
     listed_split,
+    price_advice,
     stage_table,
 )
 from cascade.execute import JudgeReport
-from cascade.generate import ModelSamples, SampleSet
+from cascade.generate import ModelSamples, SampleSet, price_warnings
 from cascade.problems import Problem, load_problems
 from cascade.report import EXAMPLES, choose_examples, save_examples
 from cascade.search import STAGE_TABLES, Executed, Provenance
@@ -56,6 +57,10 @@ def execute_study(context: RunContext) -> Executed:
     size = check_size(study, len(problems))
     generated = generate(study, problems)
     prices = study.prices or _measured_prices(study, generated)
+    for line in price_advice(
+        [model.name for model in study.family.models], [price.usd_per_1m_tokens for price in prices]
+    ):
+        log.warning(line)
     loaded = time.monotonic()
 
     samples = own_samples(study, generated)
@@ -223,6 +228,8 @@ def _measured_prices(study: Study, generated: SampleSet) -> tuple[Throughput, ..
             "generator=transformers"
         )
     usd = study.hardware.usd_per_gpu_hour
+    for line in price_warnings([model.name for model in study.family.models], generated.measured):
+        log.warning(line)
     return tuple(generated.measured[model.name].throughput(usd) for model in study.family.models)
 
 

@@ -24,6 +24,7 @@ from cascade.search import (
     constrained_plan,
     estimates,
     expected_rounds,
+    expected_stages,
     falling_k,
     near_front,
     nested_savings,
@@ -100,7 +101,13 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         (int(t), int(p)): float(share)
         for t, p, share in zip(candidates.theta, candidates.plan, certainty.frequency, strict=True)
     }
-    front = _chosen(study, tables, grid, chosen.front, weights)
+
+    def with_estimates(some: Combinations) -> tuple[ChosenPlan, ...]:
+        found = _chosen(study, tables, grid, some, weights)
+        own = [expected_stages(executed.tables, one.plan, executed.models) for one in found]
+        return tuple(replace(one, expected=stages) for one, stages in zip(found, own, strict=True))
+
+    front = with_estimates(chosen.front)
     front = tuple(
         replace(one, on_front=frequency[int(t), int(p)])
         for one, t, p in zip(front, chosen.front.theta, chosen.front.plan, strict=True)
@@ -108,7 +115,7 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
     one_plan = None
     if study.constraints.is_set:
         which = np.array([constrained_plan(study.constraints, outcomes, weights)])
-        [one_plan] = _chosen(study, tables, grid, candidates[which], weights)
+        [one_plan] = with_estimates(candidates[which])
         one_plan = replace(one_plan, on_front=float(certainty.frequency[which[0]]))
     ids = executed.task_ids
     plans = PlanFile(
@@ -116,7 +123,7 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         theta=chosen.theta,
         hypervolume=chosen.hypervolume,
         front=front,
-        singular=_chosen(study, tables, grid, chosen.singular, weights),
+        singular=with_estimates(chosen.singular),
         constrained=one_plan,
         band=tuple(zip(certainty.cost.tolist(), *certainty.band.tolist(), strict=True)),
         validation_ids=tuple(ids[i] for i in executed.split.validation),
@@ -142,8 +149,8 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
     context.log(metrics=metrics, tags=hash_tags(plans) | {SELECTED: "true"})
     log.info(
-        "%d plans on the front, %d with one model; the bootstrap expects the front to be %.1f points less "
-        "accurate than it looks",
+        "%d plans on the front, %d with one model; bootstrap optimism: the "
+        "front's accuracy is overestimated by about %.1f points",
         len(plans.front),
         len(plans.singular),
         100 * plans.optimism,

@@ -75,8 +75,8 @@ def test_a_missing_file_is_named():
         ({"t": True}, lambda record: record.text("t"), "field `t` must be a string, not a boolean"),
         ({"t": {}}, lambda record: record.text("t"), "field `t` must be a string, not an object"),
         ({"t": ["a", 1]}, lambda record: record.texts("t"), "field `t` must be a list of strings"),
-        ({"t": -1}, lambda record: record.natural("t"), "field `t` must be a whole number from 0, not -1"),
-        ({"t": True}, lambda record: record.natural("t"), "must be a whole number from 0, not True"),
+        ({"t": -1}, lambda record: record.natural("t"), "field `t` must be a non-negative integer, not -1"),
+        ({"t": True}, lambda record: record.natural("t"), "must be a non-negative integer, not True"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_place(tmp_path, fields, ask, says):

@@ -10,6 +10,7 @@ from cascade.core.diagnostics import (
     acceptance,
     advice,
     first_answers,
+    price_advice,
     quality,
     reliability,
     who_solves_what,
@@ -103,3 +104,9 @@ def test_advice() -> None:
     assert (
         worse.startswith("c solves 40.0 %") and "smaller b 50.0 %" in worse and worse.endswith("leave c out")
     )
+
+
+def test_a_smaller_model_that_is_dearer_is_told() -> None:
+    assert price_advice(["s", "m", "l"], [1.0, 2.0, 3.0]) == []
+    [line] = price_advice(["s", "m", "l"], [9.0, 2.0, 30.0])
+    assert line.startswith("s costs 9 $ per million tokens and the larger m 2 $")

@@ -188,8 +188,8 @@ def test_difficulty_repeated_records_and_problems_without_tests(tmp_path, caplog
     with caplog.at_level(logging.WARNING):
         (problem,) = load(tmp_path, *records, difficulty="introductory")
     assert "Add." in problem.prompt
-    assert "1 repeated records passed over" in caplog.text
-    assert "1 problems without tests passed over" in caplog.text
+    assert "1 repeated records ignored" in caplog.text
+    assert "1 problems without tests ignored" in caplog.text
     with pytest.raises(DataError, match=r"none of the 4 problems is hard; .* one of interview, introductory"):
         load(tmp_path, *records, difficulty="hard")
 
@@ -198,7 +198,7 @@ def test_difficulty_repeated_records_and_problems_without_tests(tmp_path, caplog
     ("record", "says"),
     [
         (mapcoder(test_list=[{"input": 1, "output": []}]), "field `test_list` must be a list of"),
-        (mapcoder(id="one"), "field `id` must be a whole number"),
+        (mapcoder(id="one"), "field `id` must be a non-negative integer"),
         (hub({"inputs": [1], "outputs": []}), "field `input_output` is not APPS's JSON"),
         (hub({}, input_output="{"), "field `input_output` is not APPS's JSON"),
         (hub({}, input_output="[1]"), "field `input_output` is not APPS's JSON"),

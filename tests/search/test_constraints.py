@@ -1,4 +1,4 @@
-"""One plan by what is wanted of it."""
+"""One plan by budget or accuracy."""
 
 import numpy as np
 import pytest
@@ -44,13 +44,13 @@ def test_constrained_plan(
     [
         (
             Constraints(0.5, None, None),
-            r"select\.budget_usd_per_1k=0\.5: no plan is that cheap; the cheapest .* 1 ",
+            r"select\.budget_usd_per_1k=0\.5: no plan's cost is within the budget; the lowest is 1 \$",
         ),
         (
             Constraints(2.0, 0.9, None),
-            r"select\.min_accuracy=0\.9: no plan within the budget .*reaches 0\.7000",
+            r"select\.min_accuracy=0\.9: no plan within the budget has that accuracy; the best has 0\.7000",
         ),
-        (Constraints(4.0, 0.9, 0.95), r"by its bound at select\.confidence=0\.95"),
+        (Constraints(4.0, 0.9, 0.95), r"has that lower accuracy bound at select\.confidence=0\.95; the best"),
     ],
 )
 def test_constraints_that_nothing_meets(constraints: Constraints, says: str) -> None:
@@ -67,7 +67,10 @@ def test_a_budget_is_kept_by_the_bound_and_not_by_the_mean() -> None:
     assert constrained_plan(Constraints(3.0, None, 0.9), outcomes, WEIGHTS) == 0
     # A replicate in ten draws that problem three times: 6 $.
     assert constrained_plan(Constraints(8.0, None, 0.9), outcomes, WEIGHTS) == 1
-    with pytest.raises(CascadeError, match=r"select\.confidence=0\.9; the cheapest costs [46] \$"):
+    says = (
+        r"no plan's upper cost bound at select\.confidence=0\.9 is within the budget; the lowest is [46] \$"
+    )
+    with pytest.raises(CascadeError, match=says):
         constrained_plan(Constraints(3.0, None, 0.9), outcomes[:, 1:], WEIGHTS)
 
 

@@ -316,7 +316,7 @@ def test_one_plan_by_intent(run: Run, tmp_path: Path, toy: list[str]) -> None:
     # 18 problems, all right, are no proof of 99 %.
     done = run("task=select", "select.min_accuracy=0.99", "select.confidence=0.9", *toy)
     assert done.returncode == 1
-    assert "error: select.min_accuracy=0.99: no plan is that accurate" in done.stderr
+    assert "error: select.min_accuracy=0.99: no plan has that accuracy" in done.stderr
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ class ContinuousBatch:
             columns: a fixed size of the cache, for which the step is compiled; None for a cache that grows.
         """
         self._model, self._sampling, self._columns = model, sampling, columns
-        self._device = model.device
+        self.device = model.device
         self._kind = model.dtype
         self._step = model if columns is None else model.get_compiled_call(_COMPILE)
         self._most_positions = getattr(model.config, "max_position_embeddings", None)
@@ -82,12 +82,12 @@ class ContinuousBatch:
         self._filled = 0
         self._requests: list[GenerationRequest | None] = [None] * slots
         self._numbers: list[np.random.Generator | None] = [None] * slots
-        self._last = torch.zeros(slots, 1, dtype=torch.long, device=self._device)
-        self._positions = torch.zeros(slots, 1, dtype=torch.long, device=self._device)
+        self._last = torch.zeros(slots, 1, dtype=torch.long, device=self.device)
+        self._positions = torch.zeros(slots, 1, dtype=torch.long, device=self.device)
         config = self._model.config
         if self._columns is None:
             self._cache = roomy_cache(config, slots)
-            self._mask = torch.zeros(slots, 1, 1, 0, dtype=self._kind, device=self._device)
+            self._mask = torch.zeros(slots, 1, 1, 0, dtype=self._kind, device=self.device)
         elif self._cache is None:
             self._cache = fixed_cache(config, slots, self._columns)
             self._mask = self._hidden(slots, self._columns)
@@ -109,7 +109,8 @@ class ContinuousBatch:
     def admit(self, requests: Mapping[int, GenerationRequest]) -> None:
         """Put rows into free slots; rows of one prompt are read once.
 
-        A prompt must not be longer than what the rows that go on have used: admit the longest first.
+        A prompt must not be longer than what the rows that go on have used: admit the longest first, or
+        `make_room`.
         """
         if len(self.free) == self.slots:
             self.clear()
@@ -118,10 +119,10 @@ class ContinuousBatch:
             self._requests[slot] = request
             self._numbers[slot] = request.random_numbers()
         slots = list(requests)
-        at = torch.tensor(slots, device=self._device)
-        self._last[at] = torch.tensor([[requests[slot].ids[-1]] for slot in slots], device=self._device)
+        at = torch.tensor(slots, device=self.device)
+        self._last[at] = torch.tensor([[requests[slot].ids[-1]] for slot in slots], device=self.device)
         self._positions[at] = torch.tensor(
-            [[len(requests[slot].ids) - 1] for slot in slots], device=self._device
+            [[len(requests[slot].ids) - 1] for slot in slots], device=self.device
         )
         by_prompt: dict[tuple[int, ...], list[int]] = {}
         for slot in slots:
@@ -139,10 +140,10 @@ class ContinuousBatch:
     ) -> None:
         """Keys and values of some prompts, longest first, into the slots of their rows."""
         width = len(prompts[0])
-        ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=self._device)
-        lengths = torch.tensor([len(p) for p in prompts], device=self._device)
+        ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=self.device)
+        lengths = torch.tensor([len(p) for p in prompts], device=self.device)
         padding = width - lengths.unsqueeze(1)
-        columns = torch.arange(width, device=self._device)
+        columns = torch.arange(width, device=self.device)
         read: Any = DynamicCache(config=self._model.config)
         self._model.base_model(
             input_ids=ids,
@@ -152,25 +153,25 @@ class ContinuousBatch:
             use_cache=True,
         )
         slots = [slot for p in prompts for slot in slots_of[p]]
-        copies = torch.tensor([i for i, p in enumerate(prompts) for _ in slots_of[p]], device=self._device)
-        at = torch.tensor(slots, device=self._device)
+        copies = torch.tensor([i for i, p in enumerate(prompts) for _ in slots_of[p]], device=self.device)
+        at = torch.tensor(slots, device=self.device)
         for own, layer in zip(self._cache.layers, read.layers, strict=True):
             source = copies.to(layer.keys.device)
             own.place(at, layer.keys[source], layer.values[source], self._filled)
         starts = self._filled - lengths[copies]
-        visible = torch.arange(self._filled, device=self._device) >= starts.unsqueeze(1)
+        visible = torch.arange(self._filled, device=self.device) >= starts.unsqueeze(1)
         self._mask[at, 0, 0, : self._filled] = torch.where(visible, 0.0, self._never).to(self._kind)
 
     @torch.no_grad()
     def advance(self, steps: int) -> list[list[int]]:
         """Write some tokens of every row; returns them by slot, also for slots without a row."""
-        written = torch.empty(self.slots, steps, dtype=torch.long, device=self._device)
+        written = torch.empty(self.slots, steps, dtype=torch.long, device=self.device)
         sampled = [
             slot for slot, numbers in enumerate(self._numbers) if numbers is not None and self._requests[slot]
         ]
-        at = torch.tensor(sampled, dtype=torch.long, device=self._device)
+        at = torch.tensor(sampled, dtype=torch.long, device=self.device)
         drawn = np.array([self._numbers[slot].random(steps, dtype=np.float32) for slot in sampled])  # type: ignore[union-attr]
-        uniforms = torch.from_numpy(drawn.reshape(len(sampled), steps)).to(self._device)
+        uniforms = torch.from_numpy(drawn.reshape(len(sampled), steps)).to(self.device)
         if self._columns is not None and self._filled + steps > self._columns:
             self.drop_unused_columns()
         for step in range(steps):
@@ -223,7 +224,7 @@ class ContinuousBatch:
         """Take a cache that grows, with what is written up to the newest token, which is not read yet."""
         grown: Any = roomy_cache(self._model.config, self.slots)
         end = self._filled - 1
-        slots = torch.arange(self.slots, device=self._device)
+        slots = torch.arange(self.slots, device=self.device)
         for own, fixed in zip(grown.layers, self._cache.layers, strict=True):
             if end:
                 own.place(slots, fixed.keys[..., :end, :], fixed.values[..., :end, :], end)
@@ -251,18 +252,42 @@ class ContinuousBatch:
         """Whether slots can be given up: a compiled step has a fixed number of them."""
         return self._columns is None
 
-    @torch.no_grad()
     def shrink(self) -> list[int]:
         """Give up the free slots; returns the old numbers of the others."""
+        return self.resize(self.slots - len(self.free))
+
+    @torch.no_grad()
+    def resize(self, slots: int) -> list[int]:
+        """Have so many slots, at least one for each row; returns the old numbers of the rows' slots.
+
+        The rows get the first slots, in order; only a cache that grows can be resized.
+        """
         live = [slot for slot, request in enumerate(self._requests) if request is not None]
-        at = torch.tensor(live, device=self._device)
+        if not live:
+            self._slots_at_first = slots
+            self.clear()
+            return live
+        # What a free slot holds is never seen: any row's copy will do.
+        at = torch.tensor(live + live[:1] * (slots - len(live)), device=self.device)
         for layer in self._cache.layers:
             layer.keep_rows(at)
         self._last, self._positions, self._mask = self._last[at], self._positions[at], self._mask[at]
-        self._requests = [self._requests[slot] for slot in live]
-        self._numbers = [self._numbers[slot] for slot in live]
-        self.slots = len(live)
+        empty = range(slots - len(live))
+        self._requests = [*(self._requests[slot] for slot in live), *(None for _ in empty)]
+        self._numbers = [*(self._numbers[slot] for slot in live), *(None for _ in empty)]
+        self.slots = slots
         return live
+
+    @torch.no_grad()
+    def make_room(self, columns: int) -> None:
+        """Let a prompt of so many tokens join rows that have used fewer; only where the cache grows."""
+        n = columns - self._filled
+        if n <= 0 or len(self.free) == self.slots:
+            return
+        for layer in self._cache.layers:
+            layer.insert_columns(n)
+        self._mask = torch.cat([self._hidden(self.slots, n), self._mask], dim=-1)
+        self._filled += n
 
     @property
     def _never(self) -> float:
@@ -270,7 +295,7 @@ class ContinuousBatch:
         return torch.finfo(self._kind).min
 
     def _hidden(self, rows: int, columns: int) -> torch.Tensor:
-        return torch.full((rows, 1, 1, columns), self._never, dtype=self._kind, device=self._device)
+        return torch.full((rows, 1, 1, columns), self._never, dtype=self._kind, device=self.device)
 
     def _reach(self, filled: int) -> None:
         """Count columns up to `filled` as used; new ones are hidden until something is written there."""

@@ -13,15 +13,8 @@ from tqdm import tqdm
 from cascade.generate.family import Family, Model
 from cascade.generate.identity import fingerprint, pinned
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.jobs import TEST, Job, Sampling, jobs_of, missing_in_turn, put_together
-from cascade.generate.reading import (
-    LENGTH,
-    StoredSample,
-    read_solution,
-    read_test,
-    solution_end,
-    test_is_complete,
-)
+from cascade.generate.jobs import Job, Sampling, jobs_of, missing_in_turn, put_together
+from cascade.generate.live import Asked, Member
 from cascade.generate.sample_store import SampleStore, Timing
 from cascade.generate.throughput import measured_throughput
 from cascade.problems import Problem
@@ -94,6 +87,33 @@ class TransformersGenerator:
             store.close()
         return SampleSet(samples, (), measured)
 
+    def members(self, family: Family, lines: int) -> list[Member]:
+        """The family's models, loaded and ready to write for a service.
+
+        Args:
+            family: the models.
+            lines: the largest l of the study.
+
+        Raises:
+            CascadeError: a model cannot be loaded.
+        """
+        from cascade.generate.local.live import LocalMember, Worker
+        from cascade.generate.local.loaded_model import LoadedModel
+
+        workers: dict[str, Worker] = {}
+        members: list[Member] = []
+        for model in map(pinned, family.models):
+            own = SampleRequest(family, (), 0, lines, "", Path()).to(model).family
+            sampling = Sampling(self.temperature, self.top_p, self.seed)
+            asked = Asked(own, f"{fingerprint(model)} {self.dtype}", sampling, lines)
+            loaded = LoadedModel(model, self.dtype, self.device_map)
+            device = str(loaded.weights.device)
+            if device not in workers:
+                workers[device] = Worker()
+                workers[device].start()
+            members.append(LocalMember(model, asked, loaded, workers[device], self.batch_size))
+        return members
+
     def _write_missing(
         self, model: Model, missing: list[Job], request: SampleRequest, store: SampleStore
     ) -> None:
@@ -123,32 +143,25 @@ class TransformersGenerator:
         bar: "tqdm[Any]",
     ) -> None:
         """Continue every prompt; what ends is kept at once, what goes on every few seconds."""
+        from cascade.generate.local.job_reader import JobReader
+
         begun = {job.key: store.begun(job.key) for job in jobs}
         jobs, requests, done = self._queue(loaded, jobs, request, begun)
-        style = request.family.prompts
-
-        def read(job: Job, ids: list[int]) -> StoredSample:
-            decode = loaded.decoder(job.prompt, job.begins, chat=style.chat)
-            if job.kind == TEST:
-                return read_test(decode, ids, job.begins, request.lines)
-            one = read_solution(
-                decode, ids, style.stop, completion=style.completion, entry_point=job.entry_point
-            )
-            whole = one.tokens == len(ids) >= request.family.max_new_tokens
-            return replace(one, finish=LENGTH) if whole else one
-
-        seconds, tokens, full = 0.0, 0, True
+        reader = JobReader(loaded, request)
+        seconds, passed, tokens, full = 0.0, 0.0, 0, True
         sampling = (self.temperature, self.top_p)
         unfinished = _Unfinished(store, begun)
         for report in loaded.run_queue(requests, most_rows, self.cache, sampling, done):
             ended = {
-                position: read(jobs[position], begun[jobs[position].key] + ids)
+                position: reader.read(jobs[position], [*begun[jobs[position].key], *ids])
                 for position, ids, _ in report.ended
             }
             seconds += report.seconds
+            passed += report.passed
             tokens += len(report.going) * report.steps
             for position, _, before in report.ended:
                 tokens += max(0, ended[position].tokens - requests[position].written - before)
+            full &= report.full
             unfinished.keep({jobs[position].key: ids for position, ids in report.going.items()})
             if ended:
                 each = report.seconds / (report.rows * report.steps)
@@ -156,9 +169,10 @@ class TransformersGenerator:
                     jobs[position].key: replace(one, seconds=each * one.tokens)
                     for position, one in ended.items()
                 }
-                store.add(kept, Timing(seconds, tokens, report.rows, full, loaded.n_devices))
+                timing = Timing(seconds, tokens, report.rows, full, loaded.n_devices, passed)
+                store.add(kept, timing)
                 bar.update(len(ended))
-                seconds, tokens, full = 0.0, 0, True
+                seconds, passed, tokens, full = 0.0, 0.0, 0, True
 
     def _queue(
         self,
@@ -175,32 +189,17 @@ class TransformersGenerator:
             request: what the study wants.
             begun: by key, the tokens that a job already has.
         """
-        from cascade.generate.local.batch import GenerationRequest
+        from cascade.generate.local.job_reader import JobReader
 
-        style, limit = request.family.prompts, request.family.max_new_tokens
-        asked = {(job.prompt, job.begins) for job in jobs}
-        encoded = {(p, begins): loaded.encode(p, begins, chat=style.chat) for p, begins in asked}
+        reader = JobReader(loaded, request)
         # Longest first: a batch that does not fit shows at once, and later rows fit beside earlier ones.
         written = {job.key: tuple(begun.get(job.key, ())) for job in jobs}
-        ordered = sorted(
-            jobs, key=lambda job: len(encoded[job.prompt, job.begins]) + len(written[job.key]), reverse=True
-        )
-        requests = []
-        for job in ordered:
-            ids, own = encoded[job.prompt, job.begins], written[job.key]
-            most = min(limit, loaded.room(ids, job.task_id)) - len(own)
-            requests.append(GenerationRequest(ids + own, most, job.seed, len(own)))
-
-        def is_done(job: Job, ids: list[int]) -> bool:
-            text = loaded.decoder(job.prompt, job.begins, chat=style.chat)(ids)
-            if job.kind == TEST:
-                return test_is_complete(job.begins + text, request.lines)
-            ends = solution_end(text, style.stop, completion=style.completion, entry_point=job.entry_point)
-            return ends is not None
+        ordered = sorted(jobs, key=lambda job: len(reader.encode(job)) + len(written[job.key]), reverse=True)
+        requests = [reader.generation(job, written[job.key]) for job in ordered]
 
         def done(positions: Sequence[int], rows: Sequence[list[int]]) -> list[bool]:
             jobs = [ordered[position] for position in positions]
-            return [is_done(job, [*written[job.key], *ids]) for job, ids in zip(jobs, rows, strict=True)]
+            return [reader.is_done(j, [*written[j.key], *ids]) for j, ids in zip(jobs, rows, strict=True)]
 
         return ordered, requests, done
 

@@ -52,8 +52,19 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
             buffer[..., : self.keys.shape[-2] - n, :] = buffer[..., n : self.keys.shape[-2], :].clone()
         self._show(self.keys.shape[-2] - n)
 
+    def insert_columns(self, n: int) -> None:
+        """Put n empty columns before the first one."""
+        assert self._buffers is not None
+        start, end = self.keys.shape[-2], self.keys.shape[-2] + n
+        if end > self._buffers[0].shape[-2]:
+            self._buffers = self._grown(self.keys, self.keys, end), self._grown(self.values, self.values, end)
+        for buffer in self._buffers:
+            buffer[..., n:end, :] = buffer[..., :start, :].clone()
+            buffer[..., :n, :] = 0
+        self._show(end)
+
     def keep_rows(self, slots: torch.Tensor) -> None:
-        """Forget the other rows."""
+        """The given rows in this order; one may stand there several times, and the others are forgotten."""
         assert self._buffers is not None
         end = self.keys.shape[-2]
         at = slots.to(self._buffers[0].device)

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 # Tokens of the prompt that a completion is decoded together with.
 CONTEXT_TOKENS = 8
 
+# Prompts whose tokens are kept: a study's are asked many times, a service's never end.
+KNOWN_PROMPTS = 4096
+
 # Rows that are decoded together where the setting leaves it open: on a CPU more gain nothing; on a GPU
 # the memory decides below the second number.
 ROWS_ON_A_CPU, MOST_ROWS = 256, 1024
@@ -70,6 +73,8 @@ class LoadedModel:
         """
         key = prompt, begins, chat
         if key not in self._encoded:
+            if len(self._encoded) >= KNOWN_PROMPTS:
+                self._encoded.clear()
             self._encoded[key] = encode(self.tokenizer, self._model, prompt, begins, chat=chat)
         return self._encoded[key]
 

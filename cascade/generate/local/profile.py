@@ -25,6 +25,7 @@ from cascade.generate.local.loaded_model import (
 )
 from cascade.generate.local.loading import random_model
 from cascade.generate.local.scheduler import Done, run_queue
+from cascade.generate.local.work_timer import WorkTimer
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class ModelProfile:
     Attributes:
         gpus: the smallest power of two whose memory holds a batch of 10; 1 for a CPU.
         batch: rows of the largest batch.
-        seconds_per_1k_tokens: median over the runs of wall time per 1,000 new tokens, EOS not counted.
+        seconds_per_1k_tokens: median over the runs of the device's time per 1,000 tokens, EOS not counted.
         tokens: new tokens of one run.
         weight_limit_share: rate as a part of what reading the weights once a step would allow.
         memory_share: bytes of weights, keys and values that a step reads, as a part of what the memory
@@ -182,13 +183,13 @@ def _repeated(requests: Sequence[GenerationRequest]) -> list[GenerationRequest]:
 def _run(
     rows: ContinuousBatch, requests: Sequence[GenerationRequest], setup: TimedBatch
 ) -> tuple[float, int]:
-    """Wall time and tokens of one batch."""
+    """Seconds that the device worked on one batch, and its tokens."""
     rows.clear()
-    started = time.perf_counter()
+    timer = WorkTimer(rows.device)
     tokens = sum(
         len(ids) for report in run_queue(rows, requests, setup.ends, setup.done) for _, ids, _ in report.ended
     )
-    return time.perf_counter() - started, max(tokens, 1)
+    return timer.lap()[0], max(tokens, 1)
 
 
 def gpus_needed(weights: Any, columns: int) -> int:

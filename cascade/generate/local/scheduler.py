@@ -1,10 +1,10 @@
 """A queue of prompts through one batch: rows that end are replaced, so that the batch stays full."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cascade.generate.local.batch import ContinuousBatch, GenerationRequest
+from cascade.generate.local.work_timer import WorkTimer
 
 # Rows are looked at after so many tokens: what a row writes after its end is lost, but each look makes
 # the device wait for the host.
@@ -26,7 +26,8 @@ class StepReport:
             them. Lists that grow with the next report.
         rows: rows that were in flight.
         steps: tokens that each row wrote, were it beyond its end.
-        seconds: wall time, reading the prompts of new rows included.
+        seconds: that the device worked, reading the prompts of new rows included.
+        passed: wall time.
         full: whether every slot was in use but those that wait for others to join.
     """
 
@@ -35,6 +36,7 @@ class StepReport:
     rows: int
     steps: int
     seconds: float
+    passed: float
     full: bool
 
 
@@ -60,7 +62,7 @@ def run_queue(
     in_flight: dict[int, int] = {}  # slot -> position in the queue
     written: dict[int, list[int]] = {}
     warm = False  # the first steps pay for what is set up once
-    started = time.perf_counter()
+    timer = WorkTimer(rows.device)
     while in_flight or waiting < len(requests):
         free = rows.free
         if waiting < len(requests) and (not in_flight or len(free) >= JOIN_AT * slots):
@@ -91,14 +93,15 @@ def run_queue(
         for slot in [slot for slot, position in in_flight.items() if position in over]:
             rows.release(slot)
             del in_flight[slot]
-        now = time.perf_counter()
+        seconds, passed = timer.lap()
         yield StepReport(
             ended=tuple((p, written.pop(p), before[p]) for p in sorted(over)),
             going=dict(written),
             rows=n_rows,
             steps=STEPS_BETWEEN_REPORTS,
-            seconds=now - started,
+            seconds=seconds,
+            passed=passed,
             full=warm and n_rows > (1 - JOIN_AT) * slots,
         )
         warm = True
-        started = time.perf_counter()
+        timer.lap()

@@ -1,6 +1,5 @@
 """Speculative decoding: a smaller model writes ahead, the model keeps what it would have written itself."""
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 
 from cascade.generate.local.batch import GenerationRequest
 from cascade.generate.local.scheduler import Done, StepReport
+from cascade.generate.local.work_timer import WorkTimer
 
 
 def run_queue_with_draft_model(
@@ -28,8 +28,9 @@ def run_queue_with_draft_model(
         sampling: temperature and top_p of the requests with a seed.
         done: says which rows have all that is wanted of them.
     """
+    timer = WorkTimer(model.device)
     for position, request in enumerate(requests):
-        started = time.perf_counter()
+        timer.lap()
         ids = torch.tensor([request.ids], device=model.device)
         options: dict[str, Any] = {"do_sample": False}
         if request.seed is not None:
@@ -47,12 +48,14 @@ def run_queue_with_draft_model(
             )
         row = out[0, len(request.ids) :].tolist()
         row = row[: next((i for i, token in enumerate(row) if token in ends), len(row))]
+        seconds, passed = timer.lap()
         yield StepReport(
             ended=((position, row, 0),),
             going={},
             rows=1,
             steps=max(len(row), 1),
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
+            passed=passed,
             full=position > 0,
         )
 

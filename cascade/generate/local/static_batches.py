@@ -1,6 +1,5 @@
 """Whole batches through the library's own cache, for layers that keep a part of the past only."""
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from transformers import DynamicCache
 from cascade.generate.local.batch import GenerationRequest
 from cascade.generate.local.nucleus_sampling import draw_tokens
 from cascade.generate.local.scheduler import STEPS_BETWEEN_REPORTS, Done, StepReport
+from cascade.generate.local.work_timer import WorkTimer
 
 
 @torch.no_grad()
@@ -32,13 +32,14 @@ def run_in_batches(
         sampling: temperature and top_p of the asks with a seed.
         done: says which rows have all that is wanted of them.
     """
+    timer = WorkTimer(model.device)
     for first in range(0, len(asks), most_rows):
         batch = asks[first : first + most_rows]
         step = _Steps(model, batch, sampling)
         written: list[list[int]] = [[] for _ in batch]
         going = list(range(len(batch)))
         while going:
-            started = time.perf_counter()
+            timer.lap()
             in_flight = len(going)
             before = {row: len(written[row]) for row in going}
             news = step.advance(STEPS_BETWEEN_REPORTS)
@@ -54,12 +55,14 @@ def run_in_batches(
             finished = done([first + row for row in rest], [written[row] for row in rest])
             over += [row for row, is_done in zip(rest, finished, strict=True) if is_done]
             going = [row for row in going if row not in over]
+            seconds, passed = timer.lap()
             yield StepReport(
                 ended=tuple((first + row, written[row], before[row]) for row in sorted(over)),
                 going={first + row: written[row] for row in going},
                 rows=in_flight,
                 steps=STEPS_BETWEEN_REPORTS,
-                seconds=time.perf_counter() - started,
+                seconds=seconds,
+                passed=passed,
                 # A batch costs what it takes, with the places that have become empty.
                 full=len(batch) == most_rows,
             )

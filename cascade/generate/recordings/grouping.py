@@ -15,11 +15,11 @@ NAMED_IDS = 3
 def group(
     model: str, imported: Iterable[RecordedSample], tasks: Sequence[str], draw_size: int, path: str
 ) -> tuple[dict[str, ModelSamples], list[str]]:
-    """The model's samples by task id, and notes on what is missing or was passed over.
+    """The model's samples by task id, and notes on what is missing or was ignored.
 
     Every problem gets the same draws, each of `draw_size` solutions and as many tests (or none).
     A recorded draw is first cut to the number that every problem has of either kind, then into
-    consecutive draws of `draw_size`; what remains is passed over.
+    consecutive draws of `draw_size`; what remains is ignored.
 
     Args:
         model: its name, for messages.
@@ -96,13 +96,13 @@ def _draws(
     draws: dict[str, list[Draw]] = {task: [] for task in tasks}
     kinds: tuple[Kind, ...] = ("solution", "test") if drawn_tests else ("solution",)
     uneven: list[str] = []
-    passed_over = 0
+    leftover = 0
     for draw in sorted({draw for _, _, draw in slots if draw is not None}):
         sizes = {len(slots.get((task, kind, draw), {})) for task in tasks for kind in kinds}
         common = min(sizes)
         if len(sizes) > 1:
             uneven.append(f"{draw} ({common} to {max(sizes)})")
-        passed_over += common % draw_size
+        leftover += common % draw_size
         for task in tasks:
             solutions = _ordered(slots, task, "solution", draw)
             tests = _ordered(slots, task, "test", draw) if drawn_tests else []
@@ -115,8 +115,9 @@ def _draws(
         notes.append(
             f"{model}: draws cut to the number of {both} that every problem has: draw {', '.join(uneven)}"
         )
-    if passed_over:
-        notes.append(f"{model}: {passed_over} samples a problem and kind do not fill a draw of {draw_size}")
+    if leftover:
+        each = f"a draw takes {draw_size} of each kind per problem"
+        notes.append(f"{model}: {leftover} leftover samples are ignored: {each}")
     return draws, notes
 
 

@@ -96,9 +96,9 @@ def load_recording(
     Args:
         path: a file, a folder, or a pattern in which ``{model}`` stands for each model's name.
         format: a key of `FORMATS`; None finds it out from the files.
-        family: the models that must be there; others in the recording are passed over with a note.
+        family: the models that must be there; others in the recording are ignored, with a note.
         problems: the problems that must be there.
-        elsewhere: ids of problems that may be there and are passed over; there must be no others.
+        elsewhere: ids of problems that may be there and are ignored; there must be no others.
         text: what the texts are; auto leaves it to the format.
         draw_size: samples of a kind in a draw, at least the largest k; longer lists are cut.
 
@@ -144,7 +144,7 @@ def load_recording(
             )
         notes.extend(of_model)
     if others:
-        notes.append(f"{path}: models outside the family are passed over: {', '.join(sorted(others))}")
+        notes.append(f"{path}: models outside the family are ignored: {', '.join(sorted(others))}")
     return SampleSet(samples, tuple(notes))
 
 

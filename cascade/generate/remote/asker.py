@@ -61,7 +61,13 @@ class Asker:
         import openai
 
         try:
-            answer = await self._send(client, jobs)
+            try:
+                answer = await self._send(client, jobs)
+            except openai.APITimeoutError:
+                raise
+            except openai.APIConnectionError:
+                # A server closes connections that were idle, perhaps just as this request was sent.
+                answer = await self._send(client, jobs)
         except openai.APIStatusError as error:
             raise CascadeError(self._refused(error, jobs[0])) from None
         except openai.APIConnectionError as error:
@@ -142,7 +148,7 @@ class Asker:
         if error.status_code == 429:
             return (
                 f"{generator.base_url}: too many requests, also after {generator.retries} retries "
-                f"({said}); the samples so far are kept: go on later, or lower generator.concurrency"
+                f"({said}); the samples so far are kept: try again later, or lower generator.concurrency"
             )
         return (
             f"{generator.base_url}: {self._model.served_as}, {job.task_id}: status {error.status_code}: "

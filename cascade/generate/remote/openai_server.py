@@ -9,13 +9,15 @@ from collections import deque
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 
 from tqdm import tqdm
 
 from cascade.base import CascadeError, ConfigError
-from cascade.generate.family import Model
+from cascade.generate.family import Family, Model
 from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.jobs import SOLUTION, Job, Sampling, jobs_of, missing_in_turn, put_together
+from cascade.generate.live import Asked, Member as LiveMember
 from cascade.generate.reader import clean, only_thoughts
 from cascade.generate.reading import LENGTH, StoredSample
 from cascade.generate.remote.asker import Asker, Encode, Reader, extra_fields
@@ -44,7 +46,7 @@ class OpenAIGenerator:
         key_variable: the environment variable that holds the key.
         draws: sampled draws of each kind for each problem.
         temperature, top_p: of the sampled draws (paper section 3.2: T = 0.8).
-        seed: of the sampled draws, where the server heeds it.
+        seed: of the sampled draws, where the server supports it.
         concurrency: requests at a time.
         samples_per_request: `n` of a request; a server that gives fewer is asked again.
         retries: of a request after 429, 5xx, a time-out or a broken connection, at growing intervals.
@@ -95,6 +97,25 @@ class OpenAIGenerator:
         finally:
             store.close()
         return SampleSet(samples, tuple(notes))
+
+    def members(self, family: Family, lines: int) -> list[LiveMember]:
+        """The family behind its servers, for a service; the largest l of the study is `lines`.
+
+        Raises:
+            ConfigError: a member is asked in a chat and its server is not.
+        """
+        from cascade.generate.remote.live import RemoteMember
+
+        members: list[LiveMember] = []
+        for model in family.models:
+            own = at_server(self, model)
+            asked_family = SampleRequest(family, (), 0, lines, "", Path()).to(model).family
+            check_api(own, model, asked_family)
+            sampling = Sampling(own.temperature, own.top_p, own.seed)
+            members.append(
+                RemoteMember(own, model, Asked(asked_family, identity_at(own, model), sampling, lines))
+            )
+        return members
 
     async def ask_all(
         self,
@@ -150,7 +171,7 @@ class OpenAIGenerator:
                             timing,
                         )
                         bar.update(len(written))
-                        # A server that does not heed n gives one.
+                        # A server that ignores n gives one.
                         waiting.extend([job] for job in wanted[len(written) :])
 
                 workers = [asyncio.create_task(work()) for _ in range(self.concurrency)]
@@ -177,16 +198,26 @@ class _Member:
     @classmethod
     def of(cls, generator: OpenAIGenerator, model: Model, request: SampleRequest) -> "_Member":
         own, asked = at_server(generator, model), request.to(model)
-        if asked.family.prompts.chat and own.api != "chat":
-            raise ConfigError(
-                f"generator.api={own.api}: {model.name} of the family {request.family.name} is asked in a "
-                f"chat; set generator.api=chat, or family.models.{model.key}.server.api=chat"
-            )
-        identity = f"{own.base_url} {own.api} {model.served_as} {own.count}"
-        if extra := extra_fields(own, model):
-            identity += f" {json.dumps(extra, sort_keys=True)}"
+        check_api(own, model, asked.family)
         sampling = Sampling(own.temperature, own.top_p, own.seed)
-        return cls(own, model, asked, jobs_of(identity, asked, own.draws, sampling))
+        return cls(own, model, asked, jobs_of(identity_at(own, model), asked, own.draws, sampling))
+
+
+def check_api(generator: OpenAIGenerator, model: Model, family: Family) -> None:
+    """Refuse a member that is asked in a chat at a server that is asked for completions."""
+    if family.prompts.chat and generator.api != "chat":
+        raise ConfigError(
+            f"generator.api={generator.api}: {model.name} of the family {family.name} is asked in a "
+            f"chat; set generator.api=chat, or family.models.{model.key}.server.api=chat"
+        )
+
+
+def identity_at(generator: OpenAIGenerator, model: Model) -> str:
+    """What a member's samples are known by, written by this server."""
+    identity = f"{generator.base_url} {generator.api} {model.served_as} {generator.count}"
+    if extra := extra_fields(generator, model):
+        identity += f" {json.dumps(extra, sort_keys=True)}"
+    return identity
 
 
 def at_server(generator: OpenAIGenerator, model: Model) -> OpenAIGenerator:

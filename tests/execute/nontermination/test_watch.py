@@ -1,4 +1,4 @@
-"""Loops whose state comes back are proven endless, and only those."""
+"""Loops whose state comes back are proven non-terminating, and only those."""
 
 import ast
 
@@ -11,7 +11,7 @@ LIMITS = Limits(timeout_s=1.0, reference_timeout_s=1.0, memory_mb=512)
 
 
 def verdict(body: str, argument: str = "5") -> tuple[str, int]:
-    """The letter of `f(argument)` and how many pairs were proven endless."""
+    """The letter of `f(argument)` and how many pairs were proven non-terminating."""
     program = f"def f(n):\n    {body}\n    return n"
     [(_, outcome)] = execute([Batch((Check(f"assert f({argument})", 1.0),), ((program, (0,)),))], LIMITS, 1)
     [letter] = outcome.rows

@@ -18,7 +18,7 @@ import torch
 
 from cascade.base.errors import CascadeError
 from cascade.generate.family import Family, Model
-from cascade.generate.identity import fingerprint
+from cascade.generate.identity import fingerprint, unloadable
 from cascade.generate.interface import SampleRequest
 from cascade.generate.local.batch import GenerationRequest
 from cascade.generate.local.generator import TransformersGenerator
@@ -446,3 +446,14 @@ def test_samples_that_never_end_in_one_go_are_finished_piece_by_piece(
             assert stops < 100
     assert stops > 3
     assert pieces == whole
+
+
+def test_an_interrupt_inside_an_import_is_no_broken_model() -> None:
+    try:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("Failed to import transformers.models.auto")
+    except RuntimeError as error:
+        with pytest.raises(KeyboardInterrupt):
+            unloadable("tokenizer", Model("m", "x", "x"), "x", error)

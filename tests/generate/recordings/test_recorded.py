@@ -115,7 +115,7 @@ def test_a_folder_of_files_and_a_pattern_with_the_models_name(tmp_path):
     assert apart == together
     one = load_recording(pattern, "cascade", family("b"), PROBLEMS, 3)
     assert one.samples == {"b": together.samples["b"]}
-    assert one.notes == (f"{pattern}: models outside the family are passed over: a",)
+    assert one.notes == (f"{pattern}: models outside the family are ignored: a",)
 
 
 def test_the_order_is_the_problems_and_the_index(tmp_path):
@@ -270,7 +270,7 @@ def test_samples_jsonl_with_several_samples_is_draws_one_file_a_model(tmp_path, 
     assert samples.greedy is None
     assert [[s.text for s in draw.solutions] for draw in samples.draws] == [["b0", "b1"], ["b2", "b3"]]
     assert read.notes[1:4] == (
-        "a: 1 samples a problem and kind do not fill a draw of 2",
+        "a: 1 leftover samples are ignored: a draw takes 2 of each kind per problem",
         "a has no greedy solutions: options with k = 0 and k = 1 are unavailable for it",
         "a has no tests: every option with k > 0 is unavailable for it",
     )
@@ -382,7 +382,7 @@ def test_longer_lists_are_cut_into_draws_and_the_remainder_is_said(tmp_path):
         ["1 3", "1 4", "1 5"],
     ]
     assert all(len(draw.tests) == 3 for draw in read.samples["m"]["T/1"].draws)
-    assert read.notes == ("m: 2 samples a problem and kind do not fill a draw of 3",)
+    assert read.notes == ("m: 2 leftover samples are ignored: a draw takes 3 of each kind per problem",)
 
 
 def test_uneven_draws_are_cut_to_what_every_problem_has(tmp_path):
@@ -397,7 +397,7 @@ def test_uneven_draws_are_cut_to_what_every_problem_has(tmp_path):
     assert read.notes == (
         "m: draws cut to the number of solutions and tests that every problem has: "
         "draw 0 (3 to 4), 1 (2 to 4)",
-        "m: 2 samples a problem and kind do not fill a draw of 3",
+        "m: 2 leftover samples are ignored: a draw takes 3 of each kind per problem",
     )
 
 
@@ -454,7 +454,7 @@ def test_a_model_without_samples(tmp_path):
 def test_samples_of_a_model_outside_the_family_are_passed_over(tmp_path):
     path = lines(tmp_path / "a.jsonl", *records("m"), *records("x", tasks=("elsewhere",)), *records("y"))
     read = load_recording(str(path), None, family("m"), PROBLEMS, 3)
-    assert read.notes == (f"{path}: models outside the family are passed over: x, y",)
+    assert read.notes == (f"{path}: models outside the family are ignored: x, y",)
 
 
 def test_an_unknown_task_id_a_broken_line_and_a_missing_problem(tmp_path):
@@ -496,10 +496,10 @@ def test_a_sample_that_comes_twice(tmp_path):
     ("change", "says"),
     [
         ({"kind": "answer"}, "field `kind` must be solution or test, not 'answer'"),
-        ({"draw": "sampled"}, "field `draw` must be a whole number from 0, not 'sampled'"),
-        ({"draw": 1, "index": -1}, "field `index` must be a whole number from 0, not -1"),
+        ({"draw": "sampled"}, "field `draw` must be a non-negative integer, not 'sampled'"),
+        ({"draw": 1, "index": -1}, "field `index` must be a non-negative integer, not -1"),
         ({"text": None}, "field `text` must be a string, not null"),
-        ({"tokens": 1.5}, "field `tokens` must be a whole number from 0, not 1.5"),
+        ({"tokens": 1.5}, "field `tokens` must be a non-negative integer, not 1.5"),
         ({"completion": "yes"}, "field `completion` must be true or false, not 'yes'"),
         ({"seconds": "1 s"}, "field `seconds` must be a number from 0, not '1 s'"),
         (
@@ -566,7 +566,7 @@ def test_the_papers_recording(tmp_path, humaneval):
     assert again == read
     subset = load_recording(str(path), None, family("13B"), humaneval, 10)
     assert subset.samples == {"13B": read.samples["13B"]}
-    assert subset.notes == (f"{path}: models outside the family are passed over: 34B, 7B",)
+    assert subset.notes == (f"{path}: models outside the family are ignored: 34B, 7B",)
 
 
 @needs_shared

@@ -197,7 +197,7 @@ def test_usage_is_what_the_server_bills(server: Server, tmp_path: Path) -> None:
         assert a.tests[0].text == b.tests[0].text and a.tests[0].tokens <= b.tests[0].tokens  # type: ignore[operator]
 
 
-def test_a_server_that_does_not_heed_n_or_the_temperature(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_ignores_n_or_the_temperature(server: Server, tmp_path: Path) -> None:
     several = generator(server.url, draws=1, samples_per_request=3)
     made = several.samples(request(tmp_path, draw_size=3, problems=PROBLEMS[:2], lines=0))
     assert all(len(own.draws[0].solutions) == 3 for own in made.samples["small"].values())
@@ -303,3 +303,48 @@ def test_a_chat_family_needs_the_chat_api(tmp_path: Path) -> None:
     family = replace(FAMILY, prompts=replace(STYLE, chat=True))
     with pytest.raises(ConfigError, match=r"generator\.api=completions: .* set generator\.api=chat"):
         generator("http://127.0.0.1:9/v1").samples(request(tmp_path, family=family))
+
+
+def test_a_connection_that_the_server_closes_between_two_requests(tmp_path: Path) -> None:
+    """As uvicorn does with one that was idle for five seconds: the request is sent once more."""
+    said = {
+        "id": "1",
+        "object": "text_completion",
+        "created": 0,
+        "model": "m",
+        "choices": [{"index": 0, "text": "    return 1\n", "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 4, "total_tokens": 5},
+    }
+    n_cut = 0
+
+    class Closing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        answered = 0
+
+        def do_POST(self) -> None:
+            nonlocal n_cut
+            self.rfile.read(int(self.headers["content-length"]))
+            if self.answered:
+                n_cut += 1
+                self.close_connection = True
+                return
+            self.answered += 1
+            content = json.dumps(said).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Closing)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{http.server_port}/v1"
+    asked = request(tmp_path, lines=0)
+    samples = generator(url, concurrency=1, count="usage").samples(asked).samples["small"]
+    http.shutdown()
+    http.server_close()
+    assert [own.greedy is not None for own in samples.values()] == [True] * len(PROBLEMS)
+    assert n_cut > 0

@@ -107,7 +107,7 @@ def named(model: str | None, path: Path) -> str:
     """The model's name where the records have none; DataError unless the caller knew it."""
     if model is None:
         raise DataError(
-            f"{path}: does not say whose samples these are; write {{model}} for the model's name in "
+            f"{path}: no model name in the records; write {{model}} for the model's name in "
             "generator.path (one file or folder a model), or use a family of one model"
         )
     return model

@@ -1,0 +1,63 @@
+"""What a job asks of a loaded model, when it has all that is wanted, and the sample that came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cascade.generate.interface import SampleRequest
+from cascade.generate.jobs import TEST, Job
+from cascade.generate.local.batch import GenerationRequest
+from cascade.generate.local.loaded_model import LoadedModel
+from cascade.generate.reading import (
+    LENGTH,
+    StoredSample,
+    read_solution,
+    read_test,
+    solution_end,
+    test_is_complete,
+)
+
+
+@dataclass(frozen=True)
+class JobReader:
+    """Jobs as token ids and back.
+
+    Attributes:
+        loaded: the model.
+        request: what the study wants, as it is put to this member.
+    """
+
+    loaded: LoadedModel
+    request: SampleRequest
+
+    def encode(self, job: Job) -> tuple[int, ...]:
+        """The prompt's tokens."""
+        return self.loaded.encode(job.prompt, job.begins, chat=self.request.family.prompts.chat)
+
+    def generation(self, job: Job, written: tuple[int, ...] = ()) -> GenerationRequest:
+        """What the model is asked, behind the tokens that the job already has.
+
+        Raises:
+            CascadeError: the prompt leaves no room for an answer.
+        """
+        ids = self.encode(job)
+        most = min(self.request.family.max_new_tokens, self.loaded.room(ids, job.task_id))
+        return GenerationRequest(ids + written, most - len(written), job.seed, len(written))
+
+    def is_done(self, job: Job, ids: Sequence[int]) -> bool:
+        """Whether what is written so far is all that is wanted."""
+        style = self.request.family.prompts
+        text = self.loaded.decoder(job.prompt, job.begins, chat=style.chat)(ids)
+        if job.kind == TEST:
+            return test_is_complete(job.begins + text, self.request.lines)
+        ends = solution_end(text, style.stop, completion=style.completion, entry_point=job.entry_point)
+        return ends is not None
+
+    def read(self, job: Job, ids: Sequence[int]) -> StoredSample:
+        """The sample, from the tokens without EOS."""
+        style = self.request.family.prompts
+        decode = self.loaded.decoder(job.prompt, job.begins, chat=style.chat)
+        if job.kind == TEST:
+            return read_test(decode, ids, job.begins, self.request.lines)
+        one = read_solution(decode, ids, style.stop, completion=style.completion, entry_point=job.entry_point)
+        whole = one.tokens == len(ids) >= self.request.family.max_new_tokens
+        return replace(one, finish=LENGTH) if whole else one

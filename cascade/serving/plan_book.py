@@ -1,0 +1,204 @@
+"""The plans of a plan file by their names, and which of them meets a budget or an accuracy."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cascade.base import CascadeError, DataError, digest
+from cascade.core import EXIT, Option, Plan
+from cascade.generate import Member
+from cascade.search import PLANS, ChosenPlan, Estimate, PlanFile
+from cascade.serving.cascade import Cascade
+from cascade.serving.deciding import Decider, decider_of
+from cascade.serving.verdicts import Sandbox
+
+# What a request names instead of a plan to have one chosen.
+ANY_PLAN = "cascade"
+
+
+def plan_name(plan: Plan, models: Sequence[str]) -> str:
+    """A name that says what the plan is and needs no quoting, e.g. ``small-5x4_large-greedy_t0.8``.
+
+    One θ a stage stands behind each stage. Equal plans have equal names, whatever file they stand in.
+    """
+
+    def stage(index: int, option: Option) -> str:
+        model = re.sub(r"[^A-Za-z0-9.]+", ".", models[index]).strip(".")
+        many = f"{'upto' if option.growing else ''}{option.k}x{option.l}"
+        return f"{model}-{'greedy' if option == EXIT else many}"
+
+    if not isinstance(plan.theta, tuple):
+        own = "_".join(stage(i, option) for i, option in plan.stages)
+        return f"{own}_t{plan.theta:g}" if plan.uses_theta else own
+    *before, (last, end) = plan.stages
+    return "_".join([*(f"{stage(i, o)}_t{plan.theta[i]:g}" for i, o in before), stage(last, end)])
+
+
+@dataclass(frozen=True)
+class PlanBook:
+    """A checked plan file.
+
+    Attributes:
+        file: the plans with what is known of them.
+        by_name: every plan, by its name.
+        aliases: other names: ``recommended``, ``constrained``, ``cheapest``, ``best``, and every plan in
+            words.
+        decider: the rule that its plans were chosen with.
+        version: hash of the plans.
+    """
+
+    file: PlanFile
+    by_name: Mapping[str, ChosenPlan]
+    aliases: Mapping[str, str]
+    decider: Decider
+    version: str
+
+    @classmethod
+    def load(cls, path: Path, models: Sequence[str], settings: Mapping[str, Any]) -> "PlanBook":
+        """Read a plan file, or the one in a study's output folder, and check that it can be run.
+
+        Args:
+            path: the file or folder.
+            models: names of the family at hand, from small to large.
+            settings: what the plans would be run with: `rule`, `no_tests`, `temperature`, `top_p`,
+                `max_new_tokens`, `prompts`.
+
+        Raises:
+            DataError: no such file, not a plan file, or one of another family or other settings.
+        """
+        if path.is_dir():
+            path = path / PLANS
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; name the plans.json of a finished study, or its folder")
+        return cls.of(PlanFile.load(path), str(path), models, settings)
+
+    @classmethod
+    def parse(cls, text: str, models: Sequence[str], settings: Mapping[str, Any]) -> "PlanBook":
+        """The same for a plan file's content."""
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / PLANS
+            path.write_text(text, encoding="utf-8")
+            try:
+                file = PlanFile.load(path)
+            except DataError as error:
+                raise DataError(str(error).removeprefix(f"{path}: ")) from None
+        return cls.of(file, "the plan file", models, settings)
+
+    @classmethod
+    def of(cls, file: PlanFile, where: str, models: Sequence[str], settings: Mapping[str, Any]) -> "PlanBook":
+        """The same for a plan file that was read."""
+        if tuple(models) != file.models:
+            raise DataError(
+                f"{where}: its plans are of the models {', '.join(file.models)}, and the family has "
+                f"{', '.join(models)}; choose its family ({file.provenance.family})"
+            )
+        if file.recommended is not None:
+            known = file.recommended.settings
+            for name, value in settings.items():
+                if name in known and not _same(known[name], value):
+                    raise DataError(
+                        f"{where}: the plans were chosen with {name}={_shown(known[name])}, and would be run "
+                        f"with {_shown(value)}; set that as it was, or choose plans with the new setting"
+                    )
+        if missing := [model for model in models if model not in file.provenance.prices]:
+            raise DataError(f"{where}: no price for {missing[0]}; run task=select again")
+        by_name: dict[str, ChosenPlan] = {}
+        aliases: dict[str, str] = {}
+        every = [*file.front, *file.singular, file.constrained]
+        every += [None if file.recommended is None else file.recommended.chosen]
+        for chosen in every:
+            if chosen is not None:
+                name = plan_name(chosen.plan, models)
+                by_name.setdefault(name, chosen)
+                aliases[chosen.plan.describe(models)] = name
+        if not by_name:
+            raise DataError(f"{where}: holds no plan; run task=select again")
+        for alias, one in (
+            ("cheapest", file.front[0] if file.front else None),
+            ("best", file.front[-1] if file.front else None),
+            ("constrained", file.constrained),
+            ("recommended", None if file.recommended is None else file.recommended.chosen),
+        ):
+            if one is not None:
+                aliases[alias] = plan_name(one.plan, models)
+        version = digest(json.dumps([[name, repr(one)] for name, one in by_name.items()]))
+        return cls(file, by_name, aliases, decider_of(settings), version)
+
+    def cascade(self, name: str, members: Mapping[str, Member], sandbox: Sandbox) -> Cascade:
+        """One of the plans, at work with some members and a sandbox."""
+        return Cascade(
+            self.by_name[name].plan,
+            self.file.models,
+            members,
+            sandbox,
+            self.decider,
+            self.file.provenance.usd_per_1m_tokens,
+        )
+
+    @property
+    def default(self) -> str:
+        """The plan of requests that wish for nothing: the recommended one, else the front's best."""
+        for alias in ("recommended", "constrained", "best"):
+            if alias in self.aliases:
+                return self.aliases[alias]
+        return next(iter(self.by_name))
+
+    def find(self, name: str) -> str | None:
+        """The plan's own name for a name or an alias; None where there is no such plan."""
+        return name if name in self.by_name else self.aliases.get(name)
+
+    def choose(self, budget_usd_per_1k: float | None, min_accuracy: float | None) -> str:
+        """The cheapest plan of a least accuracy, or the most accurate one in a budget.
+
+        It goes by the validation side's estimates, as task=select does: the test side is there to prove.
+
+        Raises:
+            CascadeError: no plan meets it; says how far they go.
+        """
+        if budget_usd_per_1k is None and min_accuracy is None:
+            return self.default
+        names = list(self.by_name)
+        usd = {name: self.by_name[name].validation.usd_per_1k_queries for name in names}
+        right = {name: self.by_name[name].validation.accuracy for name in names}
+        meets = names
+        if budget_usd_per_1k is not None:
+            meets = [name for name in meets if usd[name] <= budget_usd_per_1k]
+            if not meets:
+                raise CascadeError(
+                    f"budget_usd_per_1k={budget_usd_per_1k:g}: no plan is that cheap; the cheapest costs "
+                    f"{min(usd.values()):.4g} $ per 1,000 queries"
+                )
+        if min_accuracy is not None:
+            best = max(right[name] for name in meets)
+            meets = [name for name in meets if right[name] >= min_accuracy]
+            if not meets:
+                within = "" if budget_usd_per_1k is None else " within the budget"
+                raise CascadeError(
+                    f"min_accuracy={min_accuracy:g}: no plan{within} is that accurate; the best reaches "
+                    f"{best:.4f}"
+                )
+            return min(meets, key=lambda name: (usd[name], -right[name]))
+        return min(meets, key=lambda name: (-right[name], usd[name]))
+
+    def promise(self, name: str) -> tuple[Estimate, str]:
+        """What is known of a plan, and from which side: ``test`` once it was evaluated."""
+        chosen = self.by_name[name]
+        return (chosen.validation, "validation") if chosen.test is None else (chosen.test, "test")
+
+
+def _same(known: Any, value: Any) -> bool:
+    """Whether a setting is what it was; a part of it that is newer than the plan file may be anything."""
+    here = json.loads(json.dumps(value))
+    if isinstance(known, dict) and isinstance(here, dict):
+        here = {key: here.get(key) for key in known}
+    return bool(known == here)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

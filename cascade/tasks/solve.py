@@ -1,0 +1,245 @@
+"""task=solve: problems through a plan of a finished study, and what came of it against what was promised."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cascade.base import ConfigError, VerdictStore, digest
+from cascade.config import Side, Study
+from cascade.core import Floats, Interval, interval, problem_weights, usd_per_1k_queries
+from cascade.execute import Sandbox as StoredSandbox, judge_family
+from cascade.generate import Draw, Member, ModelSamples, SampleStore, Solution
+from cascade.problems import Problem, load_problems, read_prompts
+from cascade.search import Estimate
+from cascade.serving import Limits, PlanBook, SolutionFile, Solved, StoredMember, close_members, solve
+from cascade.tasks.plans_at_hand import live_members, live_sandbox, plan_book, plan_settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A plan in live running against what its study promised.
+
+    Attributes:
+        plan: its name.
+        n_problems, n_proved: that were answered, and of them with references.
+        usd_per_1k_queries, accuracy: of the live run; no accuracy without references.
+        usd_interval, accuracy_interval: of the bootstrap over the problems that were answered.
+        promised: the study's estimate.
+        side: the side of the split that it is of.
+        same_problems: whether exactly that side's problems were answered.
+        usd_inside, accuracy_inside: whether the live run lies in the promise's interval.
+    """
+
+    plan: str
+    n_problems: int
+    n_proved: int
+    usd_per_1k_queries: float
+    usd_interval: Interval
+    accuracy: float | None
+    accuracy_interval: Interval | None
+    promised: Estimate
+    side: str
+    same_problems: bool
+    usd_inside: bool | None
+    accuracy_inside: bool | None
+
+
+def main(study: Study, output: Path) -> None:
+    """Answer, append, prove, compare."""
+    settings = study.solve
+    book = plan_book(study, settings.plans)
+    name = chosen_plan(book, study)
+    plan = book.by_name[name].plan
+    problems = wanted_problems(study, book)
+    models = [book.file.models[i] for i, _ in plan.stages]
+    log.info("plan %s (%s): %d problems", name, plan.describe(book.file.models), len(problems))
+    members = live_members(study, models)
+    file = SolutionFile(Path(settings.output), _run(book, name, study, members))
+    if file.done:
+        log.info("%d problems are in %s already", len(file.done.keys()), file.path)
+    store = SampleStore(study.store)
+    try:
+        kept: dict[str, Member] = {key: StoredMember(one, store) for key, one in members.items()}
+        asyncio.run(_answer(study, book, name, kept, problems, file))
+    finally:
+        file.close()
+        store.close()
+    found = [file.done[problem.task_id] for problem in problems]
+    compared = compare(study, book, name, problems, found)
+    (output / "solve.json").write_text(json.dumps(asdict(compared), indent=1) + "\n", encoding="utf-8")
+    log.info("%s\nsolutions         %s", in_words(compared), file.path)
+
+
+def chosen_plan(book: PlanBook, study: Study) -> str:
+    """The plan that the settings name or choose.
+
+    Raises:
+        ConfigError: there is none of that name.
+        CascadeError: none meets the wishes.
+    """
+    wanted = study.solve.plan
+    if wanted is None:
+        return book.choose(study.solve.budget_usd_per_1k, study.solve.min_accuracy)
+    if (name := book.find(wanted)) is None:
+        known = ", ".join([*book.by_name, *(a for a in book.aliases if " " not in a)])
+        raise ConfigError(f"solve.plan={wanted}: no such plan; there are {known}")
+    return name
+
+
+def wanted_problems(study: Study, book: PlanBook) -> list[Problem]:
+    """The problems to answer."""
+    settings = study.solve
+    if settings.problems is not None:
+        if settings.side is not Side.all:
+            raise ConfigError(
+                f"solve.side={settings.side.value}: is for the data set's problems; leave out solve.problems"
+            )
+        return read_prompts(Path(settings.problems))
+    problems = load_problems(study.dataset)
+    if settings.side is Side.all:
+        return problems
+    ids = set(book.file.test_ids if settings.side is Side.test else book.file.validation_ids)
+    found = [problem for problem in problems if problem.task_id in ids]
+    if not found:
+        raise ConfigError(
+            f"solve.side={settings.side.value}: the data set {study.dataset.name} has none of the plan "
+            f"file's problems; choose dataset={book.file.provenance.dataset}"
+        )
+    return found
+
+
+async def _answer(
+    study: Study,
+    book: PlanBook,
+    name: str,
+    members: dict[str, Member],
+    problems: Sequence[Problem],
+    file: SolutionFile,
+) -> None:
+    settings = study.solve
+    sandbox = live_sandbox(study, settings.concurrency)
+    cascade = book.cascade(name, members, sandbox)
+    left = sum(problem.task_id not in file.done for problem in problems)
+    try:
+        with tqdm(total=left, desc="solving", unit=" problems", disable=None, file=sys.stderr) as bar:
+
+            def advance() -> None:
+                bar.update()
+
+            await solve(
+                cascade,
+                name,
+                problems,
+                file,
+                limits=Limits(settings.deadline_s, settings.limit_usd),
+                concurrency=settings.concurrency,
+                progress=advance,
+            )
+    finally:
+        await close_members(members)
+        sandbox.close()
+
+
+def _run(book: PlanBook, name: str, study: Study, members: dict[str, Member]) -> str:
+    """Hash of all that an answer and its cost depend on."""
+    asked = [(key, one.asked.identity, repr(one.asked.sampling)) for key, one in sorted(members.items())]
+    limits = study.limits.signature, study.limits.timeout_s, study.solve.deadline_s, study.solve.limit_usd
+    prices = book.file.provenance.usd_per_1m_tokens
+    return digest(repr([name, plan_settings(study), asked, limits, sorted(prices.items())]))
+
+
+def compare(
+    study: Study, book: PlanBook, name: str, problems: Sequence[Problem], found: Sequence[Solved]
+) -> Comparison:
+    """What came of it against the study's estimate, with both intervals."""
+    promised, side = book.promise(name)
+    ids = {problem.task_id for problem in problems}
+    if ids == set(book.file.validation_ids):
+        promised, side = book.by_name[name].validation, "validation"
+    of_side = book.file.test_ids if side == "test" else book.file.validation_ids
+    usd = usd_per_1k_queries(np.array([one.usd for one in found]))
+    right = _proved(study, problems, found)
+    cost = float(usd.mean())
+    accuracy = None if not len(right) else float(right.mean())
+    return Comparison(
+        plan=name,
+        n_problems=len(found),
+        n_proved=len(right),
+        usd_per_1k_queries=cost,
+        usd_interval=_interval(usd, study),
+        accuracy=accuracy,
+        accuracy_interval=None if accuracy is None else _interval(right, study),
+        promised=promised,
+        side=side,
+        same_problems=ids == set(of_side),
+        usd_inside=_inside(cost, promised.usd_interval),
+        accuracy_inside=None if accuracy is None else _inside(accuracy, promised.accuracy_interval),
+    )
+
+
+def _proved(study: Study, problems: Sequence[Problem], found: Sequence[Solved]) -> Floats:
+    """Float array: whether the answers to the problems with references are right."""
+    pairs = [(p, one) for p, one in zip(problems, found, strict=True) if p.reference_test]
+    if not pairs:
+        return np.zeros(0)
+    samples = {p.task_id: ModelSamples(Draw((_as_solution(p, one),), ()), ()) for p, one in pairs}
+    store = VerdictStore(study.store)
+    try:
+        sandbox = StoredSandbox(study.limits, study.workers, store, study.isolation)
+        outcomes, _ = judge_family([p for p, _ in pairs], {"plan": samples}, [], sandbox, lambda *_: None)
+    finally:
+        store.close()
+    greedy = [outcome.greedy for outcome in outcomes["plan"]]
+    return np.array([float(one is not None and one.correct[0]) for one in greedy])
+
+
+def _as_solution(problem: Problem, one: Solved) -> Solution:
+    """The program as it was answered, which the problem puts nothing before."""
+    text = one.solution
+    begins = problem.setup + problem.prompt
+    if text.startswith(begins):
+        return Solution(text[len(begins) :], one.tokens, completion=True)
+    return Solution(text, one.tokens)
+
+
+def _interval(values: Floats, study: Study) -> Interval:
+    weights = problem_weights(len(values), study.replicates, study.seed)
+    return interval(weights @ values, study.confidence, len(values))
+
+
+def _inside(value: float, own: Interval | None) -> bool | None:
+    return None if own is None else own.low <= value <= own.high
+
+
+def in_words(found: Comparison) -> str:
+    """The comparison for the terminal."""
+    promised, said = found.promised, {True: "inside", False: "OUTSIDE", None: "no interval is known for"}
+    rows = [f"{found.n_problems} problems answered by {found.plan}; promised by the {found.side} side:"]
+    if found.accuracy is None:
+        rows.append("accuracy          unknown: the problems have no references")
+    else:
+        ends = _ends(promised.accuracy_interval, 100, ".1f")
+        rows.append(
+            f"accuracy          {100 * found.accuracy:.1f} % of {found.n_proved}, "
+            f"{said[found.accuracy_inside]} the promise {100 * promised.accuracy:.1f} % {ends}"
+        )
+    rows.append(
+        f"$ per 1k queries  {found.usd_per_1k_queries:.4g}, {said[found.usd_inside]} the promise "
+        f"{promised.usd_per_1k_queries:.4g} {_ends(promised.usd_interval, 1, '.4g')}"
+    )
+    if not found.same_problems:
+        rows.append(f"(other problems than the {found.side} side's: a difference may be theirs)")
+    return "\n".join(rows)
+
+
+def _ends(own: Interval | None, scale: float, form: str) -> str:
+    return "" if own is None else f"({scale * own.low:{form}} to {scale * own.high:{form}})"

@@ -1,0 +1,80 @@
+#!/bin/bash
+# A PostgreSQL server from nothing, with MLflow's runs and Optuna's trials in it, and what is said when it fails.
+#
+#     apt-get install postgresql; pip install 'psycopg[binary]'
+#     bash tests/scale/postgres.sh [python]      (default .venv/bin/python; as root it becomes the user postgres)
+set -euo pipefail
+project=$(cd "$(dirname "$0")/../.." && pwd)
+python=$(realpath -s "${1:-$project/.venv/bin/python}")
+bin=$(dirname "$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb | tail -1)")
+work=$(mktemp -d)
+chmod 755 "$work"
+cd "$work"
+port=35432
+if [ "$(id -u)" = 0 ]; then
+    mkdir data && chown postgres data
+    as() { su postgres -s /bin/bash -c "cd / && $*"; }
+else
+    as() { bash -c "$*"; }
+fi
+server() { as "$bin/pg_ctl" -D "$work/data" -l "$work/data/log" -o "'-p $port -c unix_socket_directories=/tmp'" "$@" > /dev/null; }
+end() {
+    server -m immediate stop 2>/dev/null || true
+    rm -rf "$work"
+}
+trap end EXIT
+
+printf 'right\n' > password && chmod 644 password
+as "$bin/initdb" -D "$work/data" -U cascade --auth-host=scram-sha-256 --pwfile="$work/password" > /dev/null
+server -w start
+export PGPASSWORD=right PYTHONPATH=$project
+psql -q -h 127.0.0.1 -p $port -U cascade postgres -c 'create database mlflow' -c 'create database optuna'
+(cd "$project" && "$python" -m tests.toy "$work/store/toy")
+study=("hydra.searchpath=[$project/tests/conf]" experiment=toy report.page=false)
+at=postgresql+psycopg://cascade@127.0.0.1:$port
+
+# One line, status 1, no traceback, within 30 seconds.
+fails() {
+    local says=$1 started=$SECONDS status=0
+    shift
+    "$@" > out.log 2> err.log || status=$?
+    echo "-- after $((SECONDS - started)) s, status $status: $(tail -1 err.log)"
+    [ "$status" = 1 ] && [ $((SECONDS - started)) -le 60 ] && [ "$(wc -l < err.log)" = 1 ] && grep -q "$says" err.log
+}
+
+echo "== a study with every combination as a run, and again"
+"$python" "$project/run.py" "${study[@]}" tracking.uri=$at/mlflow hydra.run.dir=out > out.log
+tail -1 out.log
+runs() { psql -h 127.0.0.1 -p $port -U cascade -tA mlflow -c "$1"; }
+echo "runs: $(runs 'select count(*) from runs'), running: $(runs "select count(*) from runs where status = 'RUNNING'")"
+[ "$(runs "select count(*) from runs where status = 'RUNNING'")" = 0 ]
+[ "$(runs 'select count(*) from runs')" -gt 9009 ]
+
+echo "== two processes search one Optuna study"
+search=(task=select "${study[@]}" tracking.uri=$at/mlflow search=optuna search.storage=$at/optuna search.n_trials=60)
+"$python" "$project/run.py" "${search[@]}" hydra.run.dir=one > one.log &
+"$python" "$project/run.py" "${search[@]}" hydra.run.dir=two > two.log
+wait %1
+trials=$(psql -h 127.0.0.1 -p $port -U cascade -tA optuna -c 'select count(*) from trials')
+echo "trials: $trials"
+[ "$trials" -ge 60 ] && [ "$trials" -le 62 ]
+
+echo "== wrong password, closed port, no driver"
+fails 'password authentication failed' env PGPASSWORD=wrong "$python" "$project/run.py" "${study[@]}" tracking.uri=$at/mlflow
+fails 'refused' "$python" "$project/run.py" "${study[@]}" tracking.uri=postgresql+psycopg://cascade@127.0.0.1:1/mlflow
+fails 'psycopg2' "$python" "$project/run.py" "${study[@]}" tracking.uri=postgresql://cascade@127.0.0.1:$port/mlflow
+
+echo "== the server goes away in the middle"
+(
+    until [ "$(runs "select count(*) from runs where status = 'RUNNING'")" != 0 ]; do sleep 0.2; done
+    server -m immediate stop
+) &
+fails 'everything that was generated and executed is in' "$python" "$project/run.py" "${study[@]}" tracking.uri=$at/mlflow seed=1
+wait
+server -w start
+
+echo "== the next study closes the run that was left running"
+"$python" "$project/run.py" "${study[@]}" tracking.uri=$at/mlflow seed=2 > out.log
+grep 'closed as KILLED' out.log
+[ "$(runs "select count(*) from runs where status = 'RUNNING'")" = 0 ]
+echo "postgres: as it should be"

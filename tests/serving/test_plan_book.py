@@ -1,0 +1,85 @@
+"""Plans by their names, and which meets a budget or an accuracy."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cascade.base import CascadeError, DataError
+from cascade.core import EXIT, SKIP, Option, Plan
+from cascade.search import Recommendation
+from cascade.serving import PlanBook, plan_name
+from tests.serving.made_up import MODELS, SMALL, THREE, TWO, plan_file
+
+
+def test_names_say_what_a_plan_is_and_need_no_quoting() -> None:
+    per_stage = Plan((Option(1, 2), Option(3, 4), EXIT), (0.1, 0.9, 0.0))
+    plans = {
+        SMALL: "small-greedy",
+        TWO: "small-1x2_medium-greedy_t1",
+        THREE: "small-3x2_medium-1x2_large-greedy_t0.5",
+        Plan((SKIP, Option(3, 2), SKIP), 0.4): "medium-3x2",
+        Plan((SKIP, Option(3, 2, True), SKIP), 0.4): "medium-upto3x2_t0.4",
+        per_stage: "small-1x2_t0.1_medium-3x4_t0.9_large-greedy",
+    }
+    for plan, name in plans.items():
+        assert plan_name(plan, MODELS) == name
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
+    odd = plan_name(SMALL, ("Qwen/Qwen2.5 (7B)", "b", "c"))
+    assert odd == "Qwen.Qwen2.5.7B-greedy"
+
+
+def test_a_plan_is_found_by_its_names(tmp_path: Path) -> None:
+    plan_file(tmp_path / "plans.json")
+    book = PlanBook.load(tmp_path, MODELS, {})
+    assert book.find("cheapest") == book.find("small greedy") == "small-greedy"
+    assert book.find("best") == book.default == plan_name(THREE, MODELS)
+    assert book.find("nonsense") is None
+    assert PlanBook.parse((tmp_path / "plans.json").read_text(), MODELS, {}).version == book.version
+
+
+@pytest.mark.parametrize(
+    ("budget", "least", "plan"),
+    [
+        *((0.05, None, SMALL), (0.3, None, TWO), (9, None, THREE)),
+        *((None, 0.3, SMALL), (None, 0.31, TWO), (3, 0.7, THREE)),
+    ],
+)
+def test_a_wish_chooses_as_select_does(budget: float, least: float, plan: Plan) -> None:
+    book = PlanBook.of(plan_file(), "x", MODELS, {})
+    assert book.choose(budget, least) == plan_name(plan, MODELS)
+
+
+def test_wishes_that_no_plan_meets_say_how_far_they_go() -> None:
+    book = PlanBook.of(plan_file(), "x", MODELS, {})
+    with pytest.raises(CascadeError, match=r"no plan is that cheap; the cheapest costs 0\.05 \$"):
+        book.choose(0.01, None)
+    within = r"no plan within the budget is that accurate; the best reaches 0\.6"
+    with pytest.raises(CascadeError, match=within):
+        book.choose(0.3, 0.7)
+
+
+def test_a_plan_file_of_another_family_or_none_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no such file; name the plans\.json"):
+        PlanBook.load(tmp_path, MODELS, {})
+    plan_file(tmp_path / "plans.json")
+    with pytest.raises(DataError, match="of the models small, medium, large, and the family has a, b"):
+        PlanBook.load(tmp_path / "plans.json", ("a", "b"), {})
+    with pytest.raises(DataError, match=r"^not a plan file"):
+        PlanBook.parse('{"models": []}', MODELS, {})
+
+
+def test_plans_that_were_chosen_with_other_settings_are_refused() -> None:
+    made = plan_file()
+    settings = {"rule": "paper", "prompts": {"solution": "{prompt}"}}
+    recommended = Recommendation(made.front[0], None, None, "Use it.", settings)
+    made = replace(made, recommended=recommended)
+    newer = {"rule": "paper", "prompts": {"solution": "{prompt}", "mend": True}}
+    assert PlanBook.of(made, "x", MODELS, newer).default == "small-greedy"
+    with pytest.raises(
+        DataError, match='x: the plans were chosen with rule="paper", and would be run with "codet"'
+    ):
+        PlanBook.of(made, "x", MODELS, {"rule": "codet"})
+    with pytest.raises(DataError, match="the plans were chosen with prompts="):
+        PlanBook.of(made, "x", MODELS, {"prompts": {"solution": "Write: {prompt}"}})
