@@ -8,6 +8,7 @@ import ast
 import builtins
 import contextlib
 import functools
+import hashlib
 import marshal
 import os
 import signal
@@ -19,7 +20,7 @@ from cascade.execute.children import silence
 from cascade.execute.equivalence import MAX_CHARS, canonical
 from cascade.execute.isolation.layers import Confinement
 from cascade.execute.nontermination.loop_sites import loops
-from cascade.execute.purity import is_provable, is_pure, names_used
+from cascade.execute.purity import compares_identities, is_provable, is_pure, names_used
 
 ANALYSIS_MEMORY_MB = 2048
 ANALYSIS_SECONDS = 5.0
@@ -38,7 +39,9 @@ class Text:
         pure: see `purity`.
         used: the names and attributes in it.
         looked_up: the names that it looks up.
+        compares_identities: whether it asks which object something is.
         loops: where it may be proven non-terminating; see `loop_sites`.
+        provable: whether its numbers may be reasoned about, too; see `purity.is_provable`.
         code: marshalled code; None where the text is left to the child.
         entry_point: of a data set's test, the name that is the program's.
     """
@@ -50,7 +53,9 @@ class Text:
     pure: bool = False
     used: tuple[str, ...] = ()
     looked_up: tuple[str, ...] = ()
+    compares_identities: bool = False
     loops: tuple[tuple[int, tuple[Any, ...]], ...] = ()
+    provable: bool = False
     code: bytes | None = None
     entry_point: str | None = None
 
@@ -58,10 +63,19 @@ class Text:
         """Its code object; its source where there is none."""
         return self.source if self.code is None else marshal.loads(self.code)
 
+    def for_a_referee(self) -> tuple[Any, ...]:
+        """The fields of a `referee.Test`."""
+        return (*self._made, self.entry_point, self.seed, self.pure, self.compares_identities)
+
     @functools.cached_property
-    def loaded(self) -> Any:
-        """The same, made once: for texts that many children run."""
-        return self.load()
+    def _made(self) -> tuple[Any, ...]:
+        # Where the text could not be read here, at least what it is a test of.
+        return self.load(), self.looked_up or ((self.entry_point,) if self.entry_point else ())
+
+    @functools.cached_property
+    def seed(self) -> int:
+        """A number of its own."""
+        return int.from_bytes(hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).digest()[:6])
 
 
 def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Text]:
@@ -95,7 +109,7 @@ def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Tex
 
 def _facts(source: str, name: str) -> tuple[Any, ...]:
     """The fields of a `Text` after its name."""
-    if len(source) > MAX_CHARS:
+    if name == "<program>" and len(source) > MAX_CHARS:
         return (source,)
     try:
         tree = ast.parse(source)
@@ -105,18 +119,21 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     except (RecursionError, MemoryError):
         return (source,)
     dumped = marshal.dumps(code)
-    if len(dumped) > MAX_CODE_BYTES:
-        return (source,)
     used, looked_up = names_used(tree)
-    given = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else frozenset[str]()
+    if len(dumped) > MAX_CODE_BYTES or len(source) > MAX_CHARS:  # a data set's test may be as long as that
+        return (source, False, False, used, looked_up, False, (), False, dumped)
+    given = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else None
     pure = is_pure(tree, given)
-    watched = loops(tree) if name == "<program>" and is_provable(tree) else {}
+    provable = pure and name == "<program>" and is_provable(tree)
+    watched = loops(tree, provable) if pure and name == "<program>" else {}
     return (
         canonical(code) if pure else source,
         False,
         pure,
         used,
         looked_up,
+        compares_identities(tree),
         tuple((line, tuple(loop)) for line, loop in watched.items()),
+        provable,
         dumped,
     )

@@ -6,6 +6,7 @@ that it says is a verdict: the referee, which it cannot reach, compares what it 
 
 import builtins
 import gc
+import marshal
 import operator
 import os
 import random
@@ -16,10 +17,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cascade.execute.arrays import made_array, pack_array
 from cascade.execute.fingerprint import PROGRAM_MODULE, Fingerprint, UnknownStateError
 from cascade.execute.nontermination.loop_sites import Loop
 from cascade.execute.nontermination.watch import Watch
-from cascade.execute.wire import Packer, Unpacker, receive, send
+from cascade.execute.wire import Packer, Unpacker, receive_more, send
 
 LOADED = b"L"
 # The exit status of a program that was proven to outlast its limit.
@@ -31,38 +33,36 @@ RECURSION_LIMIT = 1000
 
 FUNCTION, ITERATOR, OBJECT = "function", "iterator", "object"
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
-_PLAIN_BASES = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
-
-
-def _instance_check(cls: Any, value: Any) -> bool:
-    return isinstance(value, cls)
+# By plain type, what an instance of a subclass holds, whatever the subclass makes of its methods.
+_PLAIN_BASES: dict[type, Callable[[Any], Any]] = {
+    int: int.__pos__,
+    float: float.__pos__,
+    complex: complex.__pos__,
+    str: str.__str__,
+    bytes: lambda value: b"".join((value,)),
+    tuple: lambda value: tuple(tuple.__iter__(value)),
+    list: lambda value: [*list.__iter__(value)],
+    dict: lambda value: {key: dict.__getitem__(value, key) for key in dict.__iter__(value)},
+    set: lambda value: set(set.__iter__(value)),
+    frozenset: lambda value: frozenset(frozenset.__iter__(value)),
+}
 
 
 # What may be done with an object that stays here; the names are methods of `remote.Remote`.
 _OPERATORS = (
-    *(
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "neg",
-        "pos",
-        "abs",
-        "contains",
-        "getitem",
-        "setitem",
-        "delitem",
-        "add",
-    ),
-    *("sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor", "invert", "index"),
+    *("eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "abs", "invert", "index", "contains"),
+    *("getitem", "setitem", "delitem", "add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
+    *("and_", "or_", "xor", "lshift", "rshift", "matmul"),
 )
-_BUILTINS = (len, iter, next, bool, hash, repr, str, int, float, bytes, reversed, getattr, setattr)
+_BUILTINS = (
+    *(len, iter, next, bool, hash, repr, str, int, float, complex, bytes, reversed, getattr, setattr, type),
+    *(round, format, divmod),
+)
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, name) for name in _OPERATORS},
     **{builtin.__name__: builtin for builtin in _BUILTINS},
-    "isinstance": _instance_check,
+    "isinstance": lambda cls, value: isinstance(value, cls),
+    "issubclass": lambda cls, value: issubclass(value, cls),
 }
 
 
@@ -74,6 +74,7 @@ class Program:
         prelude, code: before the program, and the program; texts where the server could not compile them.
         source: the program's text.
         watched: loops that may be proven non-terminating (see `loop_sites`).
+        provable: whether its numbers may be reasoned about, too (see `purity`).
         used: names that the program uses, where it is pure; None where each test needs a new process.
         seconds: CPU limit of its definitions.
     """
@@ -82,6 +83,7 @@ class Program:
     code: Any
     source: str
     watched: dict[int, Loop]
+    provable: bool
     used: frozenset[str] | None
     seconds: float
 
@@ -93,12 +95,13 @@ class Candidate:
         self._program, self._requests, self._replies = program, requests, replies
         self._owned: list[Any] = []
         self._numbers: dict[int, int] = {}
+        self._unread = b""
         self._flags = 0
         self._space: dict[str, Any] = {}
         self._failed = False
         self._fingerprint: Fingerprint | None = None
         self._fresh = True
-        self._watch = Watch(program.watched, program.source, self._globals)
+        self._watch = Watch(program.watched, program.provable, program.source, self._globals)
 
     def _globals(self) -> list[object]:
         """The state of the program's names, as it is."""
@@ -113,6 +116,10 @@ class Candidate:
         random.seed(0)
         gc.enable()
         self._space = space = module.__dict__
+        # What the program makes of its builtins is not what answers for it.
+        own = sys.modules["builtins"] = types.ModuleType("builtins")
+        own.__dict__.update(builtins.__dict__)
+        space["__builtins__"] = own
         depth, frame = 0, sys._getframe()
         while frame is not None:
             depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
@@ -133,30 +140,59 @@ class Candidate:
         """Answer until the process is ended."""
         self._watch.start(lambda: os._exit(PROVEN_STATUS))
         while True:
-            message = receive(self._requests)
+            message = self._receive()
             if message[0] == "begin":
                 self._begin(message[1], message[2])
+            elif message[0] == "line":
+                self._line(message[1], message[2])
             else:
                 send(self._replies, self._do(message))
 
-    def _begin(self, seconds: float, names: list[str]) -> None:
-        """A new test: what names stand for, if the program is as it was when it was loaded."""
+    def _receive(self) -> Any:
+        message, self._unread = receive_more(self._requests, self._unread)
+        return message
+
+    def _is_as_loaded(self) -> bool:
+        """Whether a new test may begin; says why not."""
         if self._failed:
             send(self._replies, ["failed"])
-            return
+            return False
         if not self._fresh and (self._fingerprint is None or not self._fingerprint.holds(self._space)):
             send(self._replies, ["stale"])
-            return
+            return False
         self._fresh, self._flags = False, 0
+        return True
+
+    def _begin(self, seconds: float, names: list[str]) -> None:
+        """A new test: what names stand for."""
+        if not self._is_as_loaded():
+            return
         self._owned.clear()
         self._numbers.clear()
-        packer = Packer(self._export)
+        packer = self._packer()
         found = [packer.pack(self._space[n]) if n in self._space else ["absent", 0] for n in names]
         send(self._replies, ["value", packer.nodes, found, 0])
         self._watch.begin(seconds)
 
+    def _line(self, seconds: float, code: str) -> None:
+        """Run a test line in the program's own names; see `Referee._in_candidate`."""
+        if not self._is_as_loaded():
+            return
+        loaded = marshal.loads(code.encode("latin-1"))
+        self._watch.begin(seconds)
+        try:
+            exec(loaded, self._space)
+            letter = "P"
+        except AssertionError:
+            letter = "F"
+        except BaseException as error:
+            letter = "E"
+            if isinstance(error, MemoryError):
+                self._flags |= MEMORY
+        send(self._replies, ["verdict", letter, self._state()])
+
     def _do(self, message: list[Any]) -> list[Any]:
-        packer = Packer(self._export)
+        packer = self._packer()
         try:
             operation, nodes, references, keywords = message
             table = Unpacker(nodes, self._given)
@@ -185,32 +221,42 @@ class Candidate:
             packer.finish()
             arguments = [packer.pack(one) for one in error.args]
         except BaseException:
-            packer, arguments = Packer(self._export), []
+            packer, arguments = self._packer(), []
         # Without its traceback nothing keeps the frames alive that the error came through.
         error.__traceback__ = None
         return ["error", packer.nodes, [own, names, arguments], self._state()]
 
-    def _export(self, value: Any) -> list[Any]:
+    def _packer(self) -> Packer:
+        """An empty table; an object that is met again in it travels as before."""
+        atoms: dict[int, list[Any]] = {}
+
+        def export(value: Any, packer: Packer) -> list[Any]:
+            if id(value) not in atoms:
+                atoms[id(value)] = self._export(value, packer)
+            return atoms[id(value)]
+
+        return Packer(export)
+
+    def _export(self, value: Any, packer: Packer) -> list[Any]:
         """How a value that is no plain data travels."""
+        # Its own methods and properties, `__class__` among them, are not asked: they might never answer.
         kind = type(value)
-        if isinstance(value, types.ModuleType):
-            return ["module", value.__name__]
-        name, module = getattr(value, "__qualname__", None), getattr(value, "__module__", None)
-        if isinstance(value, _FUNCTIONS) and type(name) is str and type(module) is str:
-            found = sys.modules.get(module)
-            if module != PROGRAM_MODULE and found is not None and getattr(found, name, None) is value:
-                return ["global", module, name]
-        if isinstance(value, _FUNCTIONS):
+        if issubclass(kind, types.ModuleType):
+            return ["module", value.__name__, self._number(value)]
+        if issubclass(kind, _FUNCTIONS):
+            name, module = getattr(value, "__qualname__", None), getattr(value, "__module__", None)
+            if type(name) is str and type(module) is str and module != PROGRAM_MODULE:
+                found = sys.modules.get(module)
+                if found is not None and getattr(found, name, None) is value:
+                    return ["global", module, name]
             return [FUNCTION, self._number(value)]
-        if isinstance(value, Iterator):
+        if issubclass(kind, Iterator):
             return [ITERATOR, self._number(value)]
-        for base in _PLAIN_BASES:
-            if isinstance(value, base):
-                return ["base", self._number(value), base.__name__, _unwrapped(value, base)]
-        if kind.__module__ == "numpy":
-            plain = value.tolist()
-            if type(plain) in (bool, int, float, complex, str):
-                return ["base", self._number(value), type(plain).__name__, _unwrapped(plain, type(plain))]
+        if (packed := pack_array(value)) is not None:
+            return packed
+        for base, held in _PLAIN_BASES.items():
+            if issubclass(kind, base):
+                return ["base", self._number(value), base.__name__, packer.reference(held(value))]
         return [OBJECT, self._number(value)]
 
     def _number(self, value: Any) -> int:
@@ -219,8 +265,10 @@ class Candidate:
             self._owned.append(value)
         return self._numbers[id(value)]
 
-    def _given(self, atom: list[Any]) -> Any:
+    def _given(self, atom: list[Any], _: Unpacker) -> Any:
         match atom:
+            case ["array", *_]:
+                return made_array(atom)
             case ["own", number]:
                 return self._owned[number]
             case ["global", module, name]:
@@ -238,24 +286,17 @@ class Candidate:
 
     def _call_back(self, number: int, arguments: tuple[Any, ...]) -> Any:
         """Call a function that the test has passed; what the test asks meanwhile is answered."""
-        packer = Packer(self._export)
+        packer = self._packer()
         references = [packer.pack(one) for one in arguments]
         send(self._replies, ["callback", number, packer.nodes, references])
         while True:
-            message = receive(self._requests)
+            message = self._receive()
             if message[0] == "result":
                 return Unpacker(message[1], self._given).value(message[2])
             if message[0] == "raise":
                 error = getattr(builtins, message[1], Exception)
                 raise error(message[2])
             send(self._replies, self._do(message))
-
-
-def _unwrapped(value: Any, base: Any) -> Any:
-    """An instance of a subclass of a plain type as what the plain type holds, packed on its own."""
-    packer = Packer(lambda _: ["absent", 0])
-    plain = base.__new__(base, value) if base in (int, float, complex, str, bytes) else base(value)
-    return [packer.pack(plain), packer.nodes]
 
 
 def run_candidate(program: Program, requests: int, replies: int, life: int) -> None:

@@ -6,6 +6,7 @@ import os
 import queue
 import shutil
 import signal
+import site
 import struct
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from cascade.execute.isolation.layers import LAYERS, PACKAGE_ROOT, is_confined
 # A server that dies is started again with the same batch this many times before it is given up.
 MAX_ATTEMPTS = 3
 # How long a server that is told to end may take before it is killed.
-END_S = 0.2
+END_S = 1.0
 CONTAINERS = ("bubblewrap", "podman", "docker")
 
 PASS, FAIL, ERROR, TIMEOUT = "P", "F", "E", "T"
@@ -49,7 +50,7 @@ class Limits:
     def signature(self) -> str:
         """What else than the texts and their time limits a verdict depends on."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return f"engine=5 python={version} memory_mb={self.memory_mb} prelude={self.prelude!r}"
+        return f"engine=6 python={version} memory_mb={self.memory_mb} prelude={self.prelude!r}"
 
 
 @dataclass(frozen=True)
@@ -219,15 +220,19 @@ def outcome_of(reply: Mapping[str, Any], layers: tuple[str, ...]) -> Outcome:
 
 
 def suspect_pairs(batch: Batch, suspect: Sequence[Sequence[int]]) -> Batch:
-    """Some pairs of a batch, each as a program with one test."""
-    return Batch(batch.tests, tuple((batch.programs[i][0], (batch.programs[i][1][j],)) for i, j in suspect))
+    """Some pairs of a batch, ordered by program."""
+    tests: dict[int, list[int]] = {}
+    for i, j in suspect:
+        tests.setdefault(i, []).append(batch.programs[i][1][j])
+    return Batch(batch.tests, tuple((batch.programs[i][0], tuple(own)) for i, own in tests.items()))
 
 
 def corrected(outcome: Outcome, suspect: Sequence[Sequence[int]], reply: Mapping[str, Any]) -> Outcome:
     """An outcome with the verdicts of its suspect pairs replaced by those of the second run."""
     rows, seconds = [list(row) for row in outcome.rows], [list(row) for row in outcome.seconds]
-    for (i, j), [letter], [spent] in zip(suspect, reply["rows"], reply["seconds"], strict=True):
-        rows[i][j], seconds[i][j] = letter, spent
+    letters, spent = "".join(reply["rows"]), [one for row in reply["seconds"] for one in row]
+    for (i, j), letter, one in zip(suspect, letters, spent, strict=True):
+        rows[i][j], seconds[i][j] = letter, one
     return replace(outcome, rows=["".join(row) for row in rows], seconds=seconds)
 
 
@@ -352,7 +357,11 @@ def _command(isolation: Isolation, scratch: str) -> tuple[list[str], dict[str, s
         "LC_ALL": "C.UTF-8",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    python = ["-s", "-P", "-m", "cascade.execute.server"]
+    python = ["-P", "-m", "cascade.execute.server"]
+    if site.ENABLE_USER_SITE:  # packages that this interpreter finds, programs find
+        environment["PYTHONUSERBASE"] = site.getuserbase()
+    else:
+        python.insert(0, "-s")
     path = {"PATH": os.environ.get("PATH", "")}
     match isolation.container:
         case None:

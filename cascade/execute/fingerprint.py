@@ -5,22 +5,46 @@ the list cannot be compared, and such a program gets a new process for each test
 """
 
 import collections
+import re
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 PROGRAM_MODULE = "candidate"
 MAX_STATE = 20_000
 ORDERED, UNORDERED, UNKNOWN = "ordered", "unordered", "unknown"
-_ATOMS = frozenset((int, str, bool, bytes, type(None)))
+_ATOMS = frozenset((int, str, bool, bytes, type(None), type(Ellipsis), type(NotImplemented)))
+_BY_TEXT = frozenset((float, complex, Decimal, Fraction))
 _MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict, collections.defaultdict))
+# Functions that hold nothing; what they are bound to, if anything, is a module or a class.
+_STATELESS = frozenset(
+    (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+)
 # What every class has that holds no state of the program.
 _OF_EVERY_CLASS = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotations__"))
+# What a module has that no pure program names.
+_OF_EVERY_MODULE = frozenset(("__annotations__", "__annotate__", "__conditional_annotations__"))
 
 
 class UnknownStateError(Exception):
     """A state that cannot be compared."""
+
+
+class Same:
+    """An object in a state that is compared by which it is; held, so that none gets its place in memory."""
+
+    __slots__ = ("_value",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Same and self._value is other._value
 
 
 def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
@@ -38,6 +62,7 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
     """
     out: list[object] = []
     seen: dict[int, int] = {}
+    alive: list[object] = []  # some are made here: no two may have one id
     todo: list[Any] = [*values]
     while todo:
         value = todo.pop()
@@ -48,17 +73,18 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
         if kind in _ATOMS:
             out.append(value)
             continue
-        if kind is float or kind is complex:
+        if kind in _BY_TEXT:
             out.append(repr(value))
             continue
         if id(value) in seen:
             out.append(seen[id(value)])
             continue
         seen[id(value)] = len(seen)
+        alive.append(value)
         if kind is list or kind is tuple:
             out.append(len(value))
             todo.extend(value)
-        elif kind is range:
+        elif kind is range or kind is slice:
             todo += (value.start, value.stop, value.step)
         elif kind is collections.deque:
             out += (len(value), value.maxlen)
@@ -77,8 +103,8 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
                 todo.append(value.default_factory)
             for key, held in value.items():
                 todo += (key, held)
-        elif kind is types.FunctionType and value.__module__ == PROGRAM_MODULE:
-            out.append(id(value.__code__))
+        elif kind is types.FunctionType and not _is_foreign(value):
+            out += (Same(value.__code__), Same(value.__globals__), value.__name__)
             todo += (value.__defaults__, value.__kwdefaults__, value.__dict__, value.__doc__)
             todo.append(
                 [cell.cell_contents if _is_filled(cell) else None for cell in value.__closure__ or ()]
@@ -89,19 +115,26 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
             todo.append(value.__func__)
         elif kind is property:
             todo += (value.fget, value.fset, value.fdel)
-        elif kind is type and value.__module__ == PROGRAM_MODULE:
-            out.append(id(value))
+        elif kind is re.Pattern:
+            todo += (value.pattern, value.flags)
+        elif kind is types.GenericAlias:
+            todo += (value.__origin__, value.__args__)
+        elif kind is type and not _is_foreign(value):
+            out += (Same(value), value.__name__)
             todo += value.__bases__
             for name, held in vars(value).items():
                 if name not in _OF_EVERY_CLASS:
                     todo += (name, held)
-        elif isinstance(value, type) or kind in (types.FunctionType, types.ModuleType):
+        elif (
+            (isinstance(value, type | types.FunctionType) and _is_foreign(value))
+            or (kind is types.ModuleType or kind in _STATELESS)
+            or (kind.__module__ == "typing" and _is_foreign(kind))
+        ):
             out += _foreign(value)
         elif kind is types.BuiltinFunctionType and isinstance(value.__self__, types.ModuleType):
-            out.append(id(value))
+            out.append(Same(value))
         elif type(kind) is type and _has_only_a_dict(kind):
-            out.append(id(kind))
-            todo.append(value.__dict__)
+            todo += (value.__dict__, kind)
         else:
             raise UnknownStateError
     return out
@@ -123,12 +156,30 @@ def _has_only_a_dict(kind: type) -> bool:
     ) and hasattr(kind, "__dict__")
 
 
+def _is_foreign(value: Any) -> bool:
+    """Whether a class or function is found by its name in a module that is not the program."""
+    module, name = value.__module__, value.__qualname__
+    if type(module) is not str or type(name) is not str or module == PROGRAM_MODULE:
+        return False
+    found: object = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is value
+
+
 def _foreign(value: Any) -> list[object]:
-    """An object that is not the program's: itself, and what it refers to, by identity."""
-    attributes = getattr(value, "__dict__", {})
+    """An object that is not the program's: itself, and what could be hung on it, by identity."""
     if isinstance(value, types.ModuleType):
-        return [id(value)]
-    return [id(value), *(part for name in tuple(attributes) for part in (name, id(attributes[name])))]
+        return [Same(value)]
+    attributes = getattr(value, "__dict__", {})
+    found: list[object] = [Same(value)]
+    for name in tuple(attributes):
+        found += (name, Same(attributes[name]))
+        if type(attributes[name]) is types.FunctionType:
+            found += [part for n, one in vars(attributes[name]).items() for part in (n, Same(one))]
+        elif name == "__origin__":  # what is set on such a name is set there
+            found += _foreign(attributes[name])
+    return found
 
 
 @dataclass
@@ -139,13 +190,11 @@ class Fingerprint:
         state: see `state_of`.
         prelude: names that the prelude bound.
         used: names that the program uses.
-        kept: objects whose identities are in the state, so that none is given to another.
     """
 
     state: list[object]
     prelude: Mapping[str, object]
     used: frozenset[str]
-    kept: list[object]
 
     @classmethod
     def of(
@@ -159,7 +208,7 @@ class Fingerprint:
             used: the names and attributes that its text has.
         """
         try:
-            found = cls([], prelude, used, [*space.values()])
+            found = cls([], prelude, used)
             found.state = found.now(space)
         except (UnknownStateError, RuntimeError, RecursionError):
             return None
@@ -174,9 +223,10 @@ class Fingerprint:
         own: list[object] = []
         out: list[object] = []
         for name, value in space.items():
+            if name in _OF_EVERY_MODULE:
+                continue
             out.append(name)
-            if name.startswith("__") or (name in self.prelude and value is self.prelude[name]):
-                out.append(id(value))
+            if name in self.prelude and value is self.prelude[name]:
                 if name in self.used:
                     out += _foreign(value)
                     out += self._of_module(value)

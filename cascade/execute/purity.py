@@ -8,8 +8,8 @@ objects are still as they were is looked at while it runs (see `fingerprint`).
 import ast
 import builtins
 import math
+import string
 import types
-import typing
 
 
 def _words(text: str) -> frozenset[str]:
@@ -21,10 +21,12 @@ MODULES: dict[str, frozenset[str]] = {
     "__future__": _words("annotations"),
     "math": frozenset(name for name in dir(math) if not name.startswith("_")),
     "cmath": _words("sqrt exp log phase polar rect pi e inf nan isclose"),
-    "typing": frozenset(typing.__all__)
-    - _words(
-        "get_type_hints no_type_check no_type_check_decorator overload get_overloads clear_overloads "
-        "runtime_checkable dataclass_transform NamedTuple TypedDict"
+    "typing": _words(
+        "Any Callable ClassVar Final Generic Literal Optional Protocol Tuple Type TypeVar Union AbstractSet "
+        "Container Hashable Iterable Iterator Mapping MutableMapping MutableSequence MutableSet Sequence "
+        "Sized Collection Reversible ChainMap Counter Deque Dict DefaultDict List OrderedDict Set FrozenSet "
+        "Generator SupportsAbs SupportsFloat SupportsIndex SupportsInt AnyStr NoReturn Text NewType cast "
+        "ItemsView KeysView ValuesView Pattern Match"
     ),
     "collections": _words("Counter defaultdict deque OrderedDict namedtuple"),
     "collections.abc": _words(
@@ -88,6 +90,7 @@ _LIBRARY = _words(
 )
 SAFE_ATTRIBUTES = (
     frozenset(name for kind in _TYPES for name in dir(kind) if not name.startswith("_"))
+    - {"format", "format_map"}  # they read attributes by name
     | _LIBRARY
     | frozenset(name for names in MODULES.values() for name in names)
 )
@@ -119,6 +122,20 @@ def names_used(tree: ast.Module) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(used), tuple(looked_up)
 
 
+def compares_identities(tree: ast.Module) -> bool:
+    """Whether a text asks which object something is, but for those of which there is one."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(ops=ops, comparators=others) if any(
+                isinstance(op, ast.Is | ast.IsNot) and not isinstance(other, ast.Constant)
+                for op, other in zip(ops, others, strict=True)
+            ):
+                return True
+            case ast.Name(id="id"):
+                return True
+    return False
+
+
 def bound_names(tree: ast.Module) -> list[str]:
     """Every name that a text binds, as often as it does."""
     found: list[str] = []
@@ -141,14 +158,17 @@ def bound_names(tree: ast.Module) -> list[str]:
     return found
 
 
-def is_pure(tree: ast.Module, given: frozenset[str] = frozenset()) -> bool:
+def is_pure(tree: ast.Module, given: frozenset[str] | None = None) -> bool:
     """Whether a text is pure; see the module.
 
     Args:
         tree: the text.
-        given: names that a referee gives to a test: calls into the candidate, plain data, or from the list.
+        given: of a test, the names that a referee gives to it: calls into the candidate, plain data, or from
+            the list; None for a program.
     """
-    bound = frozenset(bound_names(tree)) | given
+    if given is not None and any(_sets_attribute(node) for node in ast.walk(tree)):
+        return False  # of something that other tests see
+    bound = frozenset(bound_names(tree)) | (given or frozenset())
     own = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
     own |= {
         name
@@ -157,18 +177,29 @@ def is_pure(tree: ast.Module, given: frozenset[str] = frozenset()) -> bool:
         for name in bound_names(ast.Module(cls.body, []))
     }
     attributes = SAFE_ATTRIBUTES | {name for name in own if name not in _INNER and not _is_dunder(name)}
-    modules = {
-        alias.asname or alias.name: alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
+    modules: dict[str, str] = {}
+    for node in ast.walk(tree):
+        for alias in node.names if isinstance(node, ast.Import) else ():
+            if modules.setdefault(alias.asname or alias.name, alias.name) != alias.name:
+                return False  # which one it is hangs on what ran
     held = {
         id(node.value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }
+    # With three arguments it makes a class, whose methods may have any name.
+    asked = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call) and _has_one_argument(n)}
+    if any(isinstance(n, ast.Name) and n.id == "type" and id(n) not in asked for n in ast.walk(tree)):
+        return False
     return all(_is_listed(node, bound, attributes, modules, held) for node in ast.walk(tree))
+
+
+def _has_one_argument(call: ast.Call) -> bool:
+    return len(call.args) == 1 and not isinstance(call.args[0], ast.Starred) and not call.keywords
+
+
+def _sets_attribute(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
 
 
 def _is_dunder(name: str) -> bool:
@@ -185,8 +216,12 @@ def _is_listed(
             return (name in bound and not _is_dunder(name)) or name in SAFE_BUILTINS | SAFE_DUNDERS | _TYPING
         case ast.Attribute(value=ast.Name(id=name), attr=attribute, ctx=context) if name in modules:
             return isinstance(context, ast.Load) and attribute in MODULES[modules[name]]
+        case ast.Attribute(value=text, attr="format"):
+            return _formats_nothing_inside(text)
         case ast.Attribute(attr=attribute):
             return attribute in attributes or attribute in SAFE_DUNDERS
+        case ast.MatchClass(kwd_attrs=names):
+            return all(name in attributes for name in names)
         case ast.Import(names=names):
             return all(
                 alias.name in MODULES and ("." not in alias.name or alias.asname is not None)
@@ -207,6 +242,18 @@ def _is_listed(
 
 
 _STARS = {("*", "typing"), ("*", "math")}
+
+
+def _formats_nothing_inside(text: ast.expr) -> bool:
+    """Whether a text that is formatted is known, and its fields ask for no attribute or item."""
+    if not isinstance(text, ast.Constant) or not isinstance(text.value, str):
+        return False
+    try:
+        fields = [*string.Formatter().parse(text.value)]
+    except ValueError:
+        return True  # it raises wherever it runs
+    # A field's format may have fields in it.
+    return not any(set(".[") & {*(name or "")} or "{" in (spec or "") for _, name, spec, _ in fields)
 
 
 def is_provable(tree: ast.Module) -> bool:

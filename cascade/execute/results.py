@@ -59,6 +59,12 @@ class ProgramVerdicts:
         """Tests without a verdict that get a referee and a candidate of their own."""
         return sorted(self.isolated - self.found.keys())
 
+    def never_loads(self, letter: str, suspect: bool, seconds: float) -> None:
+        """The program's definitions end its process, or do not end in so many CPU seconds."""
+        for i, (_, limit) in enumerate(self.tests):
+            if limit <= seconds:
+                self.found.setdefault(i, Verdict(letter, 0.0, suspect))
+
     def take(self, tests: list[int], records: list[list[Any]], fresh: bool) -> None:
         """Fill in a trial's records of some tests."""
         for i, (letter, flags, seconds, suspect, proven) in zip(tests, records, strict=False):

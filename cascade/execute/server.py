@@ -64,11 +64,13 @@ class Server:
 
     Attributes:
         confinement: what it and all that it starts are behind.
+        zygote: the zygote's pid.
         requests, replies: to and from the zygote.
         programs, tests: files that the work of candidates and of referees is written to.
     """
 
     confinement: Confinement
+    zygote: int
     requests: int
     replies: int
     programs: int
@@ -88,9 +90,9 @@ class Server:
                 test, seconds = work.verdicts.tests[i]
                 if id(test) not in checks:
                     checks[id(test)] = len(texts)
-                    texts.append((test.loaded, test.looked_up, test.entry_point))
+                    texts.append(test.for_a_referee())
                 own.append((checks[id(test)], seconds))
-            plan.append(own)
+            plan.append((work.verdicts.program.pure and not work.fresh, own))
             piece = marshal.dumps(self._candidate_work(work))
             places.append([[len(data), len(piece)], work.fresh, [seconds for _, seconds in own]])
             data += piece
@@ -108,12 +110,15 @@ class Server:
             work, done = works[at], len(reply["records"][at])
             letter, seconds, suspect = reply["ended"]
             work.verdicts.take([work.tests[done]], [[letter, 0, seconds, suspect, False]], work.fresh)
+        for work, fate in zip(works, reply["fates"], strict=False):
+            if fate is not None:
+                work.verdicts.never_loads(*fate)
 
     def _candidate_work(self, work: Work) -> tuple[Any, ...]:
         program = work.verdicts.program
         shared = program.pure and not work.fresh
-        loops = program.loops if shared and self.proofs else ()
-        return self.prelude, program.load(), program.source, loops, program.used if shared else None
+        proofs = (program.loops, program.provable) if shared and self.proofs else ((), False)
+        return self.prelude, program.load(), program.source, *proofs, program.used if shared else None
 
     def find(self, every: list[ProgramVerdicts]) -> None:
         """Find all verdicts: many programs with one referee, then what needs both for itself."""
@@ -136,7 +141,9 @@ class Server:
         for test, (_, _, entry_point) in zip(tests, request["tests"], strict=True):
             test.entry_point = entry_point
         texts = analyse([source for source, _ in programs], "<program>", self.confinement)
-        if not is_pure(ast.parse(request["prelude"])):  # whatever it brings, anybody may name
+        prelude = ast.parse(request["prelude"])
+        brings = [one for one in prelude.body if not isinstance(one, ast.Import | ast.ImportFrom)]
+        if brings or not is_pure(prelude):  # whatever it brings, anybody may name
             for text in (*tests, *texts):
                 text.pure, text.key = False, text.source
         limits = [seconds for _, seconds, _ in request["tests"]]
@@ -190,13 +197,16 @@ def main() -> None:
     with contextlib.suppress(EOFError):
         while True:
             send(replies, server.run(receive(requests)))
+    os.close(server.requests)  # which ends the zygote; its children's times are added to ours
+    os.waitpid(server.zygote, 0)
 
 
 def _with_zygote(confinement: Confinement, engine: tuple[int, int]) -> Server:
     """Fork the zygote while there is nothing to know yet."""
     files = [_file(confinement.scratch) for _ in range(2)]
     (asked, ask), (told, tell) = os.pipe(), os.pipe()
-    if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
         try:
             for end in (*engine, ask, told):
                 os.close(end)
@@ -211,7 +221,7 @@ def _with_zygote(confinement: Confinement, engine: tuple[int, int]) -> Server:
             os._exit(0)
     os.close(asked)
     os.close(tell)
-    return Server(confinement, ask, told, files[0], files[1])
+    return Server(confinement, pid, ask, told, files[0], files[1])
 
 
 # Modules that programs do not find, in use all the same.

@@ -8,6 +8,7 @@ is no plain data travels as a number that its owner knows it by (see `Packer`). 
 """
 
 import collections
+import datetime
 import json
 import os
 import select
@@ -20,6 +21,8 @@ from typing import Any
 MAX_MESSAGE = 1 << 28
 _read, _write = os.read, os.write  # whatever a program makes of the module
 _PIECE = 4096  # a pipe that says it can be written takes so much without blocking (PIPE_BUF)
+_READ = 1 << 18
+_LENGTH = struct.Struct("!I")
 _SMALL = 1 << 62
 _CONTAINERS: dict[type, str] = {
     list: "l",
@@ -42,6 +45,15 @@ _MAKE: dict[str, Callable[[], Any]] = {
     "y": bytearray,
     "D": collections.defaultdict,
 }
+_VIEWS: dict[type, str] = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
+# Of naive times: what makes them again.
+_TIMES: dict[type, tuple[str, ...]] = {
+    datetime.date: ("year", "month", "day"),
+    datetime.time: ("hour", "minute", "second", "microsecond"),
+    datetime.datetime: ("year", "month", "day", "hour", "minute", "second", "microsecond"),
+    datetime.timedelta: ("days", "seconds", "microseconds"),
+}
+_TIMES_BY_NAME = {one.__name__: one for one in _TIMES}
 _FACTORIES = {f"{f.__name__}": f for f in (int, float, str, bool, list, dict, set, tuple)}
 _SIMPLE = frozenset((int, float, bool, type(None)))
 
@@ -53,8 +65,8 @@ class MalformedError(Exception):
 class Packer:
     """Turns values into a table; one object is one node however often it is met."""
 
-    def __init__(self, export: Callable[[Any], list[Any]]) -> None:
-        """Prepare; `export` says how a value that is no plain data travels."""
+    def __init__(self, export: "Callable[[Any, Packer], list[Any]]") -> None:
+        """Prepare; `export` says how a value that is no plain data travels in this table."""
         self.nodes: list[list[Any]] = []
         self.mutable: list[Any] = []
         self._export = export
@@ -64,7 +76,7 @@ class Packer:
 
     def pack(self, value: Any) -> Any:
         """The reference to a value; its nodes are in the table."""
-        reference = self._reference(value)
+        reference = self.reference(value)
         self.finish()
         return reference
 
@@ -73,7 +85,7 @@ class Packer:
         while self._todo:
             value = self._todo.pop()
             node = self.nodes[self._at[id(value)]]
-            kind, make = type(value), self._reference
+            kind, make = type(value), self.reference
             if kind in (list, tuple):
                 node += self._scalars(value) or map(make, tuple(value))
             elif kind in (set, frozenset):
@@ -101,7 +113,8 @@ class Packer:
             return value
         return None
 
-    def _reference(self, value: Any) -> Any:
+    def reference(self, value: Any) -> Any:
+        """The reference to a value; nodes of containers are only numbered so far (see `finish`)."""
         kind = type(value)
         if kind is int:
             return value if -_SMALL < value < _SMALL else ["i", hex(value)]
@@ -133,7 +146,13 @@ class Packer:
             return ["e", 0]
         if value is NotImplemented:
             return ["e", 1]
-        return self._export(value)
+        if kind in _VIEWS:
+            return ["v", _VIEWS[kind], self.reference(dict(value.mapping))]
+        if kind is slice:
+            return ["S", *map(self.reference, (value.start, value.stop, value.step))]
+        if kind in _TIMES and getattr(value, "tzinfo", None) is None:
+            return ["d", kind.__name__, *(getattr(value, name) for name in _TIMES[kind])]
+        return self._export(value, self)
 
     def add(self, value: Any, letter: str | None = None) -> None:
         """Give a container the next number."""
@@ -165,12 +184,14 @@ class Unpacker:
         mutable: the containers in it that can change, in the table's order.
     """
 
-    def __init__(self, nodes: Any, given: Callable[[list[Any]], Any], first: list[Any] | None = None) -> None:
+    def __init__(
+        self, nodes: Any, given: "Callable[[list[Any], Unpacker], Any]", first: list[Any] | None = None
+    ) -> None:
         """Read a table.
 
         Args:
             nodes: the table.
-            given: what an atom that `Packer`'s `export` made stands for.
+            given: what an atom that `Packer`'s `export` made stands for in this table.
             first: objects that the first nodes are new contents of.
 
         Raises:
@@ -223,7 +244,13 @@ class Unpacker:
                 return Decimal(digits)
             case ["e", which]:
                 return NotImplemented if which else Ellipsis
-        return self._given(atom)
+            case ["v", str(view), [int(at)]] if view in _VIEWS.values() and type(self._objects[at]) is dict:
+                return getattr(self._objects[at], view)()
+            case ["S", start, stop, step]:
+                return slice(self.value(start), self.value(stop), self.value(step))
+            case ["d", str(name), *numbers] if all(type(one) is int for one in numbers):
+                return _TIMES_BY_NAME[name](*numbers)
+        return self._given(atom, self)
 
     def _read(self, nodes: list[list[Any]], first: list[Any]) -> list[Any]:
         objects: list[Any] = [None] * len(nodes)
@@ -272,11 +299,7 @@ class Unpacker:
                     todo.pop()
                     continue
                 node = nodes[at]
-                inner = [
-                    item[0]
-                    for item in node[1:]
-                    if type(item) is list and len(item) == 1 and objects[item[0]] is None
-                ]
+                inner = [at for item in node[1:] for at in _nodes_in(item) if objects[at] is None]
                 if inner:
                     if at in begun:
                         raise MalformedError  # it holds itself
@@ -288,44 +311,80 @@ class Unpacker:
                 todo.pop()
 
 
-def send(stream: int, message: Any, wait: Callable[[], None] | None = None) -> None:
-    """A length-prefixed message; `wait` returns once the stream takes `_PIECE` bytes without blocking."""
+def _nodes_in(reference: Any) -> list[int]:
+    """The nodes that a reference or an atom names."""
+    if type(reference) is not list:
+        return []
+    if len(reference) == 1:
+        return reference
+    return [at for part in reference if type(part) is list for at in _nodes_in(part)]
+
+
+def packed(message: Any) -> bytes:
+    """A message as it goes over a stream: its length and JSON."""
     data = json.dumps(message, separators=(",", ":"), check_circular=False).encode()
-    view = memoryview(struct.pack("!I", len(data)) + data)
+    return _LENGTH.pack(len(data)) + data
+
+
+def write(stream: int, data: bytes, wait: Callable[[], None] | None = None) -> None:
+    """Write all of some data; `wait` returns once the stream takes `_PIECE` bytes without blocking."""
+    view = memoryview(data)
     while view:
         if wait is not None:
             wait()
         view = view[_write(stream, view[:_PIECE] if wait is not None else view) :]
 
 
-def receive(stream: int, wait: Callable[[], None] | None = None) -> Any:
-    """The next message; `wait` returns once there is something to read.
+def send(stream: int, message: Any) -> None:
+    """Send a message."""
+    write(stream, packed(message))
+
+
+def receive(stream: int) -> Any:
+    """The next message of a stream that answers one at a time; see `receive_more`."""
+    message, unread = receive_more(stream, b"")
+    if unread:
+        raise MalformedError
+    return message
+
+
+def receive_more(stream: int, unread: bytes, wait: Callable[[], None] | None = None) -> tuple[Any, bytes]:
+    """The next message, and what was read of those after it.
+
+    Args:
+        stream: where from.
+        unread: what was read of it before.
+        wait: returns once there is something to read.
 
     Raises:
         EOFError: the stream has ended.
         MalformedError: it is no message.
     """
-    size = struct.unpack("!I", _exactly(stream, 4, wait))[0]
-    if size > MAX_MESSAGE:
-        raise MalformedError
-    data = _exactly(stream, size, wait)
+    data = unread
+    while len(data) < 4 or len(data) < (end := 4 + _LENGTH.unpack_from(data)[0]):
+        if len(data) >= 4:
+            if end > MAX_MESSAGE:
+                raise MalformedError
+            pieces, left = [data], end - len(data)
+            while left > 0:
+                pieces.append(_piece(stream, wait))
+                left -= len(pieces[-1])
+            data = b"".join(pieces)
+        else:
+            data += _piece(stream, wait)
     try:
-        return json.loads(data)
+        return json.loads(data[4:end]), data[end:]
     except (ValueError, RecursionError):
         raise MalformedError from None
 
 
-def _exactly(stream: int, size: int, wait: Callable[[], None] | None) -> bytes:
-    pieces, left = [], size
-    while left:
-        if wait is not None:
-            wait()
-        piece = _read(stream, min(left, 1 << 20))
-        if not piece:
-            raise EOFError
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+def _piece(stream: int, wait: Callable[[], None] | None) -> bytes:
+    if wait is not None:
+        wait()
+    piece = _read(stream, _READ)
+    if not piece:
+        raise EOFError
+    return piece
 
 
 def drain(stream: int) -> None:

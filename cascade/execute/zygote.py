@@ -15,15 +15,34 @@ from typing import Any
 from cascade.execute.candidate import LOADED, PROVEN_STATUS, Program, run_candidate
 from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
 from cascade.execute.nontermination.loop_sites import Loop
-from cascade.execute.referee import CONTROL, GO, RECORD, RENEW, Test, run_referee
+from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, RECORD, RENEW, Test, run_referee
 from cascade.execute.wire import drain, receive, send
 
-WALL_PER_CPU_SECOND = 5.0  # a loaded machine may be slow: CPU time decides, wall time only ends sleepers
+# CPU time decides; wall time ends only what sleeps, or makes hardly any use of the processor for long.
+WALL_PER_CPU_SECOND = 5.0
 LEAST_WALL_S = 3.0
+MOST_WALLS = 4
 # A child that switched its timers off is ended by the zygote, which looks this often.
 LOOK_S = 0.25
+AWAKE_S = 1e-4
+MAX_SECONDS = 1e9
 # What a record says, as the server gets it: letter, flags, seconds, suspect, proven.
 Record = tuple[str, int, float, bool, bool]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a program whose definitions never end or end its process.
+
+    Attributes:
+        letter: the verdict of its tests.
+        suspect: whether it ran out of time while the machine was busy.
+        seconds: CPU seconds that it had; `MAX_SECONDS` where more would not have helped.
+    """
+
+    letter: str
+    suspect: bool
+    seconds: float
 
 
 def _pipes() -> dict[str, tuple[int, int]]:
@@ -48,19 +67,25 @@ class Trial:
     _candidate: Child | None = None
     _loaded: bool = False
     _scratch_used: bool = False
-    _fate: tuple[str, bool, bool] | None = None
+    _fate: Fate | None = None
     _last: ChildExit | None = None
+    _seconds: float = 0.0
+    _was_busy: bool = False
+    _asks: bool = True
+    _missed: bool = False
 
     def run(self) -> dict[str, Any]:
-        """The records of each program's tests, as far as they go, and how the referee ended if early."""
+        """The records of each program's tests, how the referee ended if early, programs that never load."""
         found: list[list[Record]] = []
+        fates: list[Any] = []
         ended: list[Any] | None = None
         try:
             self.children.fresh_scratch()
             self._referee = self._fork_referee()
             for place, fresh, limits in self.programs:
                 found.append([])
-                self._loaded, self._fate = False, None
+                self._loaded, self._fate, self._was_busy = False, None, False
+                self._asks, self._missed = True, False
                 for seconds in limits:
                     record = self._test(place, fresh, seconds, sum(limits))
                     if record is None:
@@ -68,6 +93,8 @@ class Trial:
                         break
                     found[-1].append(record)
                 self._end_candidate()
+                fate = self._fate
+                fates.append(fate and [fate.letter, fate.suspect, fate.seconds])
                 if ended is not None:
                     break
         finally:
@@ -78,7 +105,7 @@ class Trial:
             for ends in self._pipes.values():
                 for end in ends:
                     os.close(end)
-        return {"records": found, "ended": ended}
+        return {"records": found, "ended": ended, "fates": fates}
 
     def _ended(self, seconds: float) -> list[Any]:
         """The verdict of the test that a referee ended with."""
@@ -91,29 +118,41 @@ class Trial:
     def _test(self, place: tuple[int, int, int], fresh: bool, seconds: float, most: float) -> Record | None:
         """One test's record; None where the referee has ended."""
         while True:
-            if self._fate is not None:
-                letter, suspect, proven = self._fate  # it never loads
-                os.write(self._pipes["control"][1], CONTROL.pack(letter.encode(), 0))
+            suspect = proven = False
+            if not self._asks:
+                pass  # the referee goes on with the candidate that it has
+            elif self._fate is not None and seconds <= self._fate.seconds:
+                suspect = self._fate.suspect
+                os.write(self._pipes["control"][1], CONTROL.pack(self._fate.letter.encode(), 0))
             else:
                 if self._candidate is None:
                     self._candidate = self._fork_candidate(place, seconds, most)
-                letter, suspect, proven = "", False, False
                 os.write(self._pipes["control"][1], CONTROL.pack(GO, self._candidate.pid))
-            before = self._candidate
+            before, missed = self._candidate, self._missed
+            self._seconds, self._missed = seconds, False
             record = self._await(seconds)
             if record is None:
                 return None
             data, flags, micro = RECORD.unpack(record)
+            self._asks = bool(fresh or data == RENEW or flags & (BROKEN | FATE))
             if data == RENEW:
                 self._end_candidate()
                 continue
             if before is not None and self._candidate is None:
+                self._missed = not self._asks  # the next test meets what became of it
                 assert self._last is not None
                 self._drain()
                 suspect, proven = self._last.busy_timeout, self._last.status == PROVEN_STATUS
                 micro = max(micro, int(1e6 * self._last.cpu_seconds)) if data == b"T" else micro
-            elif fresh or not self._loaded:
+                self._was_busy |= suspect
+            elif fresh or flags & BROKEN:
                 self._end_candidate()
+            if missed:  # it had ended before the test began
+                self._missed = not flags & FATE
+                flags |= AGAIN
+                self._drain()
+            if data == b"T" and before is not None and self._candidate is before:
+                suspect |= self._was_busy  # a call that was late before is late again
             return data.decode(), flags, micro / 1e6, suspect, proven
 
     def _await(self, seconds: float) -> bytes | None:
@@ -127,9 +166,10 @@ class Trial:
         assert self._referee is not None
         began, judged = time.monotonic(), cpu_seconds(self._referee.pid)
         used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
+        slept, looked, before = 0.0, began, 0.0
         while True:
             ready = dict(poll.poll(1000 * LOOK_S))
-            if records in ready:
+            if records in ready and (self._loaded or life not in ready):
                 record = os.read(records, RECORD.size)
                 return record if len(record) == RECORD.size else None
             if life in ready:
@@ -151,13 +191,17 @@ class Trial:
             if cpu_seconds(self._referee.pid) - judged > seconds + 2 * LOOK_S:
                 self._referee.out_of_time = True
                 return None
-            if time.monotonic() - began > wall:
+            now, spent = time.monotonic(), cpu_seconds(self._referee.pid)
+            spent += cpu_seconds(self._candidate.pid) if self._candidate else 0.0
+            slept += now - looked if spent - before < AWAKE_S else 0.0
+            looked, before = now, spent
+            if slept > wall or now - began > MOST_WALLS * wall:
                 if self._candidate is None:
                     self._referee.out_of_time = True
                     return None
                 poll.unregister(life)
                 self._candidate.out_of_time = self._candidate.slept = True
-                began = time.monotonic()
+                began, slept = time.monotonic(), 0.0
                 self._gone()
 
     def _gone(self) -> None:
@@ -167,7 +211,8 @@ class Trial:
         self._candidate = None
         late = self._last.out_of_time or self._last.status == PROVEN_STATUS
         if not self._loaded:
-            self._fate = ("T" if late else "E", self._last.busy_timeout, False)
+            letter, seconds = ("T", self._seconds) if late else ("E", MAX_SECONDS)
+            self._fate = Fate(letter, self._last.busy_timeout, seconds)
         os.write(self._pipes["control"][1], CONTROL.pack(b"T" if late else b"E", 1))
 
     def _end_candidate(self) -> None:
@@ -215,15 +260,15 @@ class Trial:
 
 
 def _program(data: Any, seconds: float) -> Program:
-    prelude, code, source, watched, used = data
+    prelude, code, source, watched, provable, used = data
     loops = {line: Loop(*loop) for line, loop in watched}
-    return Program(prelude, code, source, loops, None if used is None else frozenset(used), seconds)
+    return Program(prelude, code, source, loops, provable, None if used is None else frozenset(used), seconds)
 
 
-def _referee_work(data: Any) -> tuple[Any, list[list[tuple[Test, float]]]]:
+def _referee_work(data: Any) -> tuple[Any, list[tuple[bool, list[tuple[Test, float]]]]]:
     prelude, tests, programs = data
     made = [Test(*one) for one in tests]
-    return prelude, [[(made[i], seconds) for i, seconds in program] for program in programs]
+    return prelude, [(pure, [(made[i], seconds) for i, seconds in own]) for pure, own in programs]
 
 
 def serve(children: Children, requests: int, replies: int, programs: int, tests: int) -> None:

@@ -8,6 +8,8 @@ with a file that must not change, a port that must not be reached, a process tha
 
 from dataclasses import dataclass
 
+from tests.execute import tricks
+
 TEST = "assert f(1) == 2"
 WRONG = "\ndef f(x):\n    return 0\n"
 RIGHT = "\ndef f(x):\n    return x + 1\n"
@@ -116,10 +118,10 @@ FORGERIES = {
     "        o.__code__ = (lambda *a, **k: 2).__code__ if not o.__code__.co_freevars else o.__code__",
     "audit hooks": "import sys\nsys.addaudithook(lambda *a: 1 / 0)",
 }
-# May end out of time instead, if the thread or handler keeps the child busy.
-SLOW = frozenset(
-    ("thread that writes", "recursion limit", "signal handlers", "secret read again", "os replaced")
-)
+FORGERIES |= tricks.FORGERIES
+# May end out of time instead, if the thread or handler keeps the child busy, or where it has read away what
+# it is asked next ("secret read again") and waits for more.
+SLOW = tricks.SLOW | {*("thread that writes", "recursion limit", "signal handlers", "secret read again")}
 
 PROCESSES = {
     "fork bomb": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",

@@ -63,10 +63,10 @@ def test_an_object_is_judged_by_the_fallback_and_counted() -> None:
 def test_a_cycle_and_what_is_no_table() -> None:
     value: list[object] = [1]
     value.append((value, {2}))
-    packer = Packer(lambda _: ["absent", 0])
+    packer = Packer(lambda _value, _packer: ["absent", 0])
     reference = packer.pack(value)
-    made = Unpacker(packer.nodes, lambda _: None).value(reference)
+    made = Unpacker(packer.nodes, lambda _atom, _table: None).value(reference)
     assert made[0] == 1 and made[1][0] is made and made[1][1] == {2}
     for nodes in ([["t", [0]]], [["?"]], [["s", [1]], ["l"]], {"a": 1}, [["d", 1]]):
         with pytest.raises(MalformedError):
-            Unpacker(nodes, lambda _: None)
+            Unpacker(nodes, lambda _atom, _table: None)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import resource
 import signal
+import site
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -33,7 +34,14 @@ def _readable() -> list[str]:
     """What a child may read: the interpreter, its libraries, this package."""
     paths = sysconfig.get_paths()
     own = [sys.base_prefix, sys.base_exec_prefix, paths["stdlib"], paths["purelib"], paths["platlib"]]
+    own += _user_site()
     return list(dict.fromkeys([*SYSTEM_FOLDERS, *own, f"{PACKAGE_ROOT}/cascade"]))
+
+
+def _user_site() -> list[str]:
+    """Where packages of this user's own are, if there are any."""
+    folder = site.getusersitepackages() if site.ENABLE_USER_SITE else ""
+    return [folder] if os.path.isdir(folder) else []  # noqa: PTH112 - the server stays light
 
 
 def _reachable(path: str) -> bool:
@@ -125,7 +133,7 @@ def confine_server(asked: list[str], scratch: str) -> Confinement:
     if (
         root
         and "uid" in asked
-        and (result.is_init or all(map(_reachable, (sys.base_prefix, PACKAGE_ROOT, scratch))))
+        and (result.is_init or all(map(_reachable, (sys.base_prefix, PACKAGE_ROOT, scratch, *_user_site()))))
         # In a namespace of users, as of a container, there may be no other.
         and _works(lambda: os.setresuid(uid, uid, uid))
     ):
@@ -146,6 +154,7 @@ def confine_server(asked: list[str], scratch: str) -> Confinement:
             result.layers.append("landlock scope")
     if with_seccomp:
         result.layers.append("seccomp")
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory or writes there
     result.layers.append("no new privileges")
     return result
 
@@ -166,6 +175,7 @@ def _namespaces(readable: list[str], scratch: str) -> None:
     linux.unshare()
     pid = os.fork()
     if pid:
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
         for descriptor in (0, 1):
             os.close(descriptor)
         _, status = os.waitpid(pid, 0)

@@ -67,9 +67,19 @@ _NUMBERS = {
     "request_key": (249, 218),
     "shmget": (29, 194),
     "shmat": (30, 196),
+    "shmctl": (31, 195),
     "semget": (64, 190),
+    "semctl": (66, 191),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
     "msgget": (68, 186),
+    "msgctl": (71, 187),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
     "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "process_mrelease": (448, 448),
@@ -135,7 +145,15 @@ _SPECIAL = {
     "tgkill": (234, 131),
     "clone": (56, 220),
     "clone3": (435, 435),
+    "prlimit64": (302, 261),
+    "fcntl": (72, 25),
+    "ioctl": (16, 29),
 }
+# Commands by which the kernel sends signals to others or types for them: F_SETOWN, F_SETSIG, F_SETOWN_EX;
+# FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX.
+_COMMANDS = {"fcntl": (8, 10, 15), "ioctl": (0x8901, 0x8902, 0x5412, 0x541C)}
+# Calls that were made after this list; nobody's code needs them yet.
+FIRST_UNKNOWN = 470
 EPERM = 1
 _LD_W, _JEQ, _JSET, _JGE, _RET = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -168,6 +186,22 @@ def _pieces() -> list[bytes]:
     if MACHINE == "x86_64":  # the x32 calls have numbers of their own
         add(_JGE, 0, 1, 0x40000000)
         add(_RET, 0, 0, _KILL)
+    add(_JGE, 0, 1, FIRST_UNKNOWN)
+    add(_RET, 0, 0, _ERRNO | ENOSYS)
+    add(_JEQ, 0, 6, _number("prlimit64"))  # one's own, which is 0 too
+    load(16)
+    add(_JEQ, 1, 0, 0)
+    add(_JEQ, 0, 1, None)
+    add(_RET, 0, 0, _ALLOW)
+    add(_RET, 0, 0, _ERRNO | EPERM)
+    load(0)
+    for name, commands in _COMMANDS.items():
+        add(_JEQ, 0, 3 + len(commands), _number(name))
+        load(24)
+        for left, command in zip(range(len(commands), 0, -1), commands, strict=True):
+            add(_JEQ, left, 0, command)
+        add(_RET, 0, 0, _ALLOW)
+        add(_RET, 0, 0, _ERRNO | EPERM)
     for name in ("kill", "tgkill"):
         add(_JEQ, 0, 4, _number(name))
         load(16)

@@ -19,7 +19,8 @@ class Loop(NamedTuple):
         first: its first line.
         last: its last line.
         sinks: variables that the loop only adds to: what they hold decides nothing, but for so many of the
-            last items, which it reads; None for a `for` loop, whose iterator hides its state.
+            last items, which it reads; None where states cannot be compared: in a `for` loop, whose iterator
+            hides its own, and where the program may see in what place of memory something new is.
         unordered: whether nothing in the program sees in which order a set of ints holds them.
     """
 
@@ -29,14 +30,21 @@ class Loop(NamedTuple):
     unordered: bool
 
 
-def loops(tree: ast.Module) -> dict[int, Loop]:
+def loops(tree: ast.Module, provable: bool = True) -> dict[int, Loop]:
     """Where loops can be watched, by line.
 
     Such a line begins a statement that every turn of the loop comes by, with nothing half evaluated.
+
+    Args:
+        tree: a pure program.
+        provable: whether names mean one thing in it (see `purity.is_provable`); else only whole states are
+            compared.
     """
     found = {}
     with_classes = any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
-    unordered = not with_classes and _sees_no_order(tree)
+    whole = with_classes or not provable
+    unordered = not whole and _sees_no_order(tree)
+    by_state = not _sees_addresses(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.While | ast.For) or node.body[0].lineno == node.lineno:
             continue
@@ -45,8 +53,10 @@ def loops(tree: ast.Module) -> dict[int, Loop]:
             first = node.test
         begin = first.test if isinstance(first, ast.If) else first
         if isinstance(first, (ast.expr, *_SIMPLE)) and begin.lineno == begin.end_lineno:
-            sinks = None if isinstance(node, ast.For) else () if with_classes else _sinks(node)
-            found[first.lineno] = Loop(node.lineno, node.end_lineno or node.lineno, sinks, unordered)
+            sinks = None if isinstance(node, ast.For) else () if whole else _sinks(node)
+            sinks = sinks if by_state else None
+            if provable or sinks is not None:
+                found[first.lineno] = Loop(node.lineno, node.end_lineno or node.lineno, sinks, unordered)
     return found
 
 
@@ -72,6 +82,57 @@ def _sinks(loop: ast.While) -> tuple[tuple[str, int], ...]:
                 known[name] += 1
                 tails[name] = max(tails[name], back)
     return tuple((name, tails[name]) for name in known if known[name] == uses[name])
+
+
+# What makes objects that are hashed, shown and ordered by their place in memory, and what shows or hashes.
+_MAKERS = frozenset(("map", "filter", "zip", "iter", "reversed", "enumerate"))
+_SHOWING = frozenset(("str", "repr", "ascii", "format", "print", "set", "frozenset", "dict"))
+# What takes an iterator's items and nothing else of it.
+_USING = frozenset(("sum", "any", "all", "max", "min", "sorted", "list", "tuple", "len", "join", "extend"))
+
+
+def _sees_addresses(tree: ast.Module) -> bool:
+    """Whether a program could see where in memory an object is: the only state that no state holds."""
+    nodes = [*ast.walk(tree)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    if names & {"hash", "object", "id"}:
+        return True
+    if not (names & _SHOWING or any(map(_shows, nodes))):
+        return False
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    if any(isinstance(n, ast.FunctionDef) and n is not f for f in functions for n in ast.walk(f)):
+        return True
+    used_up = {id(one) for node in nodes for one in _used_up(node)}
+    called = {id(n.func) for n in nodes if isinstance(n, ast.Call) and id(n) in used_up}
+    for node in nodes:
+        match node:
+            case ast.ClassDef():
+                return True
+            case ast.Lambda() | ast.GeneratorExp() if id(node) not in used_up:
+                return True
+            case ast.Name(id=name) if name in _MAKERS and id(node) not in called:
+                return True
+    return False
+
+
+def _shows(node: ast.AST) -> bool:
+    """Whether an expression may make a text of any object, or hash it."""
+    match node:
+        case ast.BinOp(op=ast.Mod(), right=right):
+            return not isinstance(right, ast.Constant)
+        case ast.Attribute(attr=name):
+            return name == "format"
+    return isinstance(node, ast.JoinedStr | ast.Set | ast.SetComp | ast.Dict | ast.DictComp)
+
+
+def _used_up(node: ast.AST) -> list[ast.expr]:
+    """Expressions of which nothing but the items, or the results of calls, is ever looked at."""
+    match node:
+        case ast.For(iter=source) | ast.comprehension(iter=source):
+            return [source]
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args) if name in _USING:
+            return [*args, *(one.value for one in node.keywords if one.arg == "key")]
+    return []
 
 
 def _sees_no_order(tree: ast.Module) -> bool:

@@ -1,7 +1,7 @@
 """Proof that a recursion outlasts its limit: the calls that it makes are counted, equal ones only once.
 
-A function that gets numbers and returns one does the same each time that it gets the same (see `plain`).
-So its run is followed exactly (see `steps`), and where a call has been made before, its result and the
+A function that gets numbers and returns one does the same each time that it gets the same (see `purity`).
+So its run is followed exactly (see `statements`), and where a call has been made before, its result and the
 number of calls in it are known. Their sum is a number of calls that the real run has to make; there may
 be more of them than any interpreter makes before the limit.
 """

@@ -1,11 +1,11 @@
-"""Watching a plain program for a loop that never ends, and proof of it: the whole state came back.
+"""Watching a pure program for a loop that never ends, and proof of it: the whole state came back.
 
-A plain program (see `plain`) has no input and no memory but what its calls hold. If a `while` loop
+A pure program (see `purity`) has no input and no memory but what its calls hold. If a `while` loop
 stands at the same place twice, without having been left in between, and everything that its frame can
 reach is the same both times, then it will come there again, forever. The state is compared exactly, and
 whatever cannot be compared (iterators, sets whose order could be seen, objects of unknown types) gives
 up. Left out are numbers and lists that the loop only adds to. Another proof is tried on the same loops
-(see `rounds`). Where lists grow, memory could be short before time is: then the growth is measured for a
+(see `loop_proof`). Where lists grow, memory could be short before time is: then the growth is measured for a
 while, and must be slow enough to outlast the limit.
 """
 
@@ -74,9 +74,19 @@ def _touched() -> int:
 class Watch:
     """Looks at a program that has been running for long, now and then, for a short while."""
 
-    def __init__(self, watched: dict[int, Loop], source: str, globals_: Callable[[], list[object]]) -> None:
-        """Prepare; see `loop_sites.loops`; the source is the program's, `globals_` its names' state."""
+    def __init__(
+        self, watched: dict[int, Loop], provable: bool, source: str, globals_: Callable[[], list[object]]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            watched: see `loop_sites.loops`.
+            provable: whether proofs on numbers may be tried.
+            source: the program's.
+            globals_: gives the state of its names.
+        """
         self.used = False
+        self._provable = provable
         self._watched = watched
         self._source = source
         self._globals = globals_
@@ -99,13 +109,8 @@ class Watch:
         self._frames.clear()
         self.used, self._growing, self._limit_s, self._tries_s = False, None, seconds, 0.0
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        signal.setitimer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
-
-    def end(self) -> None:
-        """The last test is over."""
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, signal.SIG_IGN)
-        sys.settrace(None)
+        if self._watched or self._provable:
+            signal.setitimer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
 
     def _look(self, _signal: int, frame: types.FrameType | None) -> None:
         self.used = True
@@ -127,7 +132,7 @@ class Watch:
             frame.f_trace = self._trace
             running.append(frame)
             frame = frame.f_back
-        if len({one.f_code for one in running}) < len(running):
+        if self._provable and len({one.f_code for one in running}) < len(running):
             self._try(
                 lambda tree: False if recursion_proof.outlasts(running[-1], tree, self._limit_s) else None
             )
@@ -189,7 +194,7 @@ class Watch:
     def _outlasts(self, frame: types.FrameType, line: int) -> None:
         """Try the proof by bounds, a few times in a look."""
         self._tried[line] += 1
-        if self._tried[line] > MAX_TRIES:
+        if not self._provable or self._tried[line] > MAX_TRIES:
             return
         first = self._watched[line].first
 
