@@ -14,6 +14,7 @@ from .errors import (
 )
 from .names import file_name as file_name, shortened as shortened
 from .program import install_command as install_command, program as program, requirement as requirement
+from .progress import Progress as Progress
 from .records import Place as Place, Record as Record, read_records as read_records, read_value as read_value
 from .settings import WHERE_AND_HOW as WHERE_AND_HOW, flat_settings as flat_settings, is_under as is_under
 from .store import Claims as Claims, Log as Log, VerdictStore as VerdictStore, digest as digest

@@ -1,5 +1,6 @@
 """The validation and test sides of a data set (paper sections 3.2 and 4.2)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,8 +69,9 @@ def balanced_split(
     raise CascadeError(
         f"no balanced split in {max_redraws + 1} draws: at best {worst} differs by {100 * smallest:.1f} "
         f"points between validation and test (split.max_accuracy_gap={max_accuracy_gap:g} allows "
-        f"{100 * max_accuracy_gap:.1f}); raise split.max_accuracy_gap or split.max_redraws, or give "
-        "split.validation_ids"
+        f"{100 * max_accuracy_gap:.1f}); "
+        f"split.max_accuracy_gap={math.ceil(1e4 * smallest) / 1e4:g} would do; or raise split.max_redraws, "
+        "or give split.validation_ids"
     )
 
 

@@ -1,12 +1,9 @@
 """What the tasks execute: samples of the study's generator against all tests, kept in the store."""
 
 import logging
-import sys
 from collections.abc import Mapping
 
-from tqdm import tqdm
-
-from cascade.base import DataError, VerdictStore
+from cascade.base import DataError, Progress, VerdictStore
 from cascade.config import Study
 from cascade.core import ProblemOutcome
 from cascade.execute import JudgeReport, Sandbox, judge_family
@@ -95,20 +92,14 @@ def execute(
 ) -> tuple[dict[str, list[ProblemOutcome]], JudgeReport]:
     """Execute what the store does not know, under a progress bar."""
     store = VerdictStore(study.store)
-    # tqdm draws on terminals only; elsewhere the log says what was done.
-    with tqdm(desc="executing", unit=" pairs", unit_scale=True, disable=None, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with Progress("executing", "pairs") as progress:
         try:
             outcomes, report = judge_family(
                 problems,
                 samples,
                 _l_values(study),
                 Sandbox(study.limits, study.workers, store, study.isolation),
-                progress,
+                progress.reached,
             )
         finally:
             store.close()

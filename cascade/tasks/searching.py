@@ -1,14 +1,12 @@
 """Where the tasks get their plans from: the exhaustive grid, or Optuna where it was asked for."""
 
 import logging
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from cascade.base import CascadeError
+from cascade.base import CascadeError, Progress
 from cascade.config import Study
 from cascade.core import Plan, StageTable, hypervolume
 from cascade.search import (
@@ -89,13 +87,8 @@ def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[St
     from cascade.report import optuna_plots
     from cascade.search import search_with_optuna
 
-    with tqdm(desc="searching", unit=" trials", disable=None, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        found = search_with_optuna(tables, models, study.optuna, progress)
+    with Progress("searching", "trials") as progress:
+        found = search_with_optuna(tables, models, study.optuna, progress.reached)
     accuracy, usd = values(tables, found.options, found.thetas)
     metrics = {"optuna.n_trials": float(found.n_trials), "optuna.n_plans": float(len(usd))}
     dearest = float(usd.max())

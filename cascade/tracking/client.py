@@ -16,7 +16,12 @@ import sqlalchemy
 from filelock import BaseFileLock, FileLock
 from mlflow.entities import DatasetInput, LifecycleStage, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
 from mlflow.tracking import MlflowClient
 
 from cascade.base import CascadeError, digest, file_name, mask_credentials, shortened
@@ -35,6 +40,8 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 MAX_PARAM_CHARS = 6000
 MAX_TAG_CHARS = 8000
 MAX_METRICS = 1000
+NO_SUCH_RUN = tuple(map(ErrorCode.Name, (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)))
+MIN_ID, WHOLE_ID = 4, 32  # characters of a run's id: the least that names it, and all
 MAX_NAME_CHARS = 250  # of an experiment or a run, in a database's tables
 # Where a run's process is, and its number: to be found again if it is killed.
 HOST, PROCESS = "cascade.host", "cascade.process"
@@ -163,7 +170,7 @@ class Tracker:
 
         Args:
             tags: what the run must carry.
-            run_id: an explicit run; it must carry the tags too.
+            run_id: an explicit run, or how its id begins; it must carry the tags too.
             what: how the error calls what is looked for, e.g. ``an executed study (task=run)``.
 
         Raises:
@@ -173,9 +180,9 @@ class Tracker:
             try:
                 run = self.client.get_run(run_id)
             except MlflowException as error:
-                if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                if error.error_code not in NO_SUCH_RUN:
                     raise
-                raise CascadeError(f"run_id={run_id}: no such run in {self.address}") from None
+                return self.find(tags, self._whole_id(run_id), what)
             if run.info.lifecycle_stage == LifecycleStage.DELETED:
                 raise CascadeError(
                     f"run_id={run_id}: that run was deleted; name another, or restore it in the MLflow UI or "
@@ -185,12 +192,33 @@ class Tracker:
             different = [f"{key}={own.get(key)!r}" for key, value in tags.items() if own.get(key) != value]
             if different:
                 raise CascadeError(f"run_id={run_id}: that run is not {what}: it has {', '.join(different)}")
-            return run_id
+            return str(run.info.run_id)
         found = next(self._search([self.experiment_id], tags), None)
         if found is None:
             wanted = ", ".join(f"{key.removeprefix('cascade.')}={value}" for key, value in tags.items())
             raise CascadeError(f"no run of {what} in {self.address} with {wanted}; run that task first")
         return str(found.info.run_id)
+
+    def _whole_id(self, beginning: str) -> str:
+        """The one run whose id begins so, as views and log lines show ids.
+
+        Raises:
+            CascadeError: there is none, or several.
+        """
+        experiments = [str(e.experiment_id) for e in self.client.search_experiments()]
+        found: list[str] = []
+        if MIN_ID <= len(beginning) < WHOLE_ID and re.fullmatch("[0-9a-f]+", beginning):
+            query = f"attributes.run_id LIKE '{beginning}%'"
+            found = [
+                str(run.info.run_id) for run in self.client.search_runs(experiments, query, max_results=5)
+            ]
+        if not found:
+            raise CascadeError(f"run_id={beginning}: no such run in {self.address}")
+        if len(found) > 1:
+            raise CascadeError(
+                f"run_id={beginning}: several runs begin so: {', '.join(found)}; write more of it"
+            )
+        return found[0]
 
     def find_all(self, tags: Mapping[str, str], *, everywhere: bool, where: str = "") -> list[Run]:
         """All runs with some tags, the newest first: of this experiment, or of the whole store.

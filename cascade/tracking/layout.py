@@ -3,16 +3,14 @@
 import json
 import logging
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag
-from tqdm import tqdm
 
-from cascade.base import digest
+from cascade.base import Progress, digest
 from cascade.problems import DataSet, Problem
 from cascade.report import plans_markdown
 from cascade.search import ChosenPlan, PlanFile
@@ -156,11 +154,8 @@ def log_combinations(
             experiment_id = tracker.experiment(f"{home}: all combinations")
         rows = combination_rows(combinations, models, {OF_STUDY: run_id, KIND: "combination"})
         save_views(tracker, experiment_id, combinations_view(tuple(rows.params), run_id))
-        # tqdm draws on terminals only; elsewhere the log says what was done.
-        with tqdm(
-            desc="logging", total=len(combinations), unit=" runs", disable=None, file=sys.stderr
-        ) as bar:
-            insert_runs(tracker, experiment_id, rows, bar.update)
+        with Progress("logging", "combinations", len(combinations)) as progress:
+            insert_runs(tracker, experiment_id, rows, progress.add)
     except INSERT_ERRORS as error:
         reason = str(error).splitlines()[0]
         log.warning("MLflow did not take the combinations as runs (%s); they are logged as a table", reason)

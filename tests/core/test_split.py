@@ -1,5 +1,7 @@
 """Splits: balanced, seeded, bounded, or listed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,12 @@ def test_listed_ids_may_name_every_problem() -> None:
 def test_wrong_lists(ids: list[str], says: str) -> None:
     with pytest.raises(CascadeError, match=says):
         listed_split(IDS, ids, "f")
+
+
+def test_the_gap_that_would_do_does() -> None:
+    accuracy = np.eye(3, 10)  # one of ten is right: no two sides are equal
+    settings = {"seed": 1, "validation_fraction": 0.3, "max_redraws": 5}
+    with pytest.raises(CascadeError) as error:
+        balanced_split(accuracy, ("a", "b", "c"), max_accuracy_gap=0.0, **settings)
+    [gap] = re.findall(r"split.max_accuracy_gap=([\d.]+) would do", str(error.value))
+    balanced_split(accuracy, ("a", "b", "c"), max_accuracy_gap=float(gap), **settings)

@@ -73,3 +73,12 @@ def test_views_are_written_once(tracker: Tracker, caplog: pytest.LogCaptureFixtu
     tracker.client.set_experiment_tag(tracker.experiment_id, f"mlflow.sharedViewState.{FRONTS}", "not ours")
     save_views(tracker, tracker.experiment_id, studies_views(["7B"]))
     assert "the saved views could not be written" in caplog.text
+
+
+def test_a_run_is_named_by_how_its_id_begins(tracker: Tracker) -> None:
+    run_id = tracker.create("only", {"seed": "0"}, {})
+    assert tracker.find({"seed": "0"}, run_id[:8], "a study") == run_id
+    with pytest.raises(CascadeError, match=f"run_id={run_id[:3]}: no such run"):
+        tracker.find({}, run_id[:3], "a study")  # too little to name one
+    with pytest.raises(CascadeError, match="run_id=%%%%: no such run"):
+        tracker.find({}, "%%%%", "a study")

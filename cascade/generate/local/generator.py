@@ -1,15 +1,13 @@
 """The live generator: causal language models that transformers can load, sample by sample into the store."""
 
 import logging
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
+from cascade.base import Progress
 from cascade.generate.family import Family, Model
 from cascade.generate.identity import fingerprint, pinned
 from cascade.generate.interface import SampleRequest, SampleSet
@@ -122,13 +120,11 @@ class TransformersGenerator:
         loaded = LoadedModel(model, self.dtype, self.device_map)
         _, requests, _ = self._queue(loaded, missing, request, {})
         first = largest_batch(loaded.weights, requests, self.batch_size, self.cache)
-        with tqdm(
-            total=len(missing), desc=f"writing {model.name}", unit=" samples", disable=None, file=sys.stderr
-        ) as bar:
+        with Progress(f"writing {model.name}", "samples", len(missing)) as progress:
 
             def write(most_rows: int) -> None:
                 left = [job for job in missing if store.get(job.key) is None]
-                self._write(loaded, left, most_rows, request, store, bar)
+                self._write(loaded, left, most_rows, request, store, progress)
 
             with_batch_size_that_fits(write, first, model.name)
         log.info("%s: %d samples written on %s", model.name, len(missing), loaded.device_name)
@@ -140,7 +136,7 @@ class TransformersGenerator:
         most_rows: int,
         request: SampleRequest,
         store: SampleStore,
-        bar: "tqdm[Any]",
+        progress: Progress,
     ) -> None:
         """Continue every prompt; what ends is kept at once, what goes on every few seconds."""
         from cascade.generate.local.job_reader import JobReader
@@ -171,7 +167,7 @@ class TransformersGenerator:
                 }
                 timing = Timing(seconds, tokens, report.rows, full, loaded.n_devices, passed)
                 store.add(kept, timing)
-                bar.update(len(ended))
+                progress.add(len(ended))
                 seconds, passed, tokens, full = 0.0, 0.0, 0, True
 
     def _queue(

@@ -4,16 +4,13 @@ import asyncio
 import json
 import logging
 import os
-import sys
 from collections import deque
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from tqdm import tqdm
-
-from cascade.base import CascadeError, ConfigError
+from cascade.base import CascadeError, ConfigError, Progress
 from cascade.generate.family import Family, Model
 from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.jobs import SOLUTION, Job, Sampling, jobs_of, missing_in_turn, put_together
@@ -148,9 +145,7 @@ class OpenAIGenerator:
             own = list(group)
             size = self.samples_per_request
             waiting.extend(own[at : at + size] for at in range(0, len(own), size))
-        with tqdm(
-            total=len(jobs), desc=f"asking {model.name}", unit=" samples", disable=None, file=sys.stderr
-        ) as bar:
+        with Progress(f"asking {model.name}", "samples", len(jobs)) as progress:
             async with AsyncOpenAI(
                 base_url=self.base_url,
                 api_key=os.environ.get(self.key_variable) or NO_KEY,
@@ -170,7 +165,7 @@ class OpenAIGenerator:
                             {job.key: one for job, one in zip(wanted, written, strict=False)},
                             timing,
                         )
-                        bar.update(len(written))
+                        progress.add(len(written))
                         # A server that ignores n gives one.
                         waiting.extend([job] for job in wanted[len(written) :])
 
