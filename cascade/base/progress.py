@@ -27,6 +27,7 @@ class Progress:
         self._bar = tqdm(
             desc=what, unit=f" {unit}", unit_scale=True, total=total, disable=None, file=sys.stderr
         )
+        self._given = total
         self._said = time.monotonic()
         self._began = False
         if total:
@@ -60,4 +61,7 @@ class Progress:
     def _begin(self) -> None:
         self._began = True
         if self._bar.disable and self._total:
-            log.info("%s: %s %s", self._what, f"{self._total:,}", self._unit)
+            # A total that is told later may grow.
+            log.info(
+                "%s: %s", self._what, self._unit if self._given is None else f"{self._given:,} {self._unit}"
+            )
