@@ -1,79 +1,155 @@
 """Ways to choose plans, beside each other over many splits of one executed study, in every measure.
 
-    python -m benchmarks.choices SEEDS STAGE_TABLES.npz …
+    python -m benchmarks.choices SPLITS STUDY…
 
-The stage tables do not depend on the split: one `task=run` serves all of them (with search.growing=also it
-serves growing stages too). Every way chooses on the same validation sides and is judged on the same test
-sides by the same tables (METHOD, Measures of a choice). Differences are paired with the first row; intervals
-are Student's over the splits, which all share one recording.
+A STUDY is the output folder of one study, or its stage_tables.npz. Its runs do not depend on the split: one
+`python run.py` (select=robust, the default, or anything with search.growing=also) serves all ways and all
+splits. Every way chooses on the same validation sides and is judged on the same test sides (METHOD, Measures
+of a choice); calibrations are fitted anew on each validation side. Differences are paired over the splits,
+with Student's intervals; all splits share one recording. "promised" is what the way itself says of its plans'
+accuracy: the validation accuracy, less the front's optimism by the bootstrap where select.promise=corrected.
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from cascade.core.bootstrap import mean_of_studies
+from cascade.core.bootstrap import front_stability, mean_of_studies, problem_weights
 from cascade.core.plans import EXIT, ThetaChoice
-from cascade.core.split import Split, balanced_split
-from cascade.core.stage_tables import StageTable
-from cascade.search.artifacts import Executed
-from cascade.search.choose import falling_k, select
-from cascade.search.grid import grid_search
-from cascade.search.measures import Measures, Sides, measures
+from cascade.core.split import balanced_split
+from cascade.core.stage_acceptance import ByScore, calibrate
+from cascade.core.stage_tables import StageTable, table_of_runs
+from cascade.search.artifacts import STAGE_TABLES, Executed
+from cascade.search.choose import falling_k, near_front, select
+from cascade.search.grid import Combinations, GridResult, grid_search
+from cascade.search.measures import Measures, Sides, measures, paired_difference
 from cascade.search.plan_results import combination_outcomes
 
-# name -> (how θ is chosen, whether k falls, whether stages may grow)
+CONFIDENCE = 0.95
+REPLICATES, CANDIDATES = 100, 500  # of the bootstrap that says how optimistic a front is
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of choosing; see `conf/select` and `conf/rule`."""
+
+    theta: ThetaChoice
+    falls: bool = False
+    grows: bool = False
+    calibrated: bool = False
+    corrected: bool = False
+
+
 WAYS = {
-    "paper": (ThetaChoice.best, False, False),
-    "pooled θ": (ThetaChoice.pooled, False, False),
-    "k falls": (ThetaChoice.best, True, False),
-    "k falls, pooled θ": (ThetaChoice.pooled, True, False),
-    "growing": (ThetaChoice.best, False, True),
-    "growing, pooled θ": (ThetaChoice.pooled, False, True),
-    "growing, k falls, pooled θ": (ThetaChoice.pooled, True, True),
+    "paper": Way(ThetaChoice.best),
+    "pooled θ": Way(ThetaChoice.pooled),
+    "k falls (robust until now)": Way(ThetaChoice.best, falls=True),
+    "growing": Way(ThetaChoice.best, grows=True),
+    "calibrated": Way(ThetaChoice.best, calibrated=True),
+    "both": Way(ThetaChoice.best, grows=True, calibrated=True),
+    "both, pooled θ": Way(ThetaChoice.pooled, grows=True, calibrated=True),
+    "select=robust (default)": Way(ThetaChoice.near, falls=True, grows=True, corrected=True),
+    "select=calibrated": Way(ThetaChoice.near, falls=True, grows=True, calibrated=True, corrected=True),
 }
+PAPER, POOLED = "paper", "pooled θ"
 
 
-def splits(executed: Executed, n_seeds: int) -> list[Split]:
-    """The splits that `seed=0`, `seed=1`, … make with the default settings."""
-    greedy = np.stack([table.correct[table.options.index(EXIT)] for table in executed.tables])
-    return [
-        balanced_split(
-            greedy,
-            executed.models,
-            seed=seed,
-            validation_fraction=0.3,
-            max_accuracy_gap=0.05,
-            max_redraws=1000,
+class Bench:
+    """One executed study over many splits."""
+
+    def __init__(self, executed: Executed, n_splits: int) -> None:
+        """Make the splits that `seed=0`, `seed=1`, … make with the default settings."""
+        self.executed = executed
+        prices = executed.provenance.prices
+        self.usd_per_token = [prices[model].usd_per_token for model in executed.models]
+        self.thetas = executed.tables[0].thetas
+        self.by_score = [
+            table_of_runs(own, self.thetas, usd, ByScore(without_tests=True))
+            for own, usd in zip(executed.runs, self.usd_per_token, strict=True)
+        ]
+        greedy = np.stack([table.correct[table.options.index(EXIT)] for table in self.by_score])
+        self.splits = [
+            balanced_split(
+                greedy,
+                executed.models,
+                seed=seed,
+                validation_fraction=0.3,
+                max_accuracy_gap=0.05,
+                max_redraws=1000,
+            )
+            for seed in range(n_splits)
+        ]
+        # The cost up to which all ways' hypervolumes count: that of the dearest plan of fixed k.
+        fixed = [fixed_options(table) for table in self.by_score]
+        self.reference = [
+            float(grid_search([table.at(split.test) for table in fixed]).usd_per_1k_queries.max())
+            for split in self.splits
+        ]
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether growing stages were run."""
+        return any(option.growing for own in self.executed.runs for option in own.options)
+
+    def tables(self, way: Way, number: int) -> list[StageTable]:
+        """The stage tables by which a way chooses and is judged on a split."""
+        tables = self.by_score
+        if way.calibrated:
+            validation = self.splits[number].validation
+            tables = [
+                table_of_runs(own, self.thetas, usd, calibrate(own, validation, number, without_tests=True))
+                for own, usd in zip(self.executed.runs, self.usd_per_token, strict=True)
+            ]
+        return tables if way.grows else [fixed_options(table) for table in tables]
+
+    def judged(self, way: Way, number: int) -> Measures:
+        """Every measure of one way on one split."""
+        return measures(self.sides(way, number, self.tables(way, number)))
+
+    def sides(self, way: Way, number: int, tables: list[StageTable]) -> Sides:
+        """What the measures of one way on one split read."""
+        split = self.splits[number]
+        validation, test = ([table.at(side) for table in tables] for side in (split.validation, split.test))
+        grid, test_grid = grid_search(validation), grid_search(test)
+        chosen = select(grid, way.theta, falling_k(grid.space) if way.falls else None)
+        singles = one_stage(grid)
+        front, singular = (
+            combination_outcomes(validation, grid, some).mean(axis=2)
+            for some in (chosen.front, chosen.singular)
         )
-        for seed in range(n_seeds)
-    ]
-
-
-def judged(tables: list[StageTable], split: Split, way: str, reference_cost: float) -> Measures:
-    """Every measure of one way on one split."""
-    choice, falls, grows = WAYS[way]
-    if not grows:
-        tables = [fixed_options(table) for table in tables]
-    validation, test = ([table.at(side) for table in tables] for side in (split.validation, split.test))
-    grid, test_grid = grid_search(validation), grid_search(test)
-    chosen = select(grid, choice, falling_k(grid.space) if falls else None)
-    own = select(test_grid, choice).front
-    one_stage = chosen.candidates[grid.space.one_stage[chosen.candidates.plan]]
-    return measures(
-        Sides(
-            front=combination_outcomes(validation, grid, chosen.front).mean(axis=2),
-            singular=combination_outcomes(validation, grid, chosen.singular).mean(axis=2),
+        off = 0.0
+        if way.corrected:
+            weights = problem_weights(len(split.validation), REPLICATES, number)
+            near = near_front(grid, chosen.candidates, CANDIDATES)
+            off, single_off = (
+                front_stability(
+                    combination_outcomes(validation, grid, some), weights, np.ones(1), CONFIDENCE
+                ).optimism
+                for some in (near, singles)
+            )
+            front[0] -= off
+            singular[0] -= single_off
+        own = select(test_grid, ThetaChoice.pooled).front
+        return Sides(
+            front=front,
+            singular=singular,
             front_test=combination_outcomes(test, grid, chosen.front),
             singular_test=combination_outcomes(test, grid, chosen.singular),
             is_cascade=~grid.space.one_stage[chosen.front.plan],
-            one_stage_test=combination_outcomes(test, grid, one_stage),
-            one_stage_k=grid.space.k[one_stage.plan].max(axis=1),
+            one_stage_test=combination_outcomes(test, grid, singles),
+            one_stage_k=grid.space.k[singles.plan].max(axis=1),
             best_front_test=combination_outcomes(test, test_grid, own).mean(axis=2),
-            reference_cost=reference_cost,
+            reference_cost=self.reference[number],
+            optimism=off,
         )
-    )
+
+
+def one_stage(grid: GridResult) -> Combinations:
+    """Every plan of one stage of fixed k."""
+    alone = np.flatnonzero(grid.space.one_stage)
+    return Combinations(np.zeros_like(alone), alone)
 
 
 def fixed_options(table: StageTable) -> StageTable:
@@ -82,10 +158,19 @@ def fixed_options(table: StageTable) -> StageTable:
     return table.part(keep, range(len(table.thetas)))
 
 
-def dearest(tables: list[StageTable], split: Split) -> float:
-    """The cost up to which all ways' hypervolumes count: that of the dearest plan of fixed k."""
-    test = [fixed_options(table).at(split.test) for table in tables]
-    return float(grid_search(test).usd_per_1k_queries.max())
+def load(argument: str) -> Executed:
+    """The study in an output folder or a file."""
+    path = Path(argument)
+    executed = Executed.load(path / STAGE_TABLES if path.is_dir() else path)
+    if not executed.runs:
+        sys.exit(f"{argument}: was made before studies kept their runs; make it again")
+    return executed
+
+
+def columns(bench: Bench, way: Way) -> dict[str, np.ndarray]:
+    """Every measure of a way on every split, by name."""
+    found = [bench.judged(way, number).as_dict() for number in range(len(bench.splits))]
+    return {name: np.array([one[name] for one in found]) for name in found[0]}
 
 
 def cell(values: np.ndarray, scale: float, digits: int) -> str:
@@ -93,46 +178,74 @@ def cell(values: np.ndarray, scale: float, digits: int) -> str:
     known = values[~np.isnan(values)]
     if len(known) < 2:
         return "–"
-    mean = mean_of_studies(scale * known, 0.95)
+    mean = mean_of_studies(scale * known, CONFIDENCE)
     return f"{mean.value:.{digits}f} ± {mean.value - mean.interval.low:.{digits}f}"
 
 
+def against(ours: np.ndarray, others: np.ndarray, scale: float, digits: int) -> str:
+    """A paired difference with the half width of its interval."""
+    more, _ = paired_difference(scale * ours, scale * others, CONFIDENCE)
+    return f"{more.value:+.{digits}f} ± {(more.interval.high - more.interval.low) / 2:.{digits}f}"
+
+
+HEADS = (
+    "choice",
+    "by target: cheaper (%)",
+    "points",
+    "cheaper, − paper's",
+    "points, − paper's",
+    "hypervolume",
+    "− pooled θ's",
+    "above it in",
+    "at equal accuracy (%)",
+    "gap (points)",
+    "promised − test (points)",
+    "mean saving, written (%)",
+    "printed (%)",
+)
+
+
+def print_table(bench: Bench) -> None:
+    """Print a row for every way."""
+    print(f"| {' | '.join(HEADS)} |")
+    print(f"| --- |{' ---: |' * (len(HEADS) - 1)}")
+    paper, pooled = (columns(bench, WAYS[name]) for name in (PAPER, POOLED))
+    for name, way in WAYS.items():
+        if way.grows and not bench.can_grow:
+            print(f"({name}: the study has no growing stages; run it with search.growing=also)")
+            continue
+        own = {PAPER: paper, POOLED: pooled}.get(name) or columns(bench, way)
+        volume, other = own["hypervolume"], pooled["hypervolume"]
+        cells = [
+            name,
+            cell(own["saving_by_target"], 100, 1),
+            cell(own["accuracy_by_target"], 100, 2),
+            against(own["saving_by_target"], paper["saving_by_target"], 100, 1),
+            against(own["accuracy_by_target"], paper["accuracy_by_target"], 100, 2),
+            cell(volume, 1, 3),
+            against(volume, other, 1, 3),
+            f"{int((volume > other).sum())} of {len(volume)}",
+            cell(own["saving_at_equal_accuracy"], 100, 1),
+            cell(own["generalization_gap"], 100, 1),
+            cell(own["promise_gap"], 100, 1),
+            cell(own["mean_saving_as_written"], 100, 1),
+            cell(own["mean_saving_as_printed"], 100, 1),
+        ]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
 def main() -> None:
-    """Print a row for every way and every file."""
+    """Print a table for every study."""
     if len(sys.argv) < 3:
-        sys.exit("python -m benchmarks.choices SEEDS STAGE_TABLES.npz …")
-    heads = ("tables", "choice", "by target: cheaper (%)", "points", "hypervolume", "minus the first row")
-    heads += ("above it", "at equal accuracy (%)", "gap (points)", "mean saving, written (%)", "printed (%)")
-    print(f"| {' | '.join(heads)} |")
-    print(f"| --- | --- |{' ---: |' * (len(heads) - 2)}")
-    for path in sys.argv[2:]:
-        executed = Executed.load(Path(path))
-        tables = list(executed.tables)
-        own = splits(executed, int(sys.argv[1]))
-        costs = [dearest(tables, split) for split in own]
-        can_grow = any(table.growing is not None for table in tables)
-        first: np.ndarray | None = None
-        for way, (_, _, grows) in WAYS.items():
-            if grows and not can_grow:
-                continue
-            found = [judged(tables, split, way, cost) for split, cost in zip(own, costs, strict=True)]
-            column = {name: np.array([one.as_dict()[name] for one in found]) for name in found[0].as_dict()}
-            first = column["hypervolume"] if first is None else first
-            more = column["hypervolume"] - first
-            cells = [
-                executed.provenance.estimator.partition("(")[0],
-                way,
-                cell(column["saving_by_target"], 100, 1),
-                cell(column["accuracy_by_target"], 100, 1),
-                cell(column["hypervolume"], 1, 3),
-                cell(more, 1, 3),
-                f"{int((more > 0).sum())} of {len(own)}",
-                cell(column["saving_at_equal_accuracy"], 100, 1),
-                cell(column["generalization_gap"], 100, 1),
-                cell(column["mean_saving_as_written"], 100, 1),
-                cell(column["mean_saving_as_printed"], 100, 1),
-            ]
-            print(f"| {' | '.join(cells)} |", flush=True)
+        sys.exit("python -m benchmarks.choices SPLITS STUDY…")
+    for argument in sys.argv[2:]:
+        executed = load(argument)
+        names = executed.provenance
+        print(
+            f"\n{names.family} on {names.dataset} ({', '.join(executed.models)}), {names.hardware}, "
+            f"{names.estimator}; {len(executed.task_ids)} problems, {sys.argv[1]} splits\n"
+        )
+        print_table(Bench(executed, int(sys.argv[1])))
 
 
 if __name__ == "__main__":

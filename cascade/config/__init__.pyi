@@ -13,6 +13,7 @@ from .schemas import (
     EngineConfig as EngineConfig,
     OpenAIConfig as OpenAIConfig,
     OptunaConfig as OptunaConfig,
+    PromiseOf as PromiseOf,
     RecordedConfig as RecordedConfig,
     ReportOf as ReportOf,
     Side as Side,

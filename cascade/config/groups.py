@@ -1,5 +1,6 @@
 """The other groups whose values need more than a check: family, data set, generator and so on."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 from cascade.base import ConfigError
 from cascade.config import checks
 from cascade.config.schemas import (
+    AllowedPlans,
     EngineConfig,
     EstimatorConfig,
+    ExactConfig,
     FamilyConfig,
     GeneratorConfig,
     ModelConfig,
@@ -30,11 +33,13 @@ from cascade.config.schemas import (
     SplitConfig,
     TransformersConfig,
 )
-from cascade.core import RULES, Estimator, Growing, ThetaChoice
+from cascade.core import RULES, Estimator, ThetaChoice, answered_by
 from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
 from cascade.search import Constraints, OptunaSettings, Promise
 from cascade.serving import ServeSettings
+
+log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
 DTYPES = ("auto", "float32", "float16", "bfloat16")
@@ -188,17 +193,32 @@ def compared_rules(config: RuleConfig) -> tuple[str, ...]:
     """The plans' own rule, and those that the diagnostics judge beside it."""
     named = tuple(RULES) if config.compare is None else tuple(config.compare)
     each = (checks.one_of(name, tuple(RULES), "rule.compare") for name in named)
-    return tuple(dict.fromkeys((config.name, *each)))
+    return tuple(dict.fromkeys((answered_by(config.name), *each)))
 
 
-def theta_choice_of(choice: ThetaChoice, *, per_stage_theta: bool) -> ThetaChoice:
+def theta_choice_of(choice: ThetaChoice, space: SearchConfig) -> ThetaChoice:
     """How θ is chosen: by `select.theta`, unless the space has one θ a stage."""
-    if choice.per_stage and not per_stage_theta:
+    if choice.per_stage and not space.per_stage_theta:
         raise ConfigError(
             "select.theta=stage: the search space has one θ a plan; take search=per_stage_theta, or "
-            "select.theta=best or pooled"
+            "select.theta=best, near or pooled"
         )
-    return ThetaChoice.stage if per_stage_theta else choice
+    if space.per_stage_theta:
+        if not choice.per_stage:
+            log.info(
+                "select.theta=%s is taken as select.theta=stage: with one θ a stage there is one front "
+                "over all of them",
+                choice.value,
+            )
+        return ThetaChoice.stage
+    if isinstance(space, OptunaConfig | ExactConfig) and choice is not ThetaChoice.pooled:
+        log.info(
+            "select.theta=%s is taken as select.theta=pooled: a search that does not try all plans has one "
+            "front over all θ",
+            choice.value,
+        )
+        return ThetaChoice.pooled
+    return choice
 
 
 def promise_of(config: SelectConfig) -> Promise | None:
@@ -213,14 +233,16 @@ def promise_of(config: SelectConfig) -> Promise | None:
     )
 
 
-def growing_of(config: SearchConfig) -> Growing:
-    """Whether stages may grow: a last stage then looks at θ, which only the grid of one θ a plan knows."""
-    if config.growing is not Growing.off and (config.per_stage_theta or isinstance(config, OptunaConfig)):
+def exact_of(config: SearchConfig, select: SelectConfig) -> bool:
+    """Whether the exact front is searched without trying every plan."""
+    if not isinstance(config, ExactConfig):
+        return False
+    if select.plans is AllowedPlans.nested:
         raise ConfigError(
-            f"search.growing={config.growing.value}: needs search=grid with one θ a plan; leave out "
-            "search=optuna and search=per_stage_theta"
+            "select.plans=nested: search=exact finds one front, of all plans or of those whose k falls; take "
+            "select.plans=all or falling_k, or search=grid"
         )
-    return config.growing
+    return True
 
 
 def optuna_of(config: OptunaConfig, seed: int) -> OptunaSettings:

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from cascade.core import RULES, Growing, ThetaChoice
+from cascade.core import CALIBRATED, RULES, Growing, ThetaChoice
 from cascade.generate import TextKind
 from cascade.problems import DataSet
 from cascade.serving import ServeSettings
@@ -49,6 +49,13 @@ class AllowedPlans(Enum):
     all = "all"
     falling_k = "falling_k"
     nested = "nested"
+
+
+class PromiseOf(Enum):
+    """What accuracy a choice promises: a plan's on the validation side, or that less the front's optimism."""
+
+    validation = "validation"
+    corrected = "corrected"
 
 
 class SavingMembers(Enum):
@@ -212,6 +219,11 @@ class SearchConfig:
     growing: Growing = Growing.off
 
 
+@dataclass
+class ExactConfig(SearchConfig):
+    per_stage_theta: bool = True
+
+
 class Sampler(Enum):
     """How Optuna proposes plans."""
 
@@ -243,7 +255,7 @@ class ResampleConfig(EstimatorConfig):
     _target_: str = "cascade.core.Resample"
     n_subsets: int = 100
     seed: int = 0
-    pool_draws: bool = True
+    pool_draws: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,10 +268,18 @@ class SplitConfig:
     validation_ids: str | None = None
 
 
+class Lines(Enum):
+    """What a test line is: one assert statement, or every physical line that begins with assert."""
+
+    statements = "statements"
+    physical = "physical"
+
+
 @dataclass
 class RuleConfig:
-    name: str = "paper"  # of `cascade.core.RULES`
+    name: str = "paper"  # of `cascade.core.RULES`, or calibrated
     no_tests: NoTests = NoTests.accept
+    lines: Lines = Lines.statements
     compare: list[str] | None = None  # null: every rule
 
 
@@ -274,6 +294,7 @@ class CertifyConfig:
 class SelectConfig:
     theta: ThetaChoice = ThetaChoice.best
     plans: AllowedPlans = AllowedPlans.all
+    promise: PromiseOf = PromiseOf.validation
     budget_usd_per_1k: float | None = None
     min_accuracy: float | None = None
     confidence: float | None = None
@@ -420,12 +441,13 @@ def register_schemas() -> None:
     for group in ("dataset", "split", "profile", "report", "solve", "serve"):
         OmegaConf.set_readonly(config[group], None)
     store.store(name="base_config", node=config)
-    for rule in RULES:
+    for rule in (*RULES, CALIBRATED):
         store.store(group="rule", name=rule, node=RuleConfig(name=rule))
     store.store(group="generator", name="base_recorded", node=RecordedConfig)
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
     store.store(group="generator", name="base_openai", node=OpenAIConfig)
     store.store(group="generator", name="base_engine", node=EngineConfig)
     store.store(group="search", name="base_optuna", node=OptunaConfig)
+    store.store(group="search", name="base_exact", node=ExactConfig)
     store.store(group="estimator", name="base_first_k", node=FirstKConfig)
     store.store(group="estimator", name="base_resample", node=ResampleConfig)

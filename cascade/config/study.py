@@ -22,9 +22,9 @@ from cascade.config.groups import (
     constraints_of,
     dataset_of,
     estimator_of,
+    exact_of,
     family_of,
     generator_of,
-    growing_of,
     optuna_of,
     profile_of,
     promise_of,
@@ -42,16 +42,18 @@ from cascade.config.schemas import (
     Combinations,
     Config,
     Container,
+    Lines,
     NoTests,
     OptunaConfig,
     ProfileConfig,
+    PromiseOf,
     ReportConfig,
     Require,
     SavingMembers,
     SolveConfig,
     SplitConfig,
 )
-from cascade.core import RULES, Estimator, Hardware, Option, ThetaChoice, Throughput, option_space
+from cascade.core import CALIBRATED, RULES, Estimator, Hardware, Option, ThetaChoice, Throughput, option_space
 from cascade.execute import Isolation, Limits
 from cascade.generate import Family, Generator
 from cascade.problems import DataSet
@@ -70,15 +72,19 @@ class Study:
         isolation: how untrusted code is kept apart.
         options: every option of a model (skipping aside).
         thetas: the grid of thresholds, ascending.
-        rule: the rule that plans are run by, by its name in `cascade.core.rules`.
+        rule: the rule that plans are run by, by its name in `cascade.core.rules`; `calibrated` is the paper's
+            answer, accepted by the probability that it is right.
+        physical_lines: whether test lines are counted as the paper's author counts them.
         compared_rules: the rules that the diagnostics judge side by side; the plans' own among them.
         accept_without_tests: whether a stage without a valid test line accepts.
         estimator: which of a draw's samples a stage takes.
         optuna: how Optuna searches; None for the exhaustive grid.
+        exact: whether the exact front is found by branch and bound instead of trying every plan.
         theta_choice: how θ is chosen, and whether every stage has its own.
         profile: how task=profile measures.
         shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
         allowed: which plans may be chosen.
+        promise_of: what accuracy the chosen plans promise.
         constraints: what the user wants of one plan.
         promise: what plans are to be certified for; None for nothing.
         replicates, confidence: of the bootstrap over problems, and its intervals.
@@ -107,13 +113,16 @@ class Study:
     thetas: tuple[float, ...]
     split: SplitConfig
     rule: str
+    physical_lines: bool
     compared_rules: tuple[str, ...]
     accept_without_tests: bool
     estimator: Estimator
     optuna: OptunaSettings | None
+    exact: bool
     theta_choice: ThetaChoice
     profile: ProfileConfig
     allowed: AllowedPlans
+    promise_of: PromiseOf
     constraints: Constraints
     promise: Promise | None
     replicates: int
@@ -163,7 +172,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
     thetas = tuple(sorted(set(checks.each(space.theta, "search.theta", checks.fraction))))
     k = checks.each(space.k, "search.k", lambda v, key: checks.at_least(v, -1, key))
     l = checks.each(space.l, "search.l", lambda v, key: checks.at_least(v, 0, key))  # noqa: E741
-    options = option_space(k, l, growing_of(space))
+    options = option_space(k, l, space.growing)
     if not options:
         raise ConfigError(
             f"search.k={list(k)}, search.l={list(l)}: no option in them; k=0 stands alone, k>0 needs an l>0"
@@ -192,16 +201,19 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         options=options,
         thetas=thetas,
         split=split_of(config.split),
-        rule=checks.one_of(config.rule.name, tuple(RULES), "rule.name"),
+        rule=checks.one_of(config.rule.name, (*RULES, CALIBRATED), "rule.name"),
+        physical_lines=config.rule.lines is Lines.physical,
         compared_rules=compared_rules(config.rule),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
         estimator=estimator_of(config.estimator),
         optuna=optuna_of(space, config.seed) if isinstance(space, OptunaConfig) else None,
-        theta_choice=theta_choice_of(config.select.theta, per_stage_theta=space.per_stage_theta),
+        exact=exact_of(space, config.select),
+        theta_choice=theta_choice_of(config.select.theta, space),
         profile=profile_of(config.profile),
         shard=shard_of(config.shard, config.n_shards),
         n_shards=config.n_shards,
         allowed=config.select.plans,
+        promise_of=config.select.promise,
         constraints=constraints_of(config.select),
         promise=promise_of(config.select),
         replicates=int(checks.at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),

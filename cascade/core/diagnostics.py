@@ -96,6 +96,26 @@ def reliability(runs: StageRuns) -> tuple[Bin, ...]:
     score, most = runs.score[judged], runs.most[judged]
     # In whole numbers: 0.7 belongs to the bin that begins there, whatever floats say.
     index = np.minimum(score * N_BINS // most, N_BINS - 1) if score.size else score
+    return _bins(index, score / most, right, weight)
+
+
+def probability_bins(
+    probability: NDArray[np.float64], right: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> tuple[Bin, ...]:
+    """Calibration of probabilities against truth, over the bins that hold any.
+
+    Args:
+        probability, right, weight: arrays (R,).
+    """
+    return _bins(np.minimum((probability * N_BINS).astype(int), N_BINS - 1), probability, right, weight)
+
+
+def _bins(
+    index: NDArray[np.int64],
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+) -> tuple[Bin, ...]:
     found = []
     for b in np.unique(index):
         own = index == b
@@ -105,7 +125,7 @@ def reliability(runs: StageRuns) -> tuple[Bin, ...]:
                 float(b / N_BINS),
                 float((b + 1) / N_BINS),
                 float(mass / weight.sum()),
-                float(weight[own] @ (score[own] / most[own]) / mass),
+                float(weight[own] @ confidence[own] / mass),
                 float(weight[own] @ right[own] / mass),
             )
         )

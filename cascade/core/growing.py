@@ -8,7 +8,6 @@ it answers depend on θ. Every round waits for the one before: rounds are latenc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from cascade.core.estimators import Estimator
 from cascade.core.outcomes import ProblemOutcome
 from cascade.core.plans import Option
 from cascade.core.rules import Rule
-from cascade.core.score import acceptances
 from cascade.core.stage_runs import StageRuns, StageSamples, gather, judge_samples
 
 POOL_SIZES = (2, 3, 5, 7, 10)  # how many sampled solutions and tests there are after each round
@@ -28,74 +26,13 @@ def pool_sizes(k: int) -> tuple[int, ...]:
     return (*(size for size in POOL_SIZES if size < k), k)
 
 
-@dataclass(frozen=True)
-class GrowingTable:
-    """What one growing option does at every θ (T) on every problem (P), averaged over draws or subsets.
-
-    Attributes:
-        accept, accept_correct: float arrays (T, P), as in `cascade.core.stage_tables.StageTable`.
-        correct: float array (T, P): probability that its answer is right, accepted or not.
-        tokens: float array (T, P): expected tokens until it stops.
-        rounds: float array (T, P): expected rounds until it stops, the greedy pair's among them.
-        correct_error, token_error: float arrays (P,): the largest Monte-Carlo standard error over θ.
-    """
-
-    accept: NDArray[np.float64]
-    accept_correct: NDArray[np.float64]
-    correct: NDArray[np.float64]
-    tokens: NDArray[np.float64]
-    rounds: NDArray[np.float64]
-    correct_error: NDArray[np.float64]
-    token_error: NDArray[np.float64]
-
-
-def growing_table(
-    outcomes: Sequence[ProblemOutcome],
-    option: Option,
-    thetas: Sequence[float],
-    *,
-    accept_without_tests: bool,
-    estimator: Estimator,
-    rng_key: tuple[int, ...],
-    rule: Rule,
-) -> GrowingTable:
-    """The table of one growing option; for the arguments see `cascade.core.stage_tables.stage_table`."""
-    rounds = growing_rounds(outcomes, option, estimator, rng_key, rule)
-    taken = np.stack(
-        [
-            acceptances(one.score, one.most, thetas, accept_without_tests=accept_without_tests)
-            for one in rounds
-        ]
-    )
-    accepted = np.asarray(taken.any(axis=0))
-    # The first round that is accepted, or the last of all.
-    stop = np.where(accepted, taken.argmax(axis=0), len(rounds) - 1)
-    runs = np.arange(stop.shape[1])
-    right = np.stack([one.right for one in rounds])[stop, runs]
-    tokens = np.stack([one.tokens for one in rounds])[stop, runs]
-    first = rounds[0]
-
-    def means(values: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.stack([first.per_problem(row) for row in values])
-
-    return GrowingTable(
-        accept=means(accepted),
-        accept_correct=means(np.asarray(accepted & right)),
-        correct=means(right),
-        tokens=means(tokens),
-        rounds=means(stop + 1),
-        correct_error=np.max([first.errors(row) for row in right], axis=0),
-        token_error=np.max([first.errors(row) for row in tokens], axis=0),
-    )
-
-
 def growing_rounds(
     outcomes: Sequence[ProblemOutcome],
     option: Option,
     estimator: Estimator,
     rng_key: tuple[int, ...],
     rule: Rule,
-) -> list[StageRuns]:
+) -> tuple[StageRuns, ...]:
     """The runs of a growing option after every round, in the same order; their tokens are all so far."""
     parts: list[list[tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]]]
     parts = [[] for _ in range(1 + len(pool_sizes(option.k)))]
@@ -124,4 +61,4 @@ def growing_rounds(
         passes, n_lines, correct, tokens = (np.concatenate(arrays) for arrays in zip(*own, strict=True))
         samples = StageSamples(np.array(n_draws), problem, passes, n_lines, correct, tokens)
         rounds.append(judge_samples(samples, rule))
-    return rounds
+    return tuple(rounds)

@@ -41,7 +41,7 @@ def _parse(text: str) -> tuple[bool, bool]:
     return len(body) == 1 and isinstance(body[0], ast.Assert), False
 
 
-def split_lines(text: str, limit: int) -> list[Line]:
+def split_lines(text: str, limit: int, *, physical: bool = False) -> list[Line]:
     """The first `limit` logical lines of a test sample, in order.
 
     A physical line that begins with ``assert`` is one logical line if it parses on its own; if it
@@ -51,24 +51,26 @@ def split_lines(text: str, limit: int) -> list[Line]:
     Args:
         text: the generated test.
         limit: how many logical lines are looked at (the option's l).
+        physical: every physical line is a logical line, as the author counts them (setting rule.lines).
     """
-    physical = text.split("\n")
+    rows = text.split("\n")
     lines: list[Line] = []
     at = 0
-    while at < len(physical) and len(lines) < limit:
-        if not physical[at].startswith("assert"):
-            lines.append(Line(physical[at], LineKind.OTHER))
+    while at < len(rows) and len(lines) < limit:
+        if not rows[at].startswith("assert"):
+            lines.append(Line(rows[at], LineKind.OTHER))
             at += 1
             continue
-        statement, end = physical[at], at + 1
+        statement, end = rows[at], at + 1
         complete, unfinished = _parse(statement)
-        while unfinished and end < len(physical) and end - at < MAX_LINES_PER_STATEMENT:
-            statement, end = f"{statement}\n{physical[end]}", end + 1
+        unfinished = unfinished and not physical
+        while unfinished and end < len(rows) and end - at < MAX_LINES_PER_STATEMENT:
+            statement, end = f"{statement}\n{rows[end]}", end + 1
             complete, unfinished = _parse(statement)
         if complete:
             lines.append(Line(statement.rstrip(), LineKind.ASSERT))
             at = end
         else:
-            lines.append(Line(physical[at], LineKind.BROKEN))
+            lines.append(Line(rows[at], LineKind.BROKEN))
             at += 1
     return lines

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 class ThetaChoice(Enum):
     """How θ is chosen.
 
-    `best`: the θ with the best front (the paper's way); `pooled`: one front over all θ; `stage`: every
-    stage but the last has a θ of its own, and one front is taken over them all.
+    `best`: the θ with the best front (the paper's way); `near`: one front over that θ and its two neighbours,
+    by accuracies smoothed over θ; `pooled`: one front over all θ; `stage`: every stage that looks at a θ has
+    its own, and one front is taken over them all.
     """
 
     best = "best"
+    near = "near"
     pooled = "pooled"
     stage = "stage"
 
@@ -89,8 +91,8 @@ class Plan:
 
     Attributes:
         options: one a model.
-        theta: one θ for all stages, or one a model (that of the last stage and of skipped models
-            is never looked at).
+        theta: one θ for all stages, or one a model (that of skipped models is never looked at, nor that of
+            a last stage that does not grow).
     """
 
     options: tuple[Option, ...]
@@ -118,9 +120,10 @@ class Plan:
         if not isinstance(self.theta, tuple):
             stages = " → ".join(f"{models[i]} {option}" for i, option in self.stages)
             return f"{stages}, θ={self.theta:g}" if self.uses_theta else stages
-        *before, (last, end) = self.stages
+        last = self.stages[-1][0]
         return " → ".join(
-            [*(f"{models[i]} {o} θ={self.theta[i]:g}" for i, o in before), f"{models[last]} {end}"]
+            f"{models[i]} {option}" + (f" θ={self.theta[i]:g}" if i != last or option.growing else "")
+            for i, option in self.stages
         )
 
 
@@ -193,8 +196,8 @@ def plan_space(options: Sequence[Sequence[Option]], thetas: Sequence[float] | No
 
     Args:
         options: the options each model has, in family order; an empty entry leaves a model out.
-        thetas: None for one θ a plan; otherwise the grid from which every stage but the last takes
-            its own (beyond the paper).
+        thetas: None for one θ a plan; otherwise the grid from which every stage that looks at one takes its
+            own (beyond the paper): all but the last, and the last where it grows.
 
     Returns:
         819 plans for three models and 7,380 for four with the paper's nine options each; with
@@ -207,15 +210,16 @@ def plan_space(options: Sequence[Sequence[Option]], thetas: Sequence[float] | No
     blocks, all_options, all_thetas = [], [], []
     for i, own in enumerate(options):
         testing = [j for j, option in enumerate(own) if option.tests]
-        if thetas is not None and any(option.growing for option in own):
-            raise ValueError("growing stages need one θ a plan: as a last stage they look at it too")
         choice_options, choice_thetas = list(own), [math.nan] * len(own)
-        blocks.append(_extend(prefixes, i, range(len(own))))
+        ends = list(range(len(own)))
         if thetas is not None:
-            # On the way a choice is an option with its θ; the last stage's choices have none.
+            # A choice is an option with its θ; as last stages those have none that do not grow.
             choice_options += [own[j] for j in testing for _ in thetas]
             choice_thetas += [theta for _ in testing for theta in thetas]
             testing = list(range(len(own), len(choice_options)))
+            ends = [j for j in ends if not own[j].growing]
+            ends += [j for j in testing if choice_options[j].growing]
+        blocks.append(_extend(prefixes, i, ends))
         all_options.append(tuple(choice_options))
         all_thetas.append(tuple(choice_thetas))
         if i < n - 1:

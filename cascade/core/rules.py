@@ -82,3 +82,10 @@ def _agreement(passes: NDArray[np.bool_]) -> Ints:
 RULES: Mapping[str, Rule] = MappingProxyType(
     {"paper": paper, "codet": codet, "pass_rate": pass_rate, "agreement": agreement}
 )
+# The paper's answer, accepted by the probability that it is right (`cascade.core.stage_acceptance`).
+CALIBRATED = "calibrated"
+
+
+def answered_by(name: str) -> str:
+    """The rule in `RULES` that chooses the answer under the setting rule.name."""
+    return "paper" if name == CALIBRATED else name

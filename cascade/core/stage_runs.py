@@ -113,20 +113,32 @@ class StageRuns:
     """What came of the runs of one option of one model under one rule.
 
     Attributes:
+        k: how many solutions and tests a run has (1 for an exit, which has no tests).
         n_draws, problem, tokens: see `StageSamples`.
         right: bool array (R,): the answer is right.
         score, most: int arrays (R,), see `cascade.core.rules.Judgements`; `most` is 0 without a valid
             test line, and for an exit.
-        share_right: float array (R,): the share of the run's solutions that is right.
+        passed, agreed, n_lines: int arrays (R,): of the answer, n_s lines that it passes and n_t, the most
+            solutions that pass one of them (itself among them); and N_t, how many lines there are.
+        n_right: int array (R,): how many of the run's solutions are right.
     """
 
+    k: int
     n_draws: Ints
     problem: Ints
     tokens: Ints
     right: Bools
     score: Ints
     most: Ints
-    share_right: NDArray[np.float64]
+    passed: Ints
+    agreed: Ints
+    n_lines: Ints
+    n_right: Ints
+
+    @property
+    def share_right(self) -> NDArray[np.float64]:
+        """Float array (R,): the share of the run's solutions that is right."""
+        return self.n_right / self.k
 
     @cached_property
     def n_runs(self) -> Ints:
@@ -155,11 +167,25 @@ class StageRuns:
 def judge_samples(samples: StageSamples, rule: Rule) -> StageRuns:
     """Let a rule choose each run's answer."""
     n = len(samples.problem)
-    answer, score, most = np.zeros((3, n), dtype=np.int64)
+    answer, score, most, passed, agreed = np.zeros((5, n), dtype=np.int64)
     for start in range(0, n, RUNS_AT_A_TIME):
         part = slice(start, start + RUNS_AT_A_TIME)
-        judged = rule(samples.passes[part], samples.n_lines[part])
+        passes = samples.passes[part]
+        judged = rule(passes, samples.n_lines[part])
         answer[part], score[part], most[part] = judged.answer, judged.score, judged.most
-    right = samples.correct[np.arange(n), answer]
-    share = samples.correct.mean(axis=1)
-    return StageRuns(samples.n_draws, samples.problem, samples.tokens, right, score, most, share_right=share)
+        own = passes[np.arange(len(passes)), judged.answer]
+        passed[part] = own.sum(axis=1)
+        agreed[part] = (own * passes.sum(axis=1)).max(axis=1, initial=0)
+    return StageRuns(
+        k=samples.correct.shape[1],
+        n_draws=samples.n_draws,
+        problem=samples.problem,
+        tokens=samples.tokens,
+        right=samples.correct[np.arange(n), answer],
+        score=score,
+        most=most,
+        passed=passed,
+        agreed=agreed,
+        n_lines=samples.n_lines,
+        n_right=samples.correct.sum(axis=1),
+    )

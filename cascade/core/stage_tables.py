@@ -1,6 +1,6 @@
 """Stage tables: what every option of a model does on every problem (METHOD, From samples to tables)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.core.estimators import Estimator, FirstK
-from cascade.core.growing import GrowingTable, growing_table
+from cascade.core.model_runs import ModelRuns, model_runs
 from cascade.core.outcomes import ProblemOutcome
 from cascade.core.plans import EXIT, Option
 from cascade.core.pricing import usd_per_1k_queries
 from cascade.core.rules import Rule, paper
-from cascade.core.score import acceptances
-from cascade.core.stage_runs import StageRuns, judge_samples, take_samples
+from cascade.core.stage_acceptance import Acceptance, ByScore
+from cascade.core.stage_runs import StageRuns
 
 FIRST_K = FirstK()
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,6 @@ class StageTable:
 ARRAYS = ("accept", "accept_correct", "correct", "usd", "correct_error", "usd_error")
 
 
-def rng_key(model: int, option: Option) -> tuple[int, ...]:
-    """What an option's random subsets are drawn by: the same in every search space that has it.
-
-    Args:
-        model: the model's number in its family.
-        option: one of its options.
-    """
-    return model, option.k, option.l, int(option.growing)
-
-
 def stage_table(
     outcomes: Sequence[ProblemOutcome],
     options: Sequence[Option],
@@ -133,79 +124,46 @@ def stage_table(
         model: the model's number in its family; each has random numbers of its own.
         rule: which solution is the answer and how sure the stage is, see `cascade.core.rules`.
     """
-    fixed = [o for o, option in enumerate(options) if not option.growing]
-    runs = [
-        judge_samples(take_samples(outcomes, options[o], estimator, rng_key(model, options[o])), rule)
-        for o in fixed
-    ]
-    own = [options[o] for o in fixed]
-    table = table_of_runs(runs, own, thetas, usd_per_token, accept_without_tests=accept_without_tests)
-    if len(fixed) == len(options):
-        return table
-    grown = {
-        o: growing_table(
-            outcomes,
-            option,
-            thetas,
-            accept_without_tests=accept_without_tests,
-            estimator=estimator,
-            rng_key=rng_key(model, option),
-            rule=rule,
-        )
-        for o, option in enumerate(options)
-        if option.growing
-    }
-    return _joined(table, fixed, grown, options, usd_per_token)
-
-
-def _joined(
-    table: StageTable,
-    fixed: Sequence[int],
-    grown: Mapping[int, GrowingTable],
-    options: Sequence[Option],
-    usd_per_token: float,
-) -> StageTable:
-    """The table of all options, from that of the fixed ones and those of each growing one."""
-    shape = (len(options), len(table.thetas), table.accept.shape[2])
-    arrays = {name: np.full(shape if name in ARRAYS[:2] else (shape[0], shape[2]), np.nan) for name in ARRAYS}
-    for name in ARRAYS:
-        arrays[name][fixed] = getattr(table, name)
-    growing = tuple(np.full((3, *shape), np.nan))
-    for o, own in grown.items():
-        arrays["accept"][o], arrays["accept_correct"][o] = own.accept, own.accept_correct
-        arrays["correct_error"][o] = own.correct_error
-        arrays["usd_error"][o] = own.token_error * usd_per_token
-        growing[0][o], growing[1][o], growing[2][o] = own.correct, own.tokens * usd_per_token, own.rounds
-    return StageTable(tuple(options), table.thetas, growing=growing, **arrays)
+    runs = model_runs(outcomes, options, estimator, model, rule)
+    return table_of_runs(runs, thetas, usd_per_token, ByScore(accept_without_tests))
 
 
 def table_of_runs(
-    runs: Sequence[StageRuns],
-    options: Sequence[Option],
-    thetas: Sequence[float],
-    usd_per_token: float,
-    *,
-    accept_without_tests: bool,
+    runs: ModelRuns, thetas: Sequence[float], usd_per_token: float, accept: Acceptance
 ) -> StageTable:
-    """The table of one model from the runs of its options, one for each; see `stage_table`."""
-    shape = (len(options), len(thetas), len(runs[0].n_draws))
-    accept, accept_correct = np.zeros(shape), np.zeros(shape)
-    correct, tokens, correct_error, token_error = np.zeros((4, shape[0], shape[2]))
-    for o, (option, own) in enumerate(zip(options, runs, strict=True)):
-        correct[o], correct_error[o] = own.per_problem(own.right), own.errors(own.right)
-        tokens[o], token_error[o] = own.per_problem(own.tokens), own.errors(own.tokens)
-        taken = acceptances(own.score, own.most, thetas, accept_without_tests=accept_without_tests)
+    """The table of one model from the runs of its options; see `stage_table`."""
+    shape = (len(runs.options), len(thetas), len(runs.rounds[0][0].n_draws))
+    arrays = {name: np.full(shape if name in ARRAYS[:2] else (shape[0], shape[2]), np.nan) for name in ARRAYS}
+    grown = np.full((3, *shape), np.nan)
+    for o, (option, own) in enumerate(zip(runs.options, runs.rounds, strict=True)):
+        first, last = own[0], own[-1]
         if option == EXIT:
-            taken[:] = True
-        accept[o] = [own.per_problem(one) for one in taken]
-        accept_correct[o] = [own.per_problem(one & own.right) for one in taken]
-    return StageTable(
-        tuple(options),
-        tuple(thetas),
-        accept,
-        accept_correct,
-        correct,
-        tokens * usd_per_token,
-        correct_error,
-        token_error * usd_per_token,
-    )
+            arrays["accept"][o] = 1.0
+            arrays["accept_correct"][o] = last.per_problem(last.right)
+            _fixed(last, arrays, o, usd_per_token)
+            continue
+        taken = np.stack([accept(one, thetas) for one in own])
+        accepted = np.asarray(taken.any(axis=0))
+        # The first round that is accepted, or the last of all.
+        stop = np.where(accepted, taken.argmax(axis=0), len(own) - 1)
+        each = np.arange(stop.shape[1])
+        right = np.stack([one.right for one in own])[stop, each]
+        arrays["accept"][o] = [first.per_problem(row) for row in accepted]
+        arrays["accept_correct"][o] = [first.per_problem(row) for row in accepted & right]
+        if not option.growing:
+            _fixed(last, arrays, o, usd_per_token)
+            continue
+        tokens = np.stack([one.tokens for one in own])[stop, each]
+        for i, (values, unit) in enumerate(((right, 1.0), (tokens, usd_per_token), (stop + 1, 1.0))):
+            grown[i, o] = [unit * first.per_problem(row) for row in values]
+        arrays["correct_error"][o] = np.max([first.errors(row) for row in right], axis=0)
+        arrays["usd_error"][o] = usd_per_token * np.max([first.errors(row) for row in tokens], axis=0)
+    growing = tuple(grown) if any(option.growing for option in runs.options) else None
+    return StageTable(runs.options, tuple(thetas), growing=growing, **arrays)
+
+
+def _fixed(runs: StageRuns, arrays: dict[str, Floats], o: int, usd_per_token: float) -> None:
+    """Put what a fixed option costs and how often it is right in its row of the arrays."""
+    arrays["correct"][o], arrays["correct_error"][o] = runs.per_problem(runs.right), runs.errors(runs.right)
+    arrays["usd"][o] = usd_per_token * runs.per_problem(runs.tokens)
+    arrays["usd_error"][o] = usd_per_token * runs.errors(runs.tokens)

@@ -48,6 +48,8 @@ def judge_family(
     l_values: Sequence[int],
     sandbox: Sandbox,
     progress: Progress,
+    *,
+    physical_lines: bool = False,
 ) -> tuple[dict[str, list[ProblemOutcome]], JudgeReport]:
     """Outcomes of every model on every problem.
 
@@ -57,6 +59,8 @@ def judge_family(
         l_values: the values of l > 0 in the search space.
         sandbox: where verdicts come from.
         progress: told how the execution goes.
+        physical_lines: test lines are counted as the paper's author does: every physical line that begins
+            with assert, also one that is not Python, which nothing passes.
 
     Returns:
         By model name a list of outcomes, one a problem, and what was done.
@@ -70,6 +74,7 @@ def judge_family(
             references[problem.task_id],
             l_values,
             factors[problem.task_id] * sandbox.limits.timeout_s,
+            physical_lines,
         )
         for model, by_task in samples.items()
         for problem in problems
@@ -139,23 +144,27 @@ class _Judge:
         reference: Check,
         l_values: Sequence[int],
         timeout_s: float,
+        physical_lines: bool,
     ) -> None:
         self._name, self._problem, self._samples = name, problem, samples
         self._reference, self._l_values, self._timeout_s = reference, l_values, timeout_s
         greedy = () if samples.greedy is None else (samples.greedy,)
         most = max(l_values, default=0)
         self._lines = {
-            test.text: split_lines(test.text, most) for draw in greedy + samples.draws for test in draw.tests
+            test.text: split_lines(test.text, most, physical=physical_lines)
+            for draw in greedy + samples.draws
+            for test in draw.tests
         }
+        self._counted = (LineKind.ASSERT, LineKind.BROKEN) if physical_lines else (LineKind.ASSERT,)
         self._blocks = greedy + samples.draws
 
-    def _asserts(self, draw: Draw) -> list[tuple[int, int, Check]]:
-        """(test sample, position from 1, check) of a draw's valid test lines, in order."""
+    def _asserts(self, draw: Draw) -> list[tuple[int, int, Check | None]]:
+        """(test sample, position from 1, check) of a draw's test lines that count; None: not Python."""
         return [
-            (i, position, Check(line.text, self._timeout_s))
+            (i, position, Check(line.text, self._timeout_s) if line.kind is LineKind.ASSERT else None)
             for i, test in enumerate(draw.tests)
             for position, line in enumerate(self._lines[test.text], 1)
-            if line.kind is LineKind.ASSERT
+            if line.kind in self._counted
         ]
 
     def _programs(self, draw: Draw) -> list[str]:
@@ -171,7 +180,7 @@ class _Judge:
         """Each solution needs the test lines of its own draw, and the reference test."""
         checks: dict[str, dict[str, Check]] = {}
         for draw in self._blocks:
-            lines = {check_id(check): check for _, _, check in self._asserts(draw)}
+            lines = {check_id(check): check for _, _, check in self._asserts(draw) if check is not None}
             for program in self._programs(draw):
                 checks.setdefault(program, {}).update(lines)
         for of_program in checks.values():
@@ -193,10 +202,10 @@ class _Judge:
 
     def _draw_outcome(self, draw: Draw, verdicts: Mapping[str, Mapping[str, str]]) -> DrawOutcome:
         asserts = self._asserts(draw)
-        ids = [check_id(check) for _, _, check in asserts]
+        ids = ["" if check is None else check_id(check) for _, _, check in asserts]
         rows = [verdicts[program] for program in self._programs(draw)]
         reference = check_id(self._reference)
-        passes = np.array([[row[i] == PASS for i in ids] for row in rows], dtype=bool)
+        passes = np.array([[i != "" and row[i] == PASS for i in ids] for row in rows], dtype=bool)
         return DrawOutcome(
             passes=passes.reshape(len(rows), len(ids)),
             line_sample=np.array([i for i, _, _ in asserts], dtype=np.int64),

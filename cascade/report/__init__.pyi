@@ -16,7 +16,7 @@ from .explain import (
     load_examples as load_examples,
     save_examples as save_examples,
 )
-from .figures import cost_accuracy_figure as cost_accuracy_figure
+from .figures import cost_accuracy_figure as cost_accuracy_figure, reliability_figure as reliability_figure
 from .optuna_plots import optuna_plots as optuna_plots
 from .page import FOLDER as FOLDER
 from .study_page import write_study_page as write_study_page

@@ -12,12 +12,15 @@ import numpy as np
 from cascade.base import DataError
 from cascade.core import (
     EXIT,
+    Answer,
+    Calibrator,
     DrawOutcome,
     Option,
     Plan,
     ProblemOutcome,
     Rule,
     accepts,
+    answer_probability,
     exact_theta,
     pool_sizes,
     split_lines,
@@ -78,7 +81,8 @@ class Step:
             pass one of them (n_t); zeros without tests.
         best: index of the stage's answer.
         score: the answer's, by the rule; the paper's is n_s·n_t.
-        threshold: what it must reach, θ times the most that the rule could give (the paper's k·N_t);
+        probability: that the answer is right, where that decides on acceptance; otherwise None.
+        threshold: what it must reach, θ times the most that the rule could give (the paper's k·N_t), or τ;
             None for the last stage, which is not asked.
         accepted: whether the answer was taken; the last stage's always is.
         correct: whether the stage's answer is right.
@@ -99,6 +103,7 @@ class Step:
     correct: bool
     usd: float
     rounds: int = 1
+    probability: float | None = None
 
     def describe(self) -> str:
         """The step in one line, e.g. ``7B 3:4 scores 24 of at least 14.4: accepted``."""
@@ -108,7 +113,28 @@ class Step:
         if self.threshold is None:
             return f"{asked} answers"
         verdict = "accepted" if self.accepted else "escalated"
+        if self.probability is not None:
+            sure = f"{asked} is right with probability {self.probability:.2f}"
+            return f"{sure}, at least {self.threshold:g}: {verdict}"
         return f"{asked} scores {self.score} of at least {self.threshold:g}: {verdict}"
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """How a stage's answer is chosen and when it is taken."""
+
+    rule: Rule
+    without_tests: bool
+    calibrator: Calibrator | None
+
+    def probability(self, answer: Answer) -> float | None:
+        """How probable it is that an answer is right; None where the score decides."""
+        return None if self.calibrator is None else answer_probability(self.calibrator, answer)
+
+    def accepts(self, score: int, most: int, probability: float | None, theta: Fraction) -> bool:
+        if probability is None:
+            return accepts(score, most, theta, accept_without_tests=self.without_tests)
+        return probability >= float(theta) and (self.without_tests or most > 0)
 
 
 def explain_plan(
@@ -119,6 +145,7 @@ def explain_plan(
     rule: Rule,
     *,
     accept_without_tests: bool,
+    calibrators: Sequence[Calibrator] | None = None,
 ) -> list[Step]:
     """The stages that a plan asked on a problem, in order; the last one answered.
 
@@ -132,6 +159,7 @@ def explain_plan(
         usd_per_1m_tokens: price by model.
         rule: which solution is a stage's answer, see `cascade.core.rules`.
         accept_without_tests: whether a stage without a valid test line accepts.
+        calibrators: one a model, where the probability of being right decides on acceptance.
     """
     steps: list[Step] = []
     stages = plan.stages
@@ -139,12 +167,13 @@ def explain_plan(
         model = models[index]
         price, last = usd_per_1m_tokens[model], number == len(stages)
         theta = None if last and not option.growing else exact_theta(plan.theta_at(index))
+        judge = _Judge(rule, accept_without_tests, None if calibrators is None else calibrators[index])
         if option.growing:
-            rounds = _rounds(model, option, example, theta, price, rule, accept_without_tests)
+            rounds = _rounds(model, option, example, theta, price, judge)
             step = _joined(rounds, option, last=last)
         else:
             block = (example.drawn if option.k > 1 else example.greedy)[model]
-            step = _step(model, option, block, theta, price, rule, accept_without_tests)
+            step = _step(model, option, block, theta, price, judge)
         steps.append(step)
         if step.accepted:
             break
@@ -157,15 +186,14 @@ def _rounds(
     example: Example,
     theta: Fraction | None,
     price: float,
-    rule: Rule,
-    accept_without_tests: bool,
+    judge: _Judge,
 ) -> list[Step]:
     """The rounds of a growing stage as steps of their own, up to the one that stops it."""
     steps: list[Step] = []
     for size in (1, *pool_sizes(option.k)):
         block = (example.drawn if size > 1 else example.greedy)[model]
         asked = Option(size, option.l)
-        steps.append(_step(model, asked, block, theta, price, rule, accept_without_tests))
+        steps.append(_step(model, asked, block, theta, price, judge))
         if steps[-1].accepted:
             break
     return steps
@@ -190,19 +218,21 @@ def _step(
     block: Block,
     theta: Fraction | None,
     price: float,
-    rule: Rule,
-    accept_without_tests: bool,
+    judge: _Judge,
 ) -> Step:
     k = max(option.k, 1)
     columns = [j for j, (sample, at, _) in enumerate(block.lines) if sample < k and at <= option.l]
     passes = np.array([[row[j] for j in columns] for row in block.passes[:k]], dtype=bool)
     passes = passes.reshape(k, len(columns))
-    judged = rule(passes[None], np.array([len(columns)]))
+    judged = judge.rule(passes[None], np.array([len(columns)]))
     best, score, most = int(judged.answer[0]), int(judged.score[0]), int(judged.most[0])
     n_t = (passes * passes.sum(axis=0)).max(axis=1, initial=0)
     tokens = sum(block.solution_tokens[:k])
     if option != EXIT:
         tokens += sum(block.test_tokens[option.l][:k])
+    probability = judge.probability(
+        Answer(k, score, most, int(passes[best].sum()), int(n_t[best]), len(columns))
+    )
     return Step(
         model=model,
         option=option,
@@ -212,8 +242,9 @@ def _step(
         agreed=tuple(n_t.tolist()),
         best=best,
         score=score,
-        threshold=None if theta is None else float(theta * most),
-        accepted=theta is None or accepts(score, most, theta, accept_without_tests=accept_without_tests),
+        probability=probability,
+        threshold=None if theta is None else float(theta if probability is not None else theta * most),
+        accepted=theta is None or judge.accepts(score, most, probability, theta),
         correct=block.correct[best],
         usd=tokens * usd_per_token(price),
     )
@@ -225,6 +256,8 @@ def choose_examples(
     outcomes: Mapping[str, Sequence[ProblemOutcome]],
     candidates: Sequence[int],
     options: Sequence[Option],
+    *,
+    physical: bool = False,
 ) -> list[Example]:
     """A handful of problems that differ in which models solve them.
 
@@ -234,6 +267,7 @@ def choose_examples(
         outcomes: by model name, in the problems' order.
         candidates: indices of the problems to choose from.
         options: what a stage may be; of a draw only what the largest of them looks at is kept.
+        physical: whether test lines are physical lines, see `split_lines`.
     """
     most = max(1, *(option.k for option in options)), max(option.l for option in options)
 
@@ -254,15 +288,15 @@ def choose_examples(
         for model, own in outcomes.items():
             written, judged = samples[model][problem.task_id], own[index]
             if written.greedy is not None and judged.greedy is not None:
-                greedy[model] = _block(written.greedy, judged.greedy, *most)
+                greedy[model] = _block(written.greedy, judged.greedy, *most, physical)
             if judged.draws:
-                drawn[model] = _block(written.draws[0], judged.draws[0], *most)
+                drawn[model] = _block(written.draws[0], judged.draws[0], *most, physical)
         examples.append(Example(problem.task_id, problem.prompt, greedy, drawn))
     return examples
 
 
-def _block(draw: Draw, outcome: DrawOutcome, k: int, looked_at: int) -> Block:
-    texts = [split_lines(test.text, looked_at) for test in draw.tests[:k]]
+def _block(draw: Draw, outcome: DrawOutcome, k: int, looked_at: int, physical: bool) -> Block:
+    texts = [split_lines(test.text, looked_at, physical=physical) for test in draw.tests[:k]]
     columns = np.flatnonzero(outcome.line_sample < k)
     places = zip(outcome.line_sample[columns].tolist(), outcome.line_position[columns].tolist(), strict=True)
     return Block(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cascade.report.curves import SavingCurve, band_of
 from cascade.report.drawing import plain_text, save
-from cascade.search import Estimate
+from cascade.search import Estimate, ModelCalibration
 
 MAX_LINES = 8  # studies in one figure; of more there is a band for each group
 MAX_POINTS = 20_000  # more dots only make the file larger
@@ -78,6 +78,35 @@ def cost_accuracy_figure(
         )
     axes.legend(loc="lower right")
     save(figure, path)
+
+
+def reliability_figure(path: Path, title: str, calibration: Sequence[ModelCalibration]) -> None:
+    """Draw reliability diagrams, one a model: the probability of an answer against how often it is right.
+
+    Args:
+        path: the file to write.
+        title: one line above the plots.
+        calibration: one a model, with what held-out problems say.
+    """
+    figure = Figure(figsize=(3.6 * len(calibration) + 1, 4), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    for axes, own in zip(figure.subplots(1, len(calibration), squeeze=False)[0], calibration, strict=True):
+        axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1)
+        said = [100 * one.confidence for one in own.bins]
+        right = [100 * one.right for one in own.bins]
+        axes.plot(said, right, linewidth=0.8, color=CASCADE)
+        # A dot's area is the share of the answers that it stands for.
+        axes.scatter(said, right, s=[300 * one.share for one in own.bins], color=CASCADE)
+        axes.set_title(
+            f"{own.model}: Brier {own.brier:.3f}, ECE {own.calibration_error:.3f}\n"
+            f"{own.n_held_out} {own.held_out} problems",
+            fontsize="small",
+        )
+        axes.set_xlabel("probability of being right (%)")
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("right answers (%)")
+    figure.savefig(path)
 
 
 def overlay_figure(

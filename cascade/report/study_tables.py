@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from cascade.core import advice
+from cascade.core import advice, answered_by
 from cascade.report.content import Evaluated, greedy_right
 from cascade.report.diagnostics import calibration_figure
 from cascade.report.page import Picture, Section, Table
@@ -81,7 +81,7 @@ def diagnostics_section(folder: Path, study: Evaluated) -> list[Section]:
                 "models", "The models one by one", [*text, "No model has tests: there is no score to judge."]
             )
         ]
-    rule = study.rule
+    rule = answered_by(study.rule)
     options = tables["options"]
     options = options[options["rule"] == rule]
     accepted = tables["acceptance"]

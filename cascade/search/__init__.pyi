@@ -4,6 +4,10 @@ from .artifacts import (
     Executed as Executed,
     combinations_table as combinations_table,
 )
+from .calibration_report import (
+    ModelCalibration as ModelCalibration,
+    calibration_reports as calibration_reports,
+)
 from .certify import Promise as Promise, certify as certify, plan_cost_bound as plan_cost_bound
 from .choose import falling_k as falling_k, near_front as near_front, select as select
 from .compare_rules import rule_comparison as rule_comparison
@@ -16,6 +20,7 @@ from .evaluate import (
     replaced as replaced,
     savings as savings,
 )
+from .exact import ExactFront as ExactFront, exact_front as exact_front
 from .expectations import StageExpectation as StageExpectation, expected_stages as expected_stages
 from .grid import Combinations as Combinations, GridResult as GridResult, grid_search as grid_search
 from .grid_size import (

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cascade.base import DataError
-from cascade.core import ARRAYS, Option, Split, StageTable, Throughput
+from cascade.core import ARRAYS, ByProbability, Calibrator, ModelRuns, Option, Split, StageTable, Throughput
 from cascade.search.choose import near_front
 from cascade.search.grid import Combinations, GridResult
 from cascade.search.provenance import Provenance
@@ -34,6 +34,8 @@ class Executed:
         tables: one stage table a model, over all problems.
         split: the validation and test sides.
         provenance: what the study was made from.
+        runs: one a model, what the tables were made of; empty in files of before there were any.
+        calibration: one a model, where the probability of being right decides on acceptance; otherwise None.
     """
 
     models: tuple[str, ...]
@@ -41,6 +43,8 @@ class Executed:
     tables: tuple[StageTable, ...]
     split: Split
     provenance: Provenance
+    runs: tuple[ModelRuns, ...] = ()
+    calibration: tuple[ByProbability, ...] | None = None
 
     def narrowed(self, options: Sequence[Option], thetas: Sequence[float]) -> "Executed":
         """The same with some of the options and θ only; what a model does not have is no option of it."""
@@ -51,7 +55,8 @@ class Executed:
             )
             for table in self.tables
         )
-        return replace(self, tables=tables)
+        runs = tuple(own.part([o for o in own.options if o in options]) for own in self.runs)
+        return replace(self, tables=tables, runs=runs)
 
     def repriced(
         self, prices: Mapping[str, Throughput], hardware: str, hashes: Mapping[str, str]
@@ -89,6 +94,13 @@ class Executed:
                 arrays[f"{i}.growing"] = np.stack(table.growing)
             for name in ARRAYS:
                 arrays[f"{i}.{name}"] = getattr(table, name)
+        for i, runs in enumerate(self.runs):
+            arrays |= {f"{i}.runs.{name}": own for name, own in runs.to_arrays().items()}
+        for i, own in enumerate(self.calibration or ()):
+            arrays[f"{i}.calibrators"] = np.stack([one.coefficients for one in own.calibrators])
+            arrays[f"{i}.calibrated_on"] = np.array([one.n_problems for one in own.calibrators])
+            arrays[f"{i}.calibrator_of"] = own.of_problem
+            arrays["calibrated_without_tests"] = np.array(own.without_tests)
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
     @classmethod
@@ -117,9 +129,27 @@ class Executed:
                     tables,
                     Split(arrays["validation"], arrays["test"]),
                     Provenance.from_json(json.loads(str(arrays["provenance"]))),
+                    tuple(_runs(arrays, i) for i in range(len(models)) if f"{i}.runs.options" in arrays),
+                    None
+                    if "calibrated_without_tests" not in arrays
+                    else tuple(_calibration(arrays, i) for i in range(len(models))),
                 )
         except DAMAGE as error:
             raise DataError(f"{path}: not a stage-table file ({error!r}); run task=run again") from None
+
+
+def _runs(arrays: Mapping[str, Any], model: int) -> ModelRuns:
+    begin = f"{model}.runs."
+    return ModelRuns.from_arrays({n.removeprefix(begin): arrays[n] for n in arrays if n.startswith(begin)})
+
+
+def _calibration(arrays: Mapping[str, Any], model: int) -> ByProbability:
+    fitted = zip(arrays[f"{model}.calibrators"], arrays[f"{model}.calibrated_on"].tolist(), strict=True)
+    return ByProbability(
+        tuple(Calibrator(row, n) for row, n in fitted),
+        arrays[f"{model}.calibrator_of"],
+        bool(arrays["calibrated_without_tests"]),
+    )
 
 
 def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:

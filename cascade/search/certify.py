@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from cascade.core import Floats, Plan
+from cascade.core import Floats, Option, Plan
 from cascade.search.plan_file import Certificate
 
 BETS = np.array([0.01, 0.02, 0.04, 0.07, 0.11, 0.16, 0.23, 0.32, 0.43, 0.55, 0.7, 0.85, 0.95, 0.99])
@@ -150,5 +150,12 @@ def _needed(test: Floats, cost_bounds: Floats, promise: Promise, enough: float) 
 
 def plan_cost_bound(plan: Plan, usd_per_1m_tokens: Sequence[float], max_new_tokens: int) -> float:
     """The most that 1,000 queries can cost: every stage asked, every sample as long as the family allows."""
-    samples = sum(usd_per_1m_tokens[i] * (2 * option.k if option.tests else 1) for i, option in plan.stages)
-    return 1000 * samples * max_new_tokens / 1e6
+    usd = sum(usd_per_1m_tokens[i] * _most_samples(option) for i, option in plan.stages)
+    return 1000 * usd * max_new_tokens / 1e6
+
+
+def _most_samples(option: Option) -> int:
+    """The most samples that a stage can ask for: a growing one asks the greedy pair before its pool."""
+    if not option.tests:
+        return 1
+    return 2 * option.k + (2 if option.growing else 0)

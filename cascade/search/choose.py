@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from cascade.core import PlanSpace, ThetaChoice, front, hypervolume
 from cascade.search.grid import Combinations, GridResult
 
+SMOOTHING = (1, 2, 3, 2, 1)
+
 
 @dataclass(frozen=True)
 class Selection:
     """The plans chosen on one grid.
 
     Attributes:
-        theta: the chosen θ, or None where one front was taken over all θ.
+        theta: the chosen θ, or None where one front was taken over several.
         candidates: what the front was taken from: every distinct combination that was allowed.
         front: the Pareto-optimal combinations by rising cost.
         singular: the same among one-stage plans.
@@ -44,9 +46,13 @@ def select(
     Args:
         grid: every combination on the validation side.
         theta_choice: `best` is the paper's; over a grid with one θ a stage there is one front alone.
+            `near` takes the accuracies that `smoothed` makes for everything, and the plans of three θ.
         allowed: bool array (plans,): the plans that may be chosen, see `falling_k`; None for all.
     """
     cost, accuracy = _positive(grid.usd_per_1k_queries), grid.accuracy
+    per_stage = grid.space.thetas is not None
+    if theta_choice is ThetaChoice.near and not per_stage:
+        accuracy = smoothed(accuracy)
     plans = np.arange(len(grid.space)) if allowed is None else np.flatnonzero(allowed)
     dearest = float(cost.max())
     one_stage = np.flatnonzero(grid.space.one_stage)
@@ -55,11 +61,13 @@ def select(
     fronts = [plans[front(cost[t, plans], accuracy[t, plans])] for t in rows]
     volumes = [hypervolume(cost[t, own], accuracy[t, own], dearest) for t, own in enumerate(fronts)]
     over_all = _joined(grid, rows, fronts)
-    per_stage = grid.space.thetas is not None
     theta = None
-    if theta_choice is ThetaChoice.best and not per_stage:
+    if theta_choice in (ThetaChoice.best, ThetaChoice.near) and not per_stage:
         best = max(rows, key=lambda t: _merit(volumes[t], cost[t, fronts[t]]))
-        theta, rows = grid.thetas[best], np.array([best])
+        if theta_choice is ThetaChoice.near:
+            rows = rows[max(best - 1, 0) : best + 2]
+        else:
+            theta, rows = grid.thetas[best], np.array([best])
     members = _joined(grid, rows, [fronts[t] for t in rows])
     singles = Combinations(np.zeros_like(one_stage), one_stage)
     return Selection(
@@ -70,6 +78,17 @@ def select(
         {} if per_stage else dict(zip(grid.thetas, volumes, strict=True)),
         hypervolume(cost[over_all.theta, over_all.plan], accuracy[over_all.theta, over_all.plan], dearest),
     )
+
+
+def smoothed(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Accuracies (T, N) averaged over neighbouring θ with weights 1 2 3 2 1, the ends repeated.
+
+    A plan at the next θ is nearly the same plan: where one looks much better than the other on few problems,
+    that is chance.
+    """
+    padded = np.pad(accuracy, ((2, 2), (0, 0)), mode="edge")
+    weighted = (w * padded[i : i + len(accuracy)] for i, w in enumerate(SMOOTHING))
+    return np.asarray(sum(weighted) / sum(SMOOTHING))
 
 
 def _joined(grid: GridResult, rows: NDArray[np.int64], plans: Sequence[NDArray[np.int64]]) -> Combinations:

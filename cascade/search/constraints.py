@@ -28,13 +28,17 @@ class Constraints:
         return self.budget_usd_per_1k is not None or self.min_accuracy is not None
 
 
-def constrained_plan(constraints: Constraints, outcomes: Floats, weights: Floats) -> int:
+def constrained_plan(
+    constraints: Constraints, outcomes: Floats, weights: Floats, optimism: float = 0.0
+) -> int:
     """The cheapest plan of the least accuracy, or the most accurate one in the budget.
 
     Args:
         constraints: what is wanted.
         outcomes: float array (2, N, P) of the plans to choose from.
         weights: float array (B, P) of the bootstrap; read where the constraints have a confidence.
+        optimism: what the choice takes off validation accuracies; where the constraints have a confidence,
+            their bound does instead.
 
     Returns:
         The plan's index; of equal ones the better in the other respect.
@@ -45,7 +49,7 @@ def constrained_plan(constraints: Constraints, outcomes: Floats, weights: Floats
     accuracy, usd = outcomes.mean(axis=2)
     # As on the front: sums of the same numbers in another order are no difference.
     accuracy = np.round(accuracy, 12)
-    sure_accuracy, sure_usd = accuracy, usd
+    sure_accuracy, sure_usd = accuracy - optimism, usd
     cost, reached = "cost", "accuracy"  # what of a plan must meet the constraints
     if constraints.confidence is not None:
         sure_accuracy = wilson_lower_bound(accuracy, outcomes.shape[2], constraints.confidence)

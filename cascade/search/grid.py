@@ -99,8 +99,13 @@ class _Stage:
         each = np.repeat(testing, len(thetas)).astype(int), np.tile(thetas, len(testing)).astype(int)
         correct, usd, _ = table.by_theta
         on_the_way = np.stack([table.accept_correct[each], usd[each]])
-        # With one θ a plan a last stage that grows looks at it; no other does, and nothing grows elsewhere.
-        ends = np.stack([correct[:, thetas[0]], usd[:, thetas[0]]])
+        # A last stage looks at θ only where it grows; in `plan_space`'s order.
+        grows = np.array([option.growing for option in table.options])
+        first = grows[each[0]] if len(thetas) > 1 else np.zeros(len(each[0]), dtype=bool)
+        alone = np.flatnonzero(~grows) if len(thetas) > 1 else np.arange(len(grows))
+        end_option = np.concatenate([alone, each[0][first]])
+        end_theta = np.concatenate([np.full(len(alone), thetas[0]), each[1][first]])
+        ends = np.stack([correct[end_option, end_theta], usd[end_option, end_theta]])
         return cls(ends, on_the_way, 1.0 - table.accept[each])
 
     def at(self, problems: slice) -> "_Stage":

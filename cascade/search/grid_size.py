@@ -43,11 +43,14 @@ def n_grid_plans(options: Sequence[Sequence[Option]], n_thetas: int, *, per_stag
     Args:
         options: each model's options, in family order.
         n_thetas: size of the θ grid.
-        per_stage_theta: every stage but the last has a θ of its own.
+        per_stage_theta: every stage that looks at a θ has its own.
     """
     total, prefixes = 0, 1
     for own in options:
-        total += prefixes * len(own)
+        ends = len(own)
+        if per_stage_theta:
+            ends += (n_thetas - 1) * sum(option.growing for option in own)
+        total += prefixes * ends
         prefixes *= 1 + sum(option.tests for option in own) * (n_thetas if per_stage_theta else 1)
     return total if per_stage_theta else total * n_thetas
 
@@ -61,7 +64,7 @@ def size_of_grid(
         options: each model's options, in family order.
         thetas: the θ grid.
         n_problems: problems of the side that is searched.
-        per_stage_theta: every stage but the last has a θ of its own.
+        per_stage_theta: every stage that looks at a θ has its own.
     """
 
     def count(n_models: int) -> int:
@@ -73,7 +76,8 @@ def size_of_grid(
     for own in options[:timed]:
         shape = (len(own), len(thetas), n_problems)
         accept, flat = rng.random(shape), rng.random((len(own), n_problems))
-        tables.append(StageTable(tuple(own), tuple(thetas), accept, accept, flat, flat, flat, flat))
+        grown = (accept, accept, accept) if any(option.growing for option in own) else None
+        tables.append(StageTable(tuple(own), tuple(thetas), accept, accept, flat, flat, flat, flat, grown))
     started = time.perf_counter()
     grid_search(tables, per_stage_theta=per_stage_theta)
     seconds = time.perf_counter() - started

@@ -137,13 +137,14 @@ class Sides:
 
     Attributes:
         front, singular: results (2, plans) on the validation side: of the chosen plans, and of the front of
-            one-stage plans.
+            one-stage plans; their accuracies are what the choice promises.
         front_test, singular_test: outcomes (2, plans, problems) of the same plans on the test side.
         is_cascade: bool array (plans of the front,).
         one_stage_test: outcomes (2, one-stage plans, problems) of all of them.
         one_stage_k: int array (one-stage plans,).
         best_front_test: results (2, plans) of the front that the test side would have chosen.
         reference_cost: of the dearest plan of any θ on the test side.
+        optimism: by how much the promised accuracies of the front are below its validation accuracies.
     """
 
     front: Floats
@@ -155,6 +156,7 @@ class Sides:
     one_stage_k: Indices
     best_front_test: Floats
     reference_cost: float
+    optimism: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ class Measures:
         hypervolume, regret: of the chosen front on the test side.
         saving_at_equal_accuracy: with plans picked by the test side.
         generalization_gap: validation less test accuracy, in the mean over the chosen plans.
+        promise_gap: promised less test accuracy, in the same mean.
         mean_saving_as_written, mean_saving_as_printed: the paper's measure, twice.
     """
 
@@ -176,6 +179,7 @@ class Measures:
     regret: float
     saving_at_equal_accuracy: float
     generalization_gap: float
+    promise_gap: float
     mean_saving_as_written: float
     mean_saving_as_printed: float
 
@@ -201,6 +205,7 @@ def measures(sides: Sides) -> Measures:
         front_hypervolume(front, sides.reference_cost),
         regret(front, sides.best_front_test, sides.reference_cost),
         at_equal_accuracy(front, singular),
+        mean_gap(sides.front, front) + sides.optimism,
         mean_gap(sides.front, front),
         written,
         printed,

@@ -103,8 +103,9 @@ class _TrialSpace:
     def __init__(self, tables: Sequence[StageTable], models: Sequence[str], per_stage_theta: bool) -> None:
         self._tables, self._models = tables, models
         self._labels = [[str(SKIP), *map(str, table.options)] for table in tables]
-        # The last model is always a last stage.
-        self._theta_names = [f"θ of {model}" for model in models[:-1]] if per_stage_theta else ["θ"]
+        # The last model is always a last stage, which looks at θ only where it grows.
+        looks = len(models) if any(option.growing for option in tables[-1].options) else len(models) - 1
+        self._theta_names = [f"θ of {model}" for model in models[:looks]] if per_stage_theta else ["θ"]
         self._per_stage_theta = per_stage_theta
 
     def objective(self, trial: optuna.Trial) -> tuple[float, float]:
@@ -129,16 +130,18 @@ class _TrialSpace:
             options[i] = labels.index(params[model]) - 1
             if options[i] >= 0 and not self._tables[i].options[options[i]].tests:
                 break
-        stages = np.flatnonzero(options >= 0)
-        for i in stages[:-1]:
-            thetas[i] = params[self._theta_names[i if self._per_stage_theta else 0]]
+        stages = np.flatnonzero(options >= 0).tolist()
+        for i in stages:
+            if i != stages[-1] or self._tables[i].options[options[i]].growing:
+                thetas[i] = params[self._theta_names[i if self._per_stage_theta else 0]]
         return options, thetas
 
 
 def _study_name(tables: Sequence[StageTable], settings: OptunaSettings) -> str:
     """One study for one search: the same tables and the same way to try plans."""
     parts = [
-        repr((t.options, t.thetas)) + digest(*(a.tobytes().hex() for a in (t.accept, t.correct, t.usd)))
+        repr((t.options, t.thetas))
+        + digest(*(np.ascontiguousarray(a).tobytes().hex() for a in (t.accept, *t.by_theta)))
         for t in tables
     ]
     way = f"{settings.sampler} {settings.population if settings.sampler == 'nsga2' else ''}"

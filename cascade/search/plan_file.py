@@ -8,6 +8,7 @@ from typing import Any
 
 from cascade.base import DataError
 from cascade.core import SKIP, Interval, Measured, Option, Plan
+from cascade.search.calibration_report import ModelCalibration
 from cascade.search.expectations import StageExpectation
 from cascade.search.provenance import Provenance
 
@@ -89,6 +90,7 @@ class Proof:
         regret: share of the hypervolume of the test side's own front that is missed.
         saving_by_target, accuracy_by_target: the headline, against the chosen front of one-stage plans;
             None where the two fronts have no target in common.
+        promise_gap: what the choice promised less what the test side says, in the mean over the front.
         saving_at_equal_accuracy: with plans picked by the test side.
         hypervolume: of the front on the test side.
         mean_saving_as_written, mean_saving_as_printed: the paper's measure as its text has it and as its
@@ -106,6 +108,7 @@ class Proof:
     hypervolume: float = 0.0
     mean_saving_as_written: float | None = None
     mean_saving_as_printed: float | None = None
+    promise_gap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -165,10 +168,12 @@ class PlanFile:
         validation_ids, test_ids: the split.
         selection: the settings by which plans were chosen.
         optimism: by how much the bootstrap expects the front's accuracy to be overestimated.
+        singular_optimism: the same of the singular front.
         provenance: what the study was made from.
         proof: what the test side says of the front as a whole; None before the evaluation.
         recommended: the one plan to use; None before the evaluation.
         certificate: what was certified; None where nothing was asked for, and before the evaluation.
+        calibration: each model's calibrator, where the probability of being right decides on acceptance.
     """
 
     models: tuple[str, ...]
@@ -186,6 +191,15 @@ class PlanFile:
     proof: Proof | None = None
     recommended: Recommendation | None = None
     certificate: Certificate | None = None
+    calibration: tuple[ModelCalibration, ...] = ()
+    singular_optimism: float = 0.0
+
+    @property
+    def corrections(self) -> tuple[float, float]:
+        """What is taken off the validation accuracies of the two fronts to make what the choice promises."""
+        if self.selection.get("promise") == "corrected":
+            return self.optimism, self.singular_optimism
+        return 0.0, 0.0
 
     def save(self, path: Path) -> None:
         """Write the file for people and programs to read."""
@@ -197,11 +211,13 @@ class PlanFile:
             "models": list(self.models),
             "theta": self.theta,
             "optimism": self.optimism,
+            "singular_optimism": self.singular_optimism,
             "proof": None if self.proof is None else asdict(self.proof),
             "hypervolume": {f"{theta:g}": volume for theta, volume in self.hypervolume.items()},
             "constrained": None if self.constrained is None else self._entry(self.constrained),
             "front": [self._entry(chosen) for chosen in self.front],
             "singular": [self._entry(chosen) for chosen in self.singular],
+            "calibration": [own.to_json() for own in self.calibration],
             "band": [list(row) for row in self.band],
             "split": {"validation": list(self.validation_ids), "test": list(self.test_ids)},
         }
@@ -283,6 +299,8 @@ class PlanFile:
                 None if content["proof"] is None else _proof(content["proof"]),
                 _recommendation(content["recommended"], models),
                 _certificate(content["certificate"], models),
+                tuple(ModelCalibration.from_json(own) for own in content["calibration"]),
+                content["singular_optimism"],
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: not a plan file ({error!r}); run task=select again") from None
@@ -296,9 +314,10 @@ def _plan(entry: Mapping[str, Any], models: tuple[str, ...]) -> Plan:
         Option(stages[m]["k"], stages[m]["l"], stages[m].get("growing", False)) if m in stages else SKIP
         for m in models
     )
-    if entry["theta"] is not None or len(stages) == 1:
+    thetas = [stages[m]["theta"] if m in stages else None for m in models]
+    if entry["theta"] is not None or all(theta is None for theta in thetas):
         return Plan(options, entry["theta"] or 0.0)
-    return Plan(options, tuple((stages[m]["theta"] if m in stages else None) or 0.0 for m in models))
+    return Plan(options, tuple(theta or 0.0 for theta in thetas))
 
 
 def _chosen(entry: Mapping[str, Any], models: tuple[str, ...]) -> ChosenPlan:

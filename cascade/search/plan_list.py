@@ -22,7 +22,7 @@ def listed_plans(
         tables: one a model in family order, over the same problems and θ.
         options: int array (N, models): index into the model's options, -1 where it is skipped; every
             plan has a stage, and nothing stands after an option without tests.
-        thetas: int array (N, models): index into the tables' θ; not looked at for the last stage.
+        thetas: int array (N, models): index into the tables' θ; a last stage looks at it only where it grows.
     """
     accuracy, usd = values(tables, options, thetas)
     last = _last(options)
@@ -37,7 +37,8 @@ def listed_plans(
         choice_thetas.append((*[math.nan] * n_options, *(theta for _ in testing for theta in table.thetas)))
         own, asked = options[:, i], options[:, i] >= 0
         on_the_way = n_options + rank[own] * n_thetas + thetas[:, i]
-        choices[asked, i] = np.where(last == i, own, on_the_way)[asked]
+        grows = np.array([*(option.growing for option in table.options), False])[own]
+        choices[asked, i] = np.where((last == i) & ~grows, own, on_the_way)[asked]
     space = PlanSpace(tuple(choice_options), tuple(choice_thetas), choices)
     return GridResult(space, (math.nan,), accuracy[None], usd[None])
 

@@ -23,9 +23,11 @@ def candidate(plans: PlanFile) -> ChosenPlan:
     """
     if plans.constrained is not None:
         return plans.constrained
-    least = plans.singular[-1].validation.accuracy - EQUAL_ACCURACY
-    # The front's last plan is as accurate as any: there is always one.
-    return next(c for c in plans.front if c.validation.accuracy >= least - 1e-9)
+    correction, singular_correction = plans.corrections
+    least = plans.singular[-1].validation.accuracy - singular_correction - EQUAL_ACCURACY
+    # Where none promises that much, the front's last plan promises most.
+    good = (c for c in plans.front if c.validation.accuracy - correction >= least - 1e-9)
+    return next(good, plans.front[-1])
 
 
 def refuted(chosen: ChosenPlan) -> bool:

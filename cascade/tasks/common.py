@@ -30,6 +30,7 @@ def study_tags(study: Study) -> dict[str, str]:
         "cascade.seed": str(study.seed),
         "cascade.rule": study.rule,
         "cascade.no_tests": _no_tests(study),
+        "cascade.lines": "physical" if study.physical_lines else "statements",
         "cascade.estimator": study.estimator.describe(),
     }
 

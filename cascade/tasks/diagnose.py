@@ -11,11 +11,14 @@ from cascade.config import Study
 from cascade.core import (
     MAX_SUBSETS,
     RULES,
+    ByScore,
     Estimator,
+    ModelRuns,
     ProblemOutcome,
     Resample,
     StageTable,
     advice,
+    answered_by,
     first_answers,
     judge_samples,
     rng_key,
@@ -59,10 +62,12 @@ def diagnose(context: RunContext, executed: Executed, outcomes: dict[str, list[P
             "rules": _rules_table(study, executed, every_run, options, accepted),
         }
         calibration = tables["calibration"]
-        own = calibration[calibration["rule"] == study.rule]
+        own = calibration[calibration["rule"] == answered_by(study.rule)]
         context.save_and_log(
             "diagnostics_calibration.png",
-            lambda path: calibration_figure(path, f"{context.name}, rule={study.rule}", executed.models, own),
+            lambda path: calibration_figure(
+                path, f"{context.name}, rule={answered_by(study.rule)}", executed.models, own
+            ),
         )
     for name, table in tables.items():
         context.save_text(f"diagnostics_{name}.csv", table.to_csv(index=False, float_format="%.6g"))
@@ -93,15 +98,15 @@ def _rules_table(
     def tables(rule: str) -> tuple[StageTable, ...]:
         return tuple(
             table_of_runs(
-                [runs[rule, model, option] for option in own.options if not option.growing],
-                [option for option in own.options if not option.growing],
+                ModelRuns(fixed, tuple((runs[rule, model, option],) for option in fixed)),
                 study.thetas,
                 price,
-                accept_without_tests=study.accept_without_tests,
+                ByScore(study.accept_without_tests),
             )
             for model, own, price in zip(
                 executed.models, executed.tables, _usd_per_token(executed), strict=True
             )
+            for fixed in [tuple(option for option in own.options if not option.growing)]
         )
 
     chosen = rule_comparison({rule: tables(rule) for rule in study.compared_rules}, executed.split)

@@ -27,6 +27,7 @@ from cascade.search import (
     Sides,
     at_equal_accuracy_measured,
     by_target_measured,
+    calibration_reports,
     certify,
     combinations_table,
     difference,
@@ -44,7 +45,7 @@ from cascade.tasks.common import EVALUATED, open_tracker, study_run
 from cascade.tasks.context import RunContext
 from cascade.tasks.continuing import EVALUATE_TAKES, find_source, load_executed, made_by
 from cascade.tasks.searching import search_again
-from cascade.tasks.select import choose_plans
+from cascade.tasks.select import choose_plans, log_calibration
 from cascade.tracking import SELECTED, log_plans
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,12 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
     )
     proof = plans.proof
     assert proof is not None
+    if executed.calibration is not None:
+        judged = calibration_reports(
+            executed.models, executed.calibration, executed.runs, executed.split.test, "test"
+        )
+        plans = replace(plans, calibration=judged)
+        log_calibration(context, plans)
     context.save_and_log(PLANS, plans.save)
     context.save_and_log(
         "combinations_test.parquet",
@@ -125,6 +132,7 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
         "n_empty_windows": float(proof.n_empty_windows),
         "regret": proof.regret,
         "test_hypervolume": proof.hypervolume,
+        "promise_gap": proof.promise_gap,
     }
     for name in MEASURED:
         if (measured := getattr(proof, name)) is not None:
@@ -177,9 +185,10 @@ def _proved(
     if of_front.shape[1]:
         mean = savings(of_front, baseline, weights, study.confidence, study.saving.window)[1]
     own = select(grid, ThetaChoice(plans.selection["theta"])).front
+    correction, singular_correction = plans.corrections
     sides = Sides(
-        _results([one.validation for one in plans.front]),
-        _results([one.validation for one in plans.singular]),
+        _results([one.validation for one in plans.front], correction),
+        _results([one.validation for one in plans.singular], singular_correction),
         outcomes[:, :n],
         single_outcomes,
         is_cascade[:n],
@@ -188,13 +197,18 @@ def _proved(
         # The front that the same choice among all executed plans would have made on the test side.
         np.stack([grid.accuracy[own.theta, own.plan], grid.usd_per_1k_queries[own.theta, own.plan]]),
         float(grid.usd_per_1k_queries.max()),
+        correction,
     )
     with_constrained = replace(plans, constrained=proved[n] if constrained else None)
     return replace(with_constrained, front=tuple(proved[:n]), singular=singular), mean, sides
 
 
-def _results(estimates: Sequence[Estimate]) -> NDArray[np.float64]:
-    return np.array([[own.accuracy for own in estimates], [own.usd_per_1k_queries for own in estimates]])
+def _results(estimates: Sequence[Estimate], correction: float) -> NDArray[np.float64]:
+    """Promised accuracy and cost."""
+    accuracy, usd = zip(
+        *((own.accuracy - correction, own.usd_per_1k_queries) for own in estimates), strict=True
+    )
+    return np.array([accuracy, usd])
 
 
 def _proof(
@@ -224,6 +238,7 @@ def _proof(
         hypervolume=known.hypervolume,
         mean_saving_as_written=_known(known.mean_saving_as_written),
         mean_saving_as_printed=_known(known.mean_saving_as_printed),
+        promise_gap=known.promise_gap,
     )
 
 

@@ -100,6 +100,7 @@ def execute(
                 _l_values(study),
                 Sandbox(study.limits, study.workers, store, study.isolation),
                 progress.reached,
+                physical_lines=study.physical_lines,
             )
         finally:
             store.close()

@@ -10,16 +10,22 @@ import numpy as np
 from cascade.base import CascadeError, digest
 from cascade.config import Study
 from cascade.core import (
+    CALIBRATED,
     RULES,
+    Acceptance,
+    ByScore,
+    ModelRuns,
     ProblemOutcome,
     Split,
-    StageTable,
     Throughput,
+    answered_by,
     available_options,
     balanced_split,
+    calibrate,
     listed_split,
+    model_runs,
     price_advice,
-    stage_table,
+    table_of_runs,
 )
 from cascade.execute import JudgeReport
 from cascade.generate import ModelSamples, SampleSet, price_warnings
@@ -70,17 +76,19 @@ def execute_study(context: RunContext) -> Executed:
     models = tuple(model.name for model in study.family.models)
     task_ids = tuple(problem.task_id for problem in problems)
     split = _split(study, task_ids, models, outcomes)
-    tables = _tables(study, models, prices, outcomes)
+    runs = _runs(study, models, outcomes)
     provenance = _provenance(study, prices, problems, generated.samples)
-    executed = Executed(models, task_ids, tables, split, provenance)
-    tabulated = time.monotonic()
+    executed = tabulated(study, models, task_ids, runs, split, provenance)
+    tabulated_at = time.monotonic()
 
     context.save_and_log(STAGE_TABLES, executed.save)
     n_combinations = save_combinations(context, executed) if size.feasible else 0
     with context.timed("diagnose"):
         diagnose(context, executed, outcomes)
     shown = split.test if len(split.test) else split.validation
-    examples = choose_examples(problems, samples, outcomes, shown.tolist(), study.options)
+    examples = choose_examples(
+        problems, samples, outcomes, shown.tolist(), study.options, physical=study.physical_lines
+    )
     context.save_and_log(EXAMPLES, lambda path: save_examples(path, examples))
 
     log.info(
@@ -96,39 +104,49 @@ def execute_study(context: RunContext) -> Executed:
         "split_redraws": float(split.redraws),
         "seconds.load": loaded - started,
         "seconds.execute": executed_at - loaded,
-        "seconds.tabulate": tabulated - executed_at,
+        "seconds.tabulate": tabulated_at - executed_at,
     }
     context.log(metrics=metrics, tags={EXECUTED: "true"} | _isolation(report))
     return executed
 
 
-def _tables(
-    study: Study,
-    models: tuple[str, ...],
-    prices: Sequence[Throughput],
-    outcomes: Mapping[str, list[ProblemOutcome]],
-) -> tuple[StageTable, ...]:
-    tables = []
-    for i, (model, price) in enumerate(zip(models, prices, strict=True)):
+def _runs(
+    study: Study, models: tuple[str, ...], outcomes: Mapping[str, list[ProblemOutcome]]
+) -> tuple[ModelRuns, ...]:
+    runs = []
+    for i, model in enumerate(models):
         options = available_options(outcomes[model], study.options)
         if not options:
             raise CascadeError(
                 f"{model}: its samples allow none of the options in search.k and search.l; record greedy "
                 "solutions (k=0) or tests (k>0), or leave the model out of the family"
             )
-        tables.append(
-            stage_table(
-                outcomes[model],
-                options,
-                study.thetas,
-                price.usd_per_token,
-                accept_without_tests=study.accept_without_tests,
-                estimator=study.estimator,
-                model=i,
-                rule=RULES[study.rule],
-            )
+        rule = RULES[answered_by(study.rule)]
+        runs.append(model_runs(outcomes[model], options, study.estimator, i, rule))
+    return tuple(runs)
+
+
+def tabulated(
+    study: Study,
+    models: tuple[str, ...],
+    task_ids: tuple[str, ...],
+    runs: tuple[ModelRuns, ...],
+    split: Split,
+    provenance: Provenance,
+) -> Executed:
+    """An executed study with its stage tables, and with its calibration where the rule needs one."""
+    calibration = None
+    accept: tuple[Acceptance, ...] = tuple(ByScore(study.accept_without_tests) for _ in models)
+    if study.rule == CALIBRATED:
+        accept = calibration = tuple(
+            calibrate(own, split.validation, study.seed, without_tests=study.accept_without_tests)
+            for own in runs
         )
-    return tuple(tables)
+    tables = tuple(
+        table_of_runs(own, study.thetas, provenance.prices[model].usd_per_token, how)
+        for model, own, how in zip(models, runs, accept, strict=True)
+    )
+    return Executed(models, task_ids, tables, split, provenance, runs, calibration)
 
 
 def _model_metrics(

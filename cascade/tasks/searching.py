@@ -1,13 +1,14 @@
 """Where the tasks get their plans from: the exhaustive grid, or Optuna where it was asked for."""
 
 import logging
+import time
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.base import CascadeError, Progress
-from cascade.config import Study
+from cascade.config import AllowedPlans, Study
 from cascade.core import Plan, StageTable, hypervolume
 from cascade.search import (
     COMBINATIONS,
@@ -16,6 +17,7 @@ from cascade.search import (
     GridResult,
     GridSize,
     combinations_table,
+    exact_front,
     grid_search,
     listed_plans,
     n_grid_plans,
@@ -41,12 +43,12 @@ def check_size(study: Study, n_problems: int) -> GridSize:
     """
     options = [study.options] * len(study.family.models)
     size = size_of_grid(options, study.thetas, n_problems, per_stage_theta=study.theta_choice.per_stage)
-    if study.optuna is None and not size.feasible:
+    if study.optuna is None and not study.exact and not size.feasible:
         raise CascadeError(
-            f"search: the grid has {size}; take search=optuna, fewer values of search.k, search.l and "
-            "search.theta, or one θ a plan (search.per_stage_theta=false)"
+            f"search: the grid has {size}; take search=exact or search=optuna, fewer values of search.k, "
+            "search.l and search.theta, or one θ a plan (search.per_stage_theta=false)"
         )
-    if len(study.family.models) >= LARGE_FAMILY or study.optuna is not None:
+    if len(study.family.models) >= LARGE_FAMILY or study.optuna is not None or study.exact:
         log.info("the whole grid has %s", size)
     return size
 
@@ -81,6 +83,8 @@ def save_combinations(context: RunContext, executed: Executed) -> int:
 def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[StageTable]) -> GridResult:
     """Every plan on the validation side; with Optuna those that it tried, and all of one stage."""
     study = context.study
+    if study.exact:
+        return _exact(context, models, tables)
     if study.optuna is None:
         return grid_search(tables, per_stage_theta=study.theta_choice.per_stage)
     # Imported where it is needed: it takes half a second.
@@ -118,6 +122,35 @@ def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[St
         # There is no table of all combinations: these are what is known.
         log_combinations(
             context.tracker, context.run_id, tried, tuple(models), as_runs=study.combinations_as_runs
+        )
+    return result
+
+
+def _exact(context: RunContext, models: Sequence[str], tables: Sequence[StageTable]) -> GridResult:
+    """The plans of the exact front, and all of one stage."""
+    study = context.study
+    started = time.perf_counter()
+    found = exact_front(
+        tables,
+        per_stage_theta=study.theta_choice.per_stage,
+        falling=study.allowed is AllowedPlans.falling_k,
+    )
+    seconds = time.perf_counter() - started
+    options = [table.options for table in tables]
+    n = n_grid_plans(options, len(tables[0].thetas), per_stage_theta=study.theta_choice.per_stage)
+    log.info(
+        "the exact front of %s plans: %d plans, from %s prefixes in %.1f s",
+        f"{n:,}",
+        len(found.options),
+        f"{found.n_prefixes:,}",
+        seconds,
+    )
+    context.log(metrics={"exact.n_prefixes": float(found.n_prefixes), "seconds.exact": seconds})
+    result = _with_singles(tables, found.options, found.thetas)
+    if n > MAX_GRID_PLANS:
+        known = combinations_table(result, "validation")
+        log_combinations(
+            context.tracker, context.run_id, known, tuple(models), as_runs=study.combinations_as_runs
         )
     return result
 

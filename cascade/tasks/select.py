@@ -9,9 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.config import AllowedPlans, Study
-from cascade.core import RULES, FrontStability, StageTable, front_stability, problem_weights
-from cascade.report import EXAMPLES, Example, cost_accuracy_figure, explain_plan, last_screen, load_examples
+from cascade.config import AllowedPlans, PromiseOf, Study
+from cascade.core import RULES, FrontStability, StageTable, answered_by, front_stability, problem_weights
+from cascade.report import (
+    EXAMPLES,
+    Example,
+    cost_accuracy_figure,
+    explain_plan,
+    last_screen,
+    load_examples,
+    reliability_figure,
+)
 from cascade.search import (
     PLANS,
     STAGE_TABLES,
@@ -19,7 +27,9 @@ from cascade.search import (
     Combinations,
     Executed,
     GridResult,
+    ModelCalibration,
     PlanFile,
+    calibration_reports,
     combination_outcomes,
     constrained_plan,
     estimates,
@@ -60,12 +70,14 @@ def main(study: Study, output: Path) -> None:
         log_plans(tracker, context.run_id, plans)
         with tempfile.TemporaryDirectory() as folder:
             examples = load_examples(tracker.fetch(source.run_id, EXAMPLES, Path(folder)))
-        explain_cascades(context, plans, examples)
+        explain_cascades(context, executed, plans, examples)
     log.info(last_screen(context.name, plans, context.links()))
     log.info("chosen; this proves the plans: %s", next_command(study, "evaluate", context.run_id))
 
 
-def explain_cascades(context: RunContext, plans: PlanFile, examples: Sequence[Example]) -> None:
+def explain_cascades(
+    context: RunContext, executed: Executed, plans: PlanFile, examples: Sequence[Example]
+) -> None:
     """Show one cascade plan at work on a handful of problems: the cheapest with the most stages."""
     cascades = [chosen.plan for chosen in plans.front if len(chosen.plan.stages) > 1]
     if not cascades:
@@ -77,8 +89,11 @@ def explain_cascades(context: RunContext, plans: PlanFile, examples: Sequence[Ex
             plans.models,
             example,
             plans.provenance.usd_per_1m_tokens,
-            RULES[context.study.rule],
+            RULES[answered_by(context.study.rule)],
             accept_without_tests=context.study.accept_without_tests,
+            calibrators=None
+            if executed.calibration is None
+            else [o.calibrators[0] for o in executed.calibration],
         )
         log_trace(context.tracker, context.run_id, plan.describe(plans.models), example, steps)
 
@@ -112,9 +127,11 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         replace(one, on_front=frequency[int(t), int(p)])
         for one, t, p in zip(front, chosen.front.theta, chosen.front.plan, strict=True)
     )
+    single_outcomes = combination_outcomes(tables, grid, _one_stage(grid))
     one_plan = None
     if study.constraints.is_set:
-        which = np.array([constrained_plan(study.constraints, outcomes, weights)])
+        off = certainty.optimism if study.promise_of is PromiseOf.corrected else 0.0
+        which = np.array([constrained_plan(study.constraints, outcomes, weights, off)])
         [one_plan] = with_estimates(candidates[which])
         one_plan = replace(one_plan, on_front=float(certainty.frequency[which[0]]))
     ids = executed.task_ids
@@ -134,12 +151,17 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
             "budget_usd_per_1k": study.constraints.budget_usd_per_1k,
             "min_accuracy": study.constraints.min_accuracy,
             "confidence": study.constraints.confidence,
+            "promise": study.promise_of.value,
             "replicates": study.replicates,
             "interval": study.confidence,
         },
         optimism=certainty.optimism,
         provenance=executed.provenance,
+        calibration=_calibration(executed),
+        singular_optimism=_certainty(study, single_outcomes, weights).optimism,
     )
+    if plans.calibration:
+        log_calibration(context, plans)
     context.save_and_log(PLANS, plans.save)
     _draw(context, plans, grid, candidates)
     metrics |= {f"hypervolume.theta_{theta:g}": volume for theta, volume in chosen.hypervolume.items()}
@@ -182,6 +204,39 @@ def _allowed(
         how,
     )
     return sets[how], how, nested
+
+
+def _one_stage(grid: GridResult) -> Combinations:
+    """Every one-stage plan, from which the singular front is taken."""
+    alone = np.flatnonzero(grid.space.one_stage)
+    return Combinations(np.zeros_like(alone), alone)
+
+
+def _calibration(executed: Executed) -> tuple[ModelCalibration, ...]:
+    if executed.calibration is None:
+        return ()
+    return calibration_reports(
+        executed.models, executed.calibration, executed.runs, executed.split.validation, "validation"
+    )
+
+
+def log_calibration(context: RunContext, plans: PlanFile) -> None:
+    """Draw and log how well the probabilities are calibrated on held-out problems."""
+    context.save_and_log(
+        "calibration.png", lambda path: reliability_figure(path, context.name, plans.calibration)
+    )
+    for own in plans.calibration:
+        log.info(
+            "%s: probabilities on %d held-out problems (%s): Brier score %.3f, calibration error %.3f",
+            own.model,
+            own.n_held_out,
+            own.held_out,
+            own.brier,
+            own.calibration_error,
+        )
+    metrics = {f"brier.{own.model}": own.brier for own in plans.calibration}
+    metrics |= {f"expected_calibration_error.{own.model}": own.calibration_error for own in plans.calibration}
+    context.log(metrics=metrics)
 
 
 def _certainty(study: Study, outcomes: NDArray[np.float64], weights: NDArray[np.float64]) -> FrontStability:

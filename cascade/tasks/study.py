@@ -29,7 +29,7 @@ def main(study: Study, output: Path) -> None:
             plans = evaluate_plans(context, executed, plans)
         with context.timed("log"):
             log_plans(tracker, context.run_id, plans)
-            explain_cascades(context, plans, load_examples(output / EXAMPLES))
+            explain_cascades(context, executed, plans, load_examples(output / EXAMPLES))
         links = context.links()
         if study.report.page and plans.proof is not None:
             with context.timed("report"):

@@ -23,13 +23,17 @@ from cascade.core.stage_tables import FIRST_K
 
 # Four problems; the last has no valid test line.
 RUNS = StageRuns(
+    k=2,
     n_draws=np.ones(4, dtype=np.int64),
     problem=np.arange(4),
     tokens=np.ones(4, dtype=np.int64),
     right=np.array([True, False, True, False]),
     score=np.array([7, 7, 10, 0]),
     most=np.array([10, 10, 10, 0]),
-    share_right=np.array([1.0, 0.5, 0.5, 0.0]),
+    passed=np.array([7, 7, 5, 0]),
+    agreed=np.array([1, 1, 2, 0]),
+    n_lines=np.array([5, 5, 5, 0]),
+    n_right=np.array([2, 1, 1, 0]),
 )
 
 
@@ -65,7 +69,7 @@ def test_acceptance_by_hand(theta: float, without: bool, expected: Acceptance) -
 
 def test_no_line_anywhere_and_nothing_to_tell_apart() -> None:
     none = np.zeros(1, dtype=np.int64)
-    silent = StageRuns(none + 1, none, none, none > 0, none, none, np.zeros(1))
+    silent = StageRuns(1, none + 1, none, none, none > 0, *[none] * 6)
     own = quality(silent)
     assert own.without_tests == 1.0 and reliability(silent) == ()
     assert all(math.isnan(x) for x in (own.auc, own.brier, own.calibration_error))

@@ -15,7 +15,7 @@ def runs(problem: list[int], right: list[int], tokens: list[int], n_draws: list[
     n = len(problem)
     none = np.zeros(n, dtype=np.int64)
     return StageRuns(
-        np.array(n_draws), np.array(problem), np.array(tokens), np.array(right) > 0, none, none, np.zeros(n)
+        1, np.array(n_draws), np.array(problem), np.array(tokens), np.array(right) > 0, *[none] * 6
     )
 
 
