@@ -3,7 +3,7 @@
     python -m benchmarks.choices SPLITS STUDY…
 
 A STUDY is the output folder of one study, or its stage_tables.npz. Its runs do not depend on the split: one
-`python run.py` (select=robust, the default, or anything with search.growing=also) serves all ways and all
+`python run.py select=growing` (or anything with search.growing=also) serves all ways and all
 splits. Every way chooses on the same validation sides and is judged on the same test sides (METHOD, Measures
 of a choice); calibrations are fitted anew on each validation side. Differences are paired over the splits,
 with Student's intervals; all splits share one recording. "promised" is what the way itself says of its plans'
@@ -45,12 +45,12 @@ class Way:
 WAYS = {
     "paper": Way(ThetaChoice.best),
     "pooled θ": Way(ThetaChoice.pooled),
-    "k falls (robust until now)": Way(ThetaChoice.best, falls=True),
+    "k falls": Way(ThetaChoice.best, falls=True),
     "growing": Way(ThetaChoice.best, grows=True),
     "calibrated": Way(ThetaChoice.best, calibrated=True),
     "both": Way(ThetaChoice.best, grows=True, calibrated=True),
     "both, pooled θ": Way(ThetaChoice.pooled, grows=True, calibrated=True),
-    "select=robust (default)": Way(ThetaChoice.near, falls=True, grows=True, corrected=True),
+    "select=growing": Way(ThetaChoice.near, falls=True, grows=True, corrected=True),
     "select=calibrated": Way(ThetaChoice.near, falls=True, grows=True, calibrated=True, corrected=True),
 }
 PAPER, POOLED = "paper", "pooled θ"

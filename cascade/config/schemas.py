@@ -255,7 +255,7 @@ class ResampleConfig(EstimatorConfig):
     _target_: str = "cascade.core.Resample"
     n_subsets: int = 100
     seed: int = 0
-    pool_draws: bool = False
+    pool_draws: bool = True
 
 
 @dataclass(frozen=True)

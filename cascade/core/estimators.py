@@ -65,7 +65,7 @@ class Resample:
 
     n_subsets: int
     seed: int = 0
-    pool_draws: bool = False
+    pool_draws: bool = True
 
     def subsets(
         self, n_solutions: int, n_tests: int, k: int, n_draws: int, rng_key: tuple[int, ...]

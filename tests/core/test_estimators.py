@@ -100,5 +100,5 @@ def test_pooled_draws_are_one() -> None:
 
 def test_words_tell_estimators_apart() -> None:
     assert FirstK().describe() == "first k"
-    assert Resample(100, pool_draws=True).describe() == "100 random subsets of the pooled draws (seed 0)"
-    assert Resample(100, 1).describe() == "100 random subsets of each draw (seed 1)"
+    assert Resample(100).describe() == "100 random subsets of the pooled draws (seed 0)"
+    assert Resample(100, 1, pool_draws=False).describe() == "100 random subsets of each draw (seed 1)"
