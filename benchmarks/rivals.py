@@ -9,15 +9,14 @@ share one recording. "by target" has no meaning for one plan alone: those rows h
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.choices import splits
+from benchmarks.choices import Bench, load
 from cascade.core.bootstrap import mean_of_studies
 from cascade.core.plans import EXIT, ThetaChoice
 from cascade.core.split import Split
-from cascade.search.artifacts import STAGE_TABLES, Executed
+from cascade.search.artifacts import Executed
 from cascade.search.choose import falling_k, select
 from cascade.search.grid import Combinations, GridResult, grid_search
 from cascade.search.measures import Measures, Sides, measures, paired_difference
@@ -113,9 +112,8 @@ def main() -> None:
     if len(sys.argv) < 3:
         sys.exit("python -m benchmarks.rivals SPLITS STUDY…")
     for argument in sys.argv[2:]:
-        path = Path(argument)
-        executed = Executed.load(path / STAGE_TABLES if path.is_dir() else path)
-        own = splits(executed, int(sys.argv[1]))
+        executed = load(argument)
+        own = Bench(executed, int(sys.argv[1])).splits
         print(f"\n{argument}: {', '.join(executed.models)}, {len(own)} splits\n")
         singles_table(executed, own)
         print()

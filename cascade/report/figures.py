@@ -90,7 +90,7 @@ def reliability_figure(path: Path, title: str, calibration: Sequence[ModelCalibr
     """
     figure = Figure(figsize=(3.6 * len(calibration) + 1, 4), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(plain_text(title))
     for axes, own in zip(figure.subplots(1, len(calibration), squeeze=False)[0], calibration, strict=True):
         axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1)
         said = [100 * one.confidence for one in own.bins]
@@ -99,14 +99,14 @@ def reliability_figure(path: Path, title: str, calibration: Sequence[ModelCalibr
         # A dot's area is the share of the answers that it stands for.
         axes.scatter(said, right, s=[300 * one.share for one in own.bins], color=CASCADE)
         axes.set_title(
-            f"{own.model}: Brier {own.brier:.3f}, ECE {own.calibration_error:.3f}\n"
+            f"{plain_text(own.model)}: Brier {own.brier:.3f}, ECE {own.calibration_error:.3f}\n"
             f"{own.n_held_out} {own.held_out} problems",
             fontsize="small",
         )
         axes.set_xlabel("probability of being right (%)")
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("right answers (%)")
-    figure.savefig(path)
+    save(figure, path)
 
 
 def overlay_figure(
