@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from cascade.base import CascadeError
+from cascade.config import compose_study
 from cascade.core import RULES, Plan, accepts, pool_sizes, split_lines
 from cascade.core.lines import LineKind
-from cascade.generate import Job, Member, StoredSample, Ticket
+from cascade.generate import Job, Member, Server, StoredSample, Ticket
 from cascade.problems import Problem
 from cascade.serving import Answer, Limits, NoAnswerError
 from cascade.serving.verdicts import QueryVerdicts
 from tests.serving.conftest import LiveFamily
 from tests.serving.made_up import GROWING, LAST_GROWING, PRICES, SMALL, THREE, TWO
+from tests.serving.process import PROMPT
+from tests.serving.upstream import SOLUTION, Upstream
 
 
 def by_hand(family: LiveFamily, plan: Plan, problem: Problem) -> tuple[str, int, int]:
@@ -155,6 +158,29 @@ def test_a_cancelled_query_leaves_nothing_in_the_batch(family: LiveFamily) -> No
     while any(one.busy for one in live):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_models_here_and_behind_a_server_work_together(family: LiveFamily) -> None:
+    study, upstream = compose_study(()), Upstream().start()
+    [small, medium, _] = study.family.models
+    away = replace(medium, served_as="medium", server=Server(base_url=upstream.url))
+    members = study.generator.members(replace(study.family, models=(away,)), 4)  # type: ignore[attr-defined]
+    both = {"small": family.members["small"], "medium": members[0]}
+    problem = replace(family.problems[0], entry_point="add", prompt=PROMPT, preamble="")
+    cascade = replace(family.cascade(replace(TWO, theta=1.0)), members=both)
+
+    async def ask() -> Answer:
+        answer = await cascade.answer(problem)
+        await members[0].close()
+        return answer
+
+    answer = family.run(ask())
+    upstream.stop()
+    assert answer.stages[0].model == small.name
+    if answer.stage == 2:
+        assert answer.program == PROMPT + SOLUTION
+        assert answer.stages[1].tokens == 10
+    assert upstream.asked == (answer.stage == 2)
 
 
 class Slow:

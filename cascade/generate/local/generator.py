@@ -15,6 +15,7 @@ from cascade.generate.identity import fingerprint, pinned
 from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.jobs import Job, Sampling, jobs_of, missing_in_turn, put_together
 from cascade.generate.live import Asked, Member
+from cascade.generate.remote.openai_server import OpenAIGenerator
 from cascade.generate.sample_store import SampleStore, Timing
 from cascade.generate.throughput import measured_throughput
 from cascade.problems import Problem
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # How often the samples that are not finished are kept as far as they are.
 KEEP_EVERY_S = 5.0
+# Of a member of a service that has a server of its own.
+SERVED_CONCURRENCY, SERVED_TIMEOUT_S = 32, 300.0
 # Samples of a problem that fill the batches of a profile.
 PROFILED_SAMPLES = 10
 
@@ -88,7 +91,7 @@ class TransformersGenerator:
         return SampleSet(samples, (), measured)
 
     def members(self, family: Family, lines: int) -> list[Member]:
-        """The family's models, loaded and ready to write for a service.
+        """The family's models, loaded and ready to write for a service; those with a server are asked there.
 
         Args:
             family: the models.
@@ -102,7 +105,11 @@ class TransformersGenerator:
 
         workers: dict[str, Worker] = {}
         members: list[Member] = []
-        for model in map(pinned, family.models):
+        for model in family.models:
+            if model.server.base_url is not None:
+                members += self._served(model).members(replace(family, models=(model,)), lines)
+                continue
+            model = pinned(model)
             own = SampleRequest(family, (), 0, lines, "", Path()).to(model).family
             sampling = Sampling(self.temperature, self.top_p, self.seed)
             asked = Asked(own, f"{fingerprint(model)} {self.dtype}", sampling, lines)
@@ -113,6 +120,24 @@ class TransformersGenerator:
                 workers[device].start()
             members.append(LocalMember(model, asked, loaded, workers[device], self.batch_size))
         return members
+
+    def _served(self, model: Model) -> OpenAIGenerator:
+        """How a member with a server of its own is asked for a service; its tokens are as billed."""
+        own = model.server
+        return OpenAIGenerator(
+            base_url=own.base_url or "",
+            api=own.api or "completions",
+            key_variable=own.key_variable or "OPENAI_API_KEY",
+            draws=self.draws,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+            concurrency=own.concurrency or SERVED_CONCURRENCY,
+            samples_per_request=1,
+            retries=1,
+            timeout_s=SERVED_TIMEOUT_S,
+            count="usage",
+        )
 
     def _write_missing(
         self, model: Model, missing: list[Job], request: SampleRequest, store: SampleStore
