@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.base import DataError
 from cascade.core import RULES, Rule, accepts
 
 
@@ -59,6 +60,12 @@ class ThresholdRule:
 
 
 def decider_of(settings: Mapping[str, object]) -> Decider:
-    """The rule that a plan's settings name (`rule` and `no_tests`); the paper's where they name none."""
-    rule = RULES[str(settings.get("rule", "paper"))]
-    return ThresholdRule(rule, settings.get("no_tests", "accept") == "accept")
+    """The rule that a plan's settings name (`rule` and `no_tests`); the paper's where they name none.
+
+    Raises:
+        DataError: no such rule is known here.
+    """
+    name = str(settings.get("rule", "paper"))
+    if name not in RULES:
+        raise DataError(f"rule={name}: plans of this rule are not served; there are {', '.join(RULES)}")
+    return ThresholdRule(RULES[name], settings.get("no_tests", "accept") == "accept")

@@ -19,11 +19,12 @@ import pytest
 from cascade.base import CascadeError
 from cascade.config import compose_study
 from cascade.generate import Family
+from cascade.problems import read_prompts
 from cascade.serving import listen, plan_name
 from tests.conftest import ROOT
 from tests.serving.made_up import MODELS, SMALL, TWO, plan_file
 from tests.serving.process import PROMPT, UPSTREAM, Served
-from tests.serving.upstream import Upstream
+from tests.serving.upstream import SOLUTION, Upstream
 
 SMALL_NAME, TWO_NAME = plan_name(SMALL, MODELS), plan_name(TWO, MODELS)
 
@@ -183,12 +184,20 @@ def under_reload(served: Served, folder: Path, n: int) -> list[int]:
 
 def test_no_request_is_lost_while_plans_change(upstream: Upstream, tmp_path: Path) -> None:
     plan_file(tmp_path / "plans.json")
-    with Served(tmp_path, *settings(upstream, "serve.queue=2000")) as served:
+    own = settings(upstream, "serve.queue=2000", "serve.shadow_share=0.5", "serve.pass_through=true")
+    with Served(tmp_path, *own) as served:
         assert under_reload(served, tmp_path, 100) == [200] * 100
         (tmp_path / "plans.json").write_text("{")
         served.process.send_signal(signal.SIGHUP)
         served.wait_for("the plan file is refused, the plans stay as they were")
         assert served.post({"model": TWO_NAME, "prompt": PROMPT}).status_code == 200
+        joke = served.post({"model": SMALL_NAME, "prompt": "Tell me a joke."}).json()
+        assert joke["cascade"]["plan"] == "pass-through"
+        assert (joke["cascade"]["model"], joke["choices"][0]["text"]) == ("large", SOLUTION)
+    shadow = [json.loads(line) for line in (tmp_path / "shadow.jsonl").read_text().splitlines()]
+    assert shadow
+    assert all(one["shadow"]["same"] and one["shadow"]["largest"]["model"] == "large" for one in shadow)
+    assert [problem.prompt for problem in read_prompts(tmp_path / "shadow.jsonl")] == [PROMPT] * len(shadow)
 
 
 @pytest.mark.slow
