@@ -1,6 +1,6 @@
 """The plan's rule as a service asks it: which solution is a stage's answer, and whether it is taken."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -9,7 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.base import DataError
-from cascade.core import RULES, Rule, accepts
+from cascade.core import (
+    CALIBRATED,
+    FEATURES,
+    RULES,
+    Answer as Known,
+    Calibrator,
+    Rule,
+    accepts,
+    answer_probability,
+    answered_by,
+)
+from cascade.search import ModelCalibration
+
+# Of a calibrator, as a plan file names them.
+PARTS = ("intercept", *FEATURES)
 
 
 @dataclass(frozen=True)
@@ -59,13 +73,52 @@ class ThresholdRule:
         return Decision(best, score, most, taken)
 
 
-def decider_of(settings: Mapping[str, object]) -> Decider:
+@dataclass(frozen=True)
+class CalibratedRule:
+    """The paper's answer, taken if it is right with a probability of at least τ, which stands in θ's place.
+
+    Attributes:
+        rule: chooses the answer.
+        calibrators: by model.
+        accept_without_tests: whether a stage without a valid test line may accept.
+    """
+
+    rule: Rule
+    calibrators: Mapping[str, Calibrator]
+    accept_without_tests: bool
+
+    def decide(self, model: str, passes: NDArray[np.bool_], theta: Fraction) -> Decision:
+        """See `Decider`."""
+        k, n_lines = passes.shape
+        judged = self.rule(passes[None], np.array([n_lines]))
+        best, score, most = int(judged.answer[0]), int(judged.score[0]), int(judged.most[0])
+        agreed = int((passes[best] * passes.sum(axis=0)).max(initial=0))
+        known = Known(k, score, most, int(passes[best].sum()), agreed, n_lines)
+        probability = answer_probability(self.calibrators[model], known)
+        taken = probability >= float(theta) and (self.accept_without_tests or n_lines > 0)
+        return Decision(best, score, most, taken, probability)
+
+
+def decider_of(settings: Mapping[str, object], calibration: Sequence[ModelCalibration] = ()) -> Decider:
     """The rule that a plan's settings name (`rule` and `no_tests`); the paper's where they name none.
 
+    Args:
+        settings: of the plans.
+        calibration: each model's calibrator, where the rule is calibrated.
+
     Raises:
-        DataError: no such rule is known here.
+        DataError: no such rule is known here, or its calibrators are not in the plan file.
     """
-    name = str(settings.get("rule", "paper"))
-    if name not in RULES:
+    name, without_tests = str(settings.get("rule", "paper")), settings.get("no_tests", "accept") == "accept"
+    if answered_by(name) not in RULES:
         raise DataError(f"rule={name}: plans of this rule are not served; there are {', '.join(RULES)}")
-    return ThresholdRule(RULES[name], settings.get("no_tests", "accept") == "accept")
+    rule = RULES[answered_by(name)]
+    if name != CALIBRATED:
+        return ThresholdRule(rule, without_tests)
+    if not calibration:
+        raise DataError(f"rule={name}: the plan file has no calibrators; choose plans with rule={name}")
+    calibrators = {
+        own.model: Calibrator(np.array([own.coefficients[part] for part in PARTS]), own.n_problems)
+        for own in calibration
+    }
+    return CalibratedRule(rule, calibrators, without_tests)

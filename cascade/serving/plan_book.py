@@ -127,7 +127,7 @@ class PlanBook:
             if one is not None:
                 aliases[alias] = plan_name(one.plan, models)
         version = digest(json.dumps([[name, repr(one)] for name, one in by_name.items()]))
-        return cls(file, by_name, aliases, decider_of(settings), version)
+        return cls(file, by_name, aliases, decider_of(settings, file.calibration), version)
 
     def cascade(self, name: str, members: Mapping[str, Member], sandbox: Sandbox) -> Cascade:
         """One of the plans, at work with some members and a sandbox."""
