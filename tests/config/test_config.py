@@ -301,9 +301,8 @@ def test_every_registered_rule_can_be_asked_for() -> None:
 def test_growing_stages_are_asked_for() -> None:
     assert len(study("search.growing=also").options) == 9 + 6
     assert len(study("search.growing=only").options) == 3 + 6
-    for other in ("search=optuna", "search=per_stage_theta"):
-        with pytest.raises(ConfigError, match=r"search\.growing=also: needs search=grid"):
-            study("search.growing=also", other)
+    for other in ("search=optuna", "search=per_stage_theta", "search=exact"):
+        assert study("search.growing=also", other).options
 
 
 def test_a_package_that_is_missing_is_named_before_anything_slow(monkeypatch: pytest.MonkeyPatch) -> None:

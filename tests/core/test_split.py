@@ -39,7 +39,7 @@ def test_no_balanced_draw_names_the_gap_and_what_relaxes_it() -> None:
     accuracy = np.zeros((2, 10))
     accuracy[1, 0] = 1.0
     with pytest.raises(
-        CascadeError, match=r"at best m differs by 14\.3 points .* raise split\.max_accuracy_gap"
+        CascadeError, match=r"at best m differs by 14\.3 points .* split\.max_accuracy_gap=0\.1429 would do"
     ):
         split(accuracy, redraws=50)
     assert split(accuracy, gap=0.15, redraws=50).redraws < 50

@@ -137,7 +137,7 @@ def test_the_checker_names_every_fault_by_its_line(tmp_path):
     assert found == [
         f"line 5: task own/0 stands already in {tmp_path / 'p.jsonl'}, line 1",
         "line 6: unknown field `nonsense`; known are task_id, prompt, entry_point, tests, setup, reference, "
-        "files, packages, timeout_s",
+        "files, packages, timeout_s, shadow",
         "line 3: `reference` fails in test 2 of 2",
         "line 4: its tests pass an answer that only returns None: they prove nothing",
     ]

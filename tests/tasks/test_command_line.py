@@ -54,7 +54,8 @@ def fails(run: Run, *arguments: str) -> str:
         ),
         (
             ["task=unknown"],
-            "task=unknown: no such option; available: check, evaluate, profile, report, run, select, study",
+            "task=unknown: no such option; available: check, evaluate, profile, report, run, select, serve, "
+            "solve, study",
         ),
         (["seed=x"], "seed: Value 'x' of type 'str' could not be converted to Integer"),
         ([], "generator.path: no value; name the recording: generator.path=FILE-OR-FOLDER"),
@@ -144,8 +145,8 @@ def test_unwritable_folders(run: Run, toy: Path, setting: str, says: str) -> Non
 
 def test_select_without_a_run_to_continue(run: Run, toy: Path) -> None:
     said = fails(run, "task=select", *TOY, RECORDING, PRICES)
-    assert "no run of an executed study (task=run)" in said
-    assert "with hardware=rtx3090, seed=0" in said
+    assert "no run of an executed study (task=study or task=run)" in said
+    assert "run that task first" in said
 
 
 def test_help_is_our_own(run: Run) -> None:

@@ -310,13 +310,13 @@ def test_one_plan_by_intent(run: Run, tmp_path: Path, toy: list[str]) -> None:
     plans = PlanFile.load(tmp_path / "budget" / "plans.json")
     affordable = [c for c in plans.front if c.validation.usd_per_1k_queries <= 3]
     assert plans.constrained is not None and plans.constrained.plan == affordable[-1].plan
-    assert run("task=evaluate", "hydra.run.dir=proved", *toy).returncode == 0
+    assert run("task=evaluate", "select.budget_usd_per_1k=3", "hydra.run.dir=proved", *toy).returncode == 0
     proved = PlanFile.load(tmp_path / "proved" / "plans.json").constrained
     assert proved is not None and proved.test is not None
     # 18 problems, all right, are no proof of 99 %.
     done = run("task=select", "select.min_accuracy=0.99", "select.confidence=0.9", *toy)
     assert done.returncode == 1
-    assert "error: select.min_accuracy=0.99: no plan has that accuracy" in done.stderr
+    assert "error: select.min_accuracy=0.99: no plan has that lower accuracy bound" in done.stderr
 
 
 @pytest.mark.slow

@@ -263,8 +263,8 @@ class ContinuousBatch:
         The rows get the first slots, in order; only a cache that grows can be resized.
         """
         live = [slot for slot, request in enumerate(self._requests) if request is not None]
+        self._slots_at_first = slots  # of the empty batch that it will be again
         if not live:
-            self._slots_at_first = slots
             self.clear()
             return live
         # What a free slot holds is never seen: any row's copy will do.
