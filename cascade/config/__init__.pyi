@@ -1,3 +1,4 @@
+from .choices import AllowedPlans as AllowedPlans, PromiseOf as PromiseOf, ReportOf as ReportOf, Side as Side
 from .composing import (
     CONF as CONF,
     compose_study as compose_study,
@@ -8,15 +9,11 @@ from .hardware import ANY_DATASET as ANY_DATASET
 from .inputs import check_inputs as check_inputs
 from .keys import no_such_setting as no_such_setting
 from .schemas import (
-    AllowedPlans as AllowedPlans,
     Config as Config,
     EngineConfig as EngineConfig,
     OpenAIConfig as OpenAIConfig,
     OptunaConfig as OptunaConfig,
-    PromiseOf as PromiseOf,
     RecordedConfig as RecordedConfig,
-    ReportOf as ReportOf,
-    Side as Side,
     SolveConfig as SolveConfig,
     SplitConfig as SplitConfig,
     TransformersConfig as TransformersConfig,

@@ -11,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cascade.base import ConfigError
 from cascade.config import checks
+from cascade.config.choices import AllowedPlans, ReportOf
 from cascade.config.schemas import (
-    AllowedPlans,
     EngineConfig,
     EstimatorConfig,
     ExactConfig,
@@ -24,7 +24,6 @@ from cascade.config.schemas import (
     ProfileConfig,
     PromptsConfig,
     ReportConfig,
-    ReportOf,
     ResampleConfig,
     RuleConfig,
     SearchConfig,

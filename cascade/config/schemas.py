@@ -1,68 +1,29 @@
 """The schemas of `conf/`: what keys there are, of what type; Hydra refuses anything else."""
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
+from cascade.config.choices import (
+    AllowedPlans,
+    Combinations,
+    Container,
+    Lines,
+    NoTests,
+    PromiseOf,
+    ReportOf,
+    Require,
+    Sampler,
+    SavingMembers,
+    Side,
+    Weights,
+)
 from cascade.core import CALIBRATED, RULES, Growing, ThetaChoice
 from cascade.generate import TextKind
 from cascade.problems import DataSet
 from cascade.serving import ServeSettings
-
-
-class NoTests(Enum):
-    """What a stage without a valid test line does; the paper's 0 ≥ 0 accepts."""
-
-    accept = "accept"
-    escalate = "escalate"
-
-
-class Combinations(Enum):
-    """How all combinations are logged: as MLflow runs and as a table, or as a table alone."""
-
-    runs = "runs"
-    table = "table"
-
-
-class Require(Enum):
-    """What isolation the sandbox must have: any, or one that hides files, network and other processes."""
-
-    any = "any"
-    confined = "confined"
-
-
-class Container(Enum):
-    """What the sandbox's servers are started in."""
-
-    none = "none"
-    bubblewrap = "bubblewrap"
-    podman = "podman"
-    docker = "docker"
-
-
-class AllowedPlans(Enum):
-    """Which plans may be chosen: all, those whose k falls, or what splits of the validation side say."""
-
-    all = "all"
-    falling_k = "falling_k"
-    nested = "nested"
-
-
-class PromiseOf(Enum):
-    """What accuracy a choice promises: a plan's on the validation side, or that less the front's optimism."""
-
-    validation = "validation"
-    corrected = "corrected"
-
-
-class SavingMembers(Enum):
-    """Which plans the paper's mean saving is averaged over."""
-
-    cascades = "cascades"
-    front = "front"
 
 
 @dataclass
@@ -224,14 +185,6 @@ class ExactConfig(SearchConfig):
     per_stage_theta: bool = True
 
 
-class Sampler(Enum):
-    """How Optuna proposes plans."""
-
-    nsga2 = "nsga2"
-    tpe = "tpe"
-    random = "random"
-
-
 @dataclass
 class OptunaConfig(SearchConfig):
     sampler: Sampler = Sampler.nsga2
@@ -268,13 +221,6 @@ class SplitConfig:
     validation_ids: str | None = None
 
 
-class Lines(Enum):
-    """What a test line is: one assert statement, or every physical line that begins with assert."""
-
-    statements = "statements"
-    physical = "physical"
-
-
 @dataclass
 class RuleConfig:
     name: str = "paper"  # of `cascade.core.RULES`, or calibrated
@@ -307,13 +253,6 @@ class BootstrapConfig:
     confidence: float = 0.95
 
 
-class Weights(Enum):
-    """Which weights are timed: the family's own, or random ones of the same shape (no download)."""
-
-    trained = "trained"
-    random = "random"
-
-
 @dataclass(frozen=True)
 class ProfileConfig:
     """How a family's throughput is measured; see `cascade.generate.local.profile`."""
@@ -329,14 +268,6 @@ class ProfileConfig:
         return self.weights is Weights.random
 
 
-class ReportOf(Enum):
-    """What task=report is about: one study, or all of an experiment or of the MLflow store."""
-
-    study = "study"
-    experiment = "experiment"
-    store = "store"
-
-
 @dataclass(frozen=True)
 class ReportConfig:
     """What task=report is about, and whether a study makes its page on its own.
@@ -350,14 +281,6 @@ class ReportConfig:
     of: ReportOf = ReportOf.study
     runs: list[str] = field(default_factory=list)
     page: bool = True
-
-
-class Side(Enum):
-    """Which of a plan file's problems are solved."""
-
-    all = "all"
-    validation = "validation"
-    test = "test"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,16 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
 from cascade.base import WHERE_AND_HOW, ConfigError, digest, mask_credentials, program
 from cascade.config import checks
+from cascade.config.choices import (
+    AllowedPlans,
+    Combinations,
+    Container,
+    Lines,
+    NoTests,
+    PromiseOf,
+    Require,
+    SavingMembers,
+)
 from cascade.config.groups import (
     compared_rules,
     constraints_of,
@@ -37,22 +47,7 @@ from cascade.config.groups import (
 )
 from cascade.config.hardware import hardware_of, prices_of
 from cascade.config.keys import refuse_unknown_keys
-from cascade.config.schemas import (
-    AllowedPlans,
-    Combinations,
-    Config,
-    Container,
-    Lines,
-    NoTests,
-    OptunaConfig,
-    ProfileConfig,
-    PromiseOf,
-    ReportConfig,
-    Require,
-    SavingMembers,
-    SolveConfig,
-    SplitConfig,
-)
+from cascade.config.schemas import Config, OptunaConfig, ProfileConfig, ReportConfig, SolveConfig, SplitConfig
 from cascade.core import CALIBRATED, RULES, Estimator, Hardware, Option, ThetaChoice, Throughput, option_space
 from cascade.execute import Isolation, Limits
 from cascade.generate import Family, Generator
@@ -143,6 +138,23 @@ class Study:
     overrides: tuple[str, ...]
     command: str
     signature: str
+
+    @property
+    def no_tests(self) -> str:
+        """What a stage without a valid test line does, in the setting's word."""
+        return "accept" if self.accept_without_tests else "escalate"
+
+    @property
+    def plan_settings(self) -> dict[str, Any]:
+        """What plans are run with beside the models: plan files keep it, and are refused where it differs."""
+        return {
+            "rule": self.rule,
+            "no_tests": self.no_tests,
+            "temperature": getattr(self.generator, "temperature", None),
+            "top_p": getattr(self.generator, "top_p", None),
+            "max_new_tokens": self.family.max_new_tokens,
+            "prompts": asdict(self.family.prompts),
+        }
 
 
 def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:

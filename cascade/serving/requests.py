@@ -1,6 +1,7 @@
 """Requests of OpenAI's protocol: what is understood, what is refused, and what is told as ignored."""
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -44,7 +45,7 @@ class ApiError(Exception):
         return {"error": {"message": message, "type": kind, "param": self.param, "code": self.code}}
 
 
-class _Body(BaseModel):
+class _Body(BaseModel, ABC):
     model_config = ConfigDict(extra="allow")
 
     model: str
@@ -58,9 +59,9 @@ class _Body(BaseModel):
     limit_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @property
+    @abstractmethod
     def text(self) -> str:
         """What the function is looked for in."""
-        raise NotImplementedError
 
     def ignored(self) -> list[str]:
         """The fields that are set and not heeded."""

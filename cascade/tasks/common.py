@@ -29,14 +29,10 @@ def study_tags(study: Study) -> dict[str, str]:
         "cascade.hardware": study.hardware.name,
         "cascade.seed": str(study.seed),
         "cascade.rule": study.rule,
-        "cascade.no_tests": _no_tests(study),
+        "cascade.no_tests": study.no_tests,
         "cascade.lines": "physical" if study.physical_lines else "statements",
         "cascade.estimator": study.estimator.describe(),
     }
-
-
-def _no_tests(study: Study) -> str:
-    return "accept" if study.accept_without_tests else "escalate"
 
 
 @contextmanager
@@ -96,7 +92,7 @@ def study_params(study: Study) -> dict[str, str]:
         "l": ", ".join(sorted({str(o.l) for o in study.options}, key=int)),
         "theta": ", ".join(f"{theta:g}" for theta in study.thetas),
         "rule": study.rule,
-        "no_tests": _no_tests(study),
+        "no_tests": study.no_tests,
         "estimator": study.estimator.describe(),
         "select_theta": study.theta_choice.value,
         "select_plans": study.allowed.value,

@@ -3,7 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -248,18 +248,8 @@ def _known(value: float) -> float | None:
 
 def _running(study: Study) -> dict[str, Any]:
     """What running a plan needs beside the plan."""
-    return {
-        "rule": study.rule,
-        "no_tests": "accept" if study.accept_without_tests else "escalate",
-        "temperature": getattr(study.generator, "temperature", None),
-        "top_p": getattr(study.generator, "top_p", None),
-        "max_new_tokens": study.family.max_new_tokens,
-        "prompts": asdict(study.family.prompts),
-        "models": {
-            model.name: {"hub_id": model.hub_id, "served_as": model.served_as}
-            for model in study.family.models
-        },
-    }
+    models = {m.name: {"hub_id": m.hub_id, "served_as": m.served_as} for m in study.family.models}
+    return study.plan_settings | {"models": models}
 
 
 def _certificate(study: Study, executed: Executed, plans: PlanFile) -> Certificate:

@@ -2,9 +2,8 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from cascade.base import ConfigError
 from cascade.config import Study
@@ -12,18 +11,6 @@ from cascade.execute import ServerPool
 from cascade.generate import Family, Member
 from cascade.search import PLANS
 from cascade.serving import PlanBook, Sandbox
-
-
-def plan_settings(study: Study) -> dict[str, Any]:
-    """What plans are run with here; a plan file that says otherwise is refused."""
-    return {
-        "rule": study.rule,
-        "no_tests": "accept" if study.accept_without_tests else "escalate",
-        "temperature": getattr(study.generator, "temperature", None),
-        "top_p": getattr(study.generator, "top_p", None),
-        "max_new_tokens": study.family.max_new_tokens,
-        "prompts": asdict(study.family.prompts),
-    }
 
 
 def model_names(study: Study) -> tuple[str, ...]:
@@ -37,7 +24,7 @@ def plan_book(study: Study, plans: str | None) -> PlanBook:
     Raises:
         DataError: there is none, or it cannot be run with these settings.
     """
-    names, settings = model_names(study), plan_settings(study)
+    names, settings = model_names(study), study.plan_settings
     if plans is not None:
         return PlanBook.load(Path(plans), names, settings)
     # MLflow takes seconds to import, and a service that is given its plans does without it.

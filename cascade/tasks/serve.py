@@ -13,7 +13,7 @@ from cascade.execute import PASS, Batch, Check
 from cascade.generate import Member, OpenAIGenerator
 from cascade.report import table
 from cascade.serving import PlanBook, Sandbox, Service, close_members, listen, serve
-from cascade.tasks.plans_at_hand import live_members, live_sandbox, model_names, plan_book, plan_settings
+from cascade.tasks.plans_at_hand import live_members, live_sandbox, model_names, plan_book
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def main(study: Study, output: Path) -> None:
         service = Service(
             settings,
             lambda: plan_book(study, settings.plans),
-            lambda text: PlanBook.parse(text, model_names(study), plan_settings(study)),
+            lambda text: PlanBook.parse(text, model_names(study), study.plan_settings),
             members,
             sandbox,
         )

@@ -3,15 +3,13 @@
 import asyncio
 import json
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from cascade.base import ConfigError, VerdictStore, digest
+from cascade.base import ConfigError, Progress, VerdictStore, digest
 from cascade.config import Side, Study
 from cascade.core import Floats, Interval, interval, problem_weights, usd_per_1k_queries
 from cascade.execute import Sandbox as StoredSandbox, judge_family
@@ -19,7 +17,7 @@ from cascade.generate import Draw, Member, ModelSamples, SampleStore, Solution
 from cascade.problems import Problem, load_problems, read_prompts
 from cascade.search import Estimate
 from cascade.serving import Limits, PlanBook, SolutionFile, Solved, StoredMember, close_members, solve
-from cascade.tasks.plans_at_hand import live_members, live_sandbox, plan_book, plan_settings
+from cascade.tasks.plans_at_hand import live_members, live_sandbox, plan_book
 
 log = logging.getLogger(__name__)
 
@@ -130,11 +128,7 @@ async def _answer(
     cascade = book.cascade(name, members, sandbox)
     left = sum(problem.task_id not in file.done for problem in problems)
     try:
-        with tqdm(total=left, desc="solving", unit=" problems", disable=None, file=sys.stderr) as bar:
-
-            def advance() -> None:
-                bar.update()
-
+        with Progress("solving", "problems", left) as progress:
             await solve(
                 cascade,
                 name,
@@ -142,7 +136,7 @@ async def _answer(
                 file,
                 limits=Limits(settings.deadline_s, settings.limit_usd),
                 concurrency=settings.concurrency,
-                progress=advance,
+                progress=lambda: progress.add(1),
             )
     finally:
         await close_members(members)
@@ -154,7 +148,7 @@ def _run(book: PlanBook, name: str, study: Study, members: dict[str, Member]) ->
     asked = [(key, one.asked.identity, repr(one.asked.sampling)) for key, one in sorted(members.items())]
     limits = study.limits.signature, study.limits.timeout_s, study.solve.deadline_s, study.solve.limit_usd
     prices = book.file.provenance.usd_per_1m_tokens
-    return digest(repr([name, plan_settings(study), asked, limits, sorted(prices.items())]))
+    return digest(repr([name, study.plan_settings, asked, limits, sorted(prices.items())]))
 
 
 def compare(

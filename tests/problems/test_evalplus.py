@@ -6,6 +6,7 @@ import pytest
 
 from cascade.base import DataError
 from cascade.problems import DataSet, load_problems
+from tests.problems.right import right
 from tests.problems.test_load_problems import SHARED, needs_shared
 
 TOY = {
@@ -24,16 +25,6 @@ def toy(tmp_path, record, format="humaneval_plus", **settings):
     (tmp_path / "p.jsonl").write_text(json.dumps(record) + "\n")
     (problem,) = load_problems(DataSet("toy", format, str(tmp_path / "p.jsonl"), **settings))
     return problem
-
-
-def right(problem, text):
-    space = {"__name__": "answer"}
-    try:
-        exec(problem.program(text, completion=False), space)
-        exec(problem.reference_test, space)
-    except Exception:
-        return False
-    return True
 
 
 def test_extended_inputs_tolerance_and_base(tmp_path):

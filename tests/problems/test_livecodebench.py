@@ -12,6 +12,7 @@ import pytest
 
 from cascade.base import DataError
 from cascade.problems import DataSet, load_problems
+from tests.problems.right import right
 
 STDIN_TESTS = [{"input": "1 2\n", "output": "3\n", "testtype": "stdin"}]
 MORE = [{"input": "2 2\n", "output": "4", "testtype": "stdin"}]
@@ -50,16 +51,6 @@ def load(tmp_path, *records, **settings):
     path = tmp_path / "lcb.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return load_problems(DataSet("lcb", "livecodebench", str(path), **settings))
-
-
-def right(problem, text):
-    space = {"__name__": "answer"}
-    try:
-        exec(problem.program(text, completion=False), space)
-        exec(problem.reference_test, space)
-    except Exception:
-        return False
-    return True
 
 
 def test_a_program_over_standard_input(tmp_path):
