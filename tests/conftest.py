@@ -3,14 +3,17 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.tracking import MlflowClient
 
-ROOT = Path(__file__).resolve().parents[1]
+from cascade.tracking import sqlite_uri
+from tests.program import ROOT, run_program
+
 SHARED = ROOT.parent / "shared" / "data"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -26,20 +29,28 @@ def needs_shared(name: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Start `run.py` in an empty folder with some arguments; returns the finished process."""
+    """`run.py` with some arguments in the test's folder; returns the finished process."""
+    return partial(run_program, folder=tmp_path)
 
-    def start(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(ROOT / "run.py"), *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            **options,  # type: ignore[call-overload]
-        )
 
-    return start
+@pytest.fixture(scope="session")
+def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store for every test that does not ask how the toy is executed, so that it is executed once."""
+    return _shared(tmp_path_factory) / "toy_store"
+
+
+@pytest.fixture(scope="session")
+def empty_mlruns(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables and nothing in them: to make them takes seconds, and most tests do not ask how."""
+    folder = tmp_path_factory.mktemp("empty") / "mlruns"
+    MlflowClient(sqlite_uri(folder)).search_experiments()
+    return folder
+
+
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session's; pytest-xdist's workers have theirs side by side in it."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="module")

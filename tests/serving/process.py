@@ -1,11 +1,9 @@
 """`task=serve` as a user starts it, and what is sent to it."""
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +12,7 @@ from typing import Any
 import httpx2 as httpx
 from openai import OpenAI
 
-from tests.conftest import ROOT
+from tests.program import Program
 
 PROMPT = 'def add(a, b):\n    """Return the sum of a and b."""\n'
 UPSTREAM = (
@@ -32,13 +30,8 @@ class Served:
 
     def __init__(self, folder: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
         self._log = (folder / "serve.log").open("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "run.py"), "task=serve", "serve.port=0", *arguments],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(env or {})},
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
+        own = ("task=serve", "serve.port=0", *arguments)
+        self.process = Program(own, folder, self._log, self._log, env or {})
         self.url = self._url()
         self.http = httpx.Client(base_url=self.url, timeout=120)
 

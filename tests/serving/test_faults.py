@@ -22,6 +22,7 @@ from cascade.generate import Family
 from cascade.problems import read_prompts
 from cascade.serving import listen, plan_name
 from tests.conftest import ROOT
+from tests.program import run_program
 from tests.serving.made_up import MODELS, SMALL, TWO, plan_file
 from tests.serving.process import PROMPT, UPSTREAM, Served
 from tests.serving.upstream import SOLUTION, Upstream
@@ -222,18 +223,8 @@ def test_a_dry_run_says_what_is_missing_and_what_a_query_costs(upstream: Upstrea
     plan_file(tmp_path / "plans.json")
 
     def dry(*more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                *(sys.executable, str(ROOT / "run.py"), "task=serve", "serve.port=0", "serve.dry_run=true"),
-                *settings(upstream),
-                *more,
-            ],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        own = ("task=serve", "serve.port=0", "serve.dry_run=true", *settings(upstream))
+        return run_program(*own, *more, folder=tmp_path)
 
     done = dry()
     assert done.returncode == 0, done.stderr

@@ -1,10 +1,7 @@
 """task=solve: files of problems through a plan, killed and resumed, against what the plan promised."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,22 +10,12 @@ import pytest
 from cascade.base import DataError
 from cascade.problems import read_prompts
 from cascade.serving import SolutionFile, plan_name
-from tests.conftest import ROOT, Run
+from tests.conftest import Run
+from tests.program import Program
 from tests.serving.conftest import LiveFamily
 from tests.serving.made_up import MODELS, SMALL, TWO, plan_file
 
 PROMPT = 'def add(a, b):\n    """Return the sum of a and b."""\n'
-
-
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "run.py"), "task=solve", "solve.plans=plans.json", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def lines(folder: Path) -> list[dict]:  # type: ignore[type-arg]
@@ -36,25 +23,29 @@ def lines(folder: Path) -> list[dict]:  # type: ignore[type-arg]
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_a_killed_solve_goes_on_and_says_what_was_promised(tmp_path: Path, family: LiveFamily) -> None:
+def test_a_killed_solve_goes_on_and_says_what_was_promised(
+    run: Run, tmp_path: Path, family: LiveFamily
+) -> None:
     plan_file(tmp_path / "plans.json")
     name = plan_name(TWO, MODELS)
-    settings = (f"solve.plan={name}", "solve.concurrency=4")
-    first = start(tmp_path, *settings)
+    settings = ("task=solve", "solve.plans=plans.json", f"solve.plan={name}", "solve.concurrency=4")
+    log = (tmp_path / "log").open("w+")
+    first = Program(settings, tmp_path, log, log)
     end = time.monotonic() + 120
     while len(lines(tmp_path)) < 3:
-        assert first.poll() is None, first.communicate()
+        assert first.poll() is None, (tmp_path / "log").read_text()
         assert time.monotonic() < end
         time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    first.kill()
+    assert first.wait(30) == -signal.SIGKILL
+    log.close()
     path = tmp_path / "solutions.jsonl"
     path.write_bytes(path.read_bytes() + b'{"task_id": "half a li')
     before = {line["task_id"]: line for line in lines_of(path)}
     assert 3 <= len(before) < len(family.problems)
-    second = start(tmp_path, *settings)
-    said, errors = second.communicate()
-    assert second.returncode == 0, errors
+    second = run(*settings)
+    assert second.returncode == 0, second.stderr
+    said = second.stdout
     after = lines(tmp_path)
     assert [line["task_id"] for line in after[: len(before)]] == list(before)
     assert [before[line["task_id"]] for line in after[: len(before)]] == list(before.values())

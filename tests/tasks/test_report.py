@@ -1,10 +1,7 @@
 """Reports by the command line: what a study leaves, what task=report makes again, and of several studies."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +18,7 @@ from cascade.search.plan_file import PlanFile
 from cascade.tasks.report import main
 from cascade.tracking import Tracker, sqlite_uri
 from tests.conftest import ROOT, SHARED, Run, needs_shared
+from tests.program import run_program
 from tests.report.html import check
 from tests.toy import write_toy
 
@@ -30,13 +28,6 @@ TOY = [
     "split.max_accuracy_gap=0.2",
     "tracking.combinations=table",
 ]
-
-
-def start(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`run.py` in a folder that several tests share."""
-    command = [sys.executable, str(ROOT / "run.py"), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def runs(home: Path, kind: str) -> list[MlflowRun]:
@@ -64,11 +55,12 @@ def report(home: Path, output: Path, *overrides: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, toy_store: Path) -> Path:
     """Where two toy studies were run, and the first of them again."""
     folder = tmp_path_factory.mktemp("studies")
     write_toy(folder / "store" / "toy", n_problems=30)
-    done = start(folder, "-m", "seed=0,1,0", "hydra.sweep.dir=sweep", *TOY)
+    where = ("hydra.sweep.dir=sweep", f"paths.store={toy_store}")
+    done = run_program("-m", "seed=0,1,0", *where, *TOY, folder=folder)
     assert done.returncode == 0, done.stderr
     (folder / "said").write_text(done.stdout)
     return folder
@@ -125,7 +117,7 @@ def test_again_of_one_study(home: Path) -> None:
     command = [pre.text for pre in again][1]
     assert command == f"python run.py task=report run_id={before[1].info.run_id}"
     # Seed 0 and the embedded family are the defaults: a run that is named may be of any study.
-    done = start(home, *command.split()[2:], "hydra.run.dir=again")
+    done = run_program(*command.split()[2:], "hydra.run.dir=again", folder=home)
     assert done.returncode == 0, done.stderr
     assert str(home / "again" / "report" / "report.html") in done.stdout
     second = check(home / "again" / "report" / "report.html")

@@ -23,30 +23,15 @@ RUNS = "tracking.combinations=runs"
 COLUMNS = [f"{letter}_{i}" for letter in "kl" for i in (1, 2, 3)]
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One store for all tests of this file, so that the toy is executed once."""
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's tables and nothing in them: to make them takes seconds, and most tests do not ask how."""
-    folder = tmp_path_factory.mktemp("mlruns")
-    MlflowClient(sqlite_uri(folder)).search_experiments()
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def toy(tmp_path: Path, shared_store: Path, empty_database: Path) -> list[str]:
+def toy(tmp_path: Path, toy_store: Path, empty_mlruns: Path) -> list[str]:
     """Arguments of the toy study; its combinations become runs only where a test asks for it.
 
     Its page is made in test_report.py.
     """
     write_toy(tmp_path / "store" / "toy")
-    (tmp_path / "mlruns").mkdir()
-    shutil.copy(empty_database, tmp_path / "mlruns")
-    own = ["experiment=toy", "tracking.combinations=table", f"paths.store={shared_store}"]
+    shutil.copytree(empty_mlruns, tmp_path / "mlruns")
+    own = ["experiment=toy", "tracking.combinations=table", f"paths.store={toy_store}"]
     return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *own]
 
 

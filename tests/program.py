@@ -1,0 +1,178 @@
+"""`run.py` for tests, without the imports each time: a process that has loaded all forks for each command.
+
+Each command is still a process of its own, with its arguments, folder, environment, signals and exit
+status; only the four seconds of imports are shared. Tests of what happens while the program loads,
+of locales or of limits start Python anew (`fresh=True`).
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[1]
+RUN = ROOT / "run.py"
+PATIENCE_S = 600.0
+READ_AT_START = (
+    "PYTHON",
+    "LC_",
+    "LANG",
+    "LD_",
+)  # variables that Python or the loader reads before our first line
+LOADED = ("study", "report", "profile", "check", "solve", "serve", "callbacks", "process_launcher")
+
+
+class Program:
+    """A started `run.py`: the part of `subprocess.Popen` that tests use."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        out: IO[str],
+        errors: IO[str],
+        env: Mapping[str, str] = {},
+    ) -> None:
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(_loaded())
+        command = {"argv": [str(RUN), *arguments], "cwd": str(folder), "env": environment(env)}
+        socket.send_fds(self._connection, [b"\0"], [out.fileno(), errors.fileno()])
+        self._connection.sendall(json.dumps(command).encode() + b"\n")
+        self._answers = self._connection.makefile("r")
+        self.pid = int(self._answers.readline())
+        self.returncode: int | None = None
+        self._waiting = threading.Thread(target=self._wait, daemon=True)
+        self._waiting.start()
+
+    def _wait(self) -> None:
+        self.returncode = int(self._answers.readline())
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._waiting.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("run.py", timeout or 0)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's variables, the checkout's code first, and some more."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+
+
+def run_program(
+    *arguments: str, folder: Path, env: Mapping[str, str] = {}, fresh: bool = False
+) -> "subprocess.CompletedProcess[str]":
+    """Run `run.py` to its end in a folder; `env` is added to this process's variables."""
+    command = [sys.executable, str(RUN), *arguments]
+    if fresh or any(name.startswith(READ_AT_START) for name in env):
+        return subprocess.run(
+            command, cwd=folder, env=environment(env), capture_output=True, text=True, timeout=PATIENCE_S
+        )
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        program = Program(arguments, folder, out, errors, env)
+        try:
+            status = program.wait(PATIENCE_S)
+        finally:
+            program.kill()
+        said = []
+        for file in (out, errors):
+            file.seek(0)
+            said.append(file.read())
+    return subprocess.CompletedProcess(command, status, *said)
+
+
+@cache
+def _loaded() -> str:
+    """Where this process's own loaded process listens; it ends with this one, which holds its stdin."""
+    address = f"{tempfile.mkdtemp(prefix='loaded_')}/socket"
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__)), address],
+        env=environment({}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    atexit.register(process.stdin.close)
+    assert process.stdout.readline() == "loaded\n"
+    return address
+
+
+def _load(address: str) -> None:
+    """Import everything, then fork for each connection; returns only in the processes that are commands."""
+    for name in LOADED:
+        importlib.import_module(f"cascade.tasks.{name}")
+    assert threading.active_count() == 1, "a fork would lose its other threads"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then end this process
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    gc.freeze()
+    print("loaded", flush=True)
+    while True:
+        readable, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in readable:
+            shutil.rmtree(Path(address).parent)
+            os._exit(0)
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            return _keep(connection)
+        connection.close()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def _keep(connection: socket.socket) -> None:
+    """Read a command, fork for it, and tell its process and then its status; returns in the command."""
+    _, files, _, _ = socket.recv_fds(connection, 1, 2)
+    stream = connection.makefile("rw")
+    command = json.loads(stream.readline())
+    if (process := os.fork()) == 0:
+        stream.close()
+        connection.close()
+        for number, file in enumerate(files, start=1):
+            os.dup2(file, number)
+            os.close(file)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.chdir(command["cwd"])
+        os.environ.clear()
+        os.environ.update(command["env"])
+        sys.argv = command["argv"]
+        sys.path[0] = str(ROOT)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        return
+    print(process, file=stream, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), file=stream, flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _load(sys.argv[1])
+    runpy.run_path(str(RUN), run_name="__main__")
