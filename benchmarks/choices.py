@@ -66,8 +66,8 @@ class Bench:
         self.usd_per_token = [prices[model].usd_per_token for model in executed.models]
         self.thetas = executed.tables[0].thetas
         self.by_score = [
-            table_of_runs(own, self.thetas, usd, ByScore(without_tests=True))
-            for own, usd in zip(executed.runs, self.usd_per_token, strict=True)
+            table_of_runs(runs, self.thetas, usd, ByScore(without_tests=True))
+            for runs, usd in zip(executed.runs, self.usd_per_token, strict=True)
         ]
         greedy = np.stack([table.correct[table.options.index(EXIT)] for table in self.by_score])
         self.splits = [
@@ -91,7 +91,7 @@ class Bench:
     @property
     def can_grow(self) -> bool:
         """Whether growing stages were run."""
-        return any(option.growing for own in self.executed.runs for option in own.options)
+        return any(option.growing for runs in self.executed.runs for option in runs.options)
 
     def tables(self, way: Way, number: int) -> list[StageTable]:
         """The stage tables by which a way chooses and is judged on a split."""
@@ -99,8 +99,8 @@ class Bench:
         if way.calibrated:
             validation = self.splits[number].validation
             tables = [
-                table_of_runs(own, self.thetas, usd, calibrate(own, validation, number, without_tests=True))
-                for own, usd in zip(self.executed.runs, self.usd_per_token, strict=True)
+                table_of_runs(runs, self.thetas, usd, calibrate(runs, validation, number, without_tests=True))
+                for runs, usd in zip(self.executed.runs, self.usd_per_token, strict=True)
             ]
         return tables if way.grows else [fixed_options(table) for table in tables]
 
@@ -131,7 +131,7 @@ class Bench:
             )
             front[0] -= off
             singular[0] -= single_off
-        own = select(test_grid, ThetaChoice.pooled).front
+        test_front = select(test_grid, ThetaChoice.pooled).front
         return Sides(
             front=front,
             singular=singular,
@@ -140,7 +140,7 @@ class Bench:
             is_cascade=~grid.space.one_stage[chosen.front.plan],
             one_stage_test=combination_outcomes(test, grid, singles),
             one_stage_k=grid.space.k[singles.plan].max(axis=1),
-            best_front_test=combination_outcomes(test, test_grid, own).mean(axis=2),
+            best_front_test=combination_outcomes(test, test_grid, test_front).mean(axis=2),
             reference_cost=self.reference[number],
             optimism=off,
         )
@@ -214,22 +214,22 @@ def print_table(bench: Bench) -> None:
         if way.grows and not bench.can_grow:
             print(f"({name}: the study has no growing stages; run it with search.growing=also)")
             continue
-        own = {PAPER: paper, POOLED: pooled}.get(name) or columns(bench, way)
-        volume, other = own["hypervolume"], pooled["hypervolume"]
+        measured = {PAPER: paper, POOLED: pooled}.get(name) or columns(bench, way)
+        volume, other = measured["hypervolume"], pooled["hypervolume"]
         cells = [
             name,
-            cell(own["saving_by_target"], 100, 1),
-            cell(own["accuracy_by_target"], 100, 2),
-            against(own["saving_by_target"], paper["saving_by_target"], 100, 1),
-            against(own["accuracy_by_target"], paper["accuracy_by_target"], 100, 2),
+            cell(measured["saving_by_target"], 100, 1),
+            cell(measured["accuracy_by_target"], 100, 2),
+            against(measured["saving_by_target"], paper["saving_by_target"], 100, 1),
+            against(measured["accuracy_by_target"], paper["accuracy_by_target"], 100, 2),
             cell(volume, 1, 3),
             against(volume, other, 1, 3),
             f"{int((volume > other).sum())} of {len(volume)}",
-            cell(own["saving_at_equal_accuracy"], 100, 1),
-            cell(own["generalization_gap"], 100, 1),
-            cell(own["promise_gap"], 100, 1),
-            cell(own["mean_saving_as_written"], 100, 1),
-            cell(own["mean_saving_as_printed"], 100, 1),
+            cell(measured["saving_at_equal_accuracy"], 100, 1),
+            cell(measured["generalization_gap"], 100, 1),
+            cell(measured["promise_gap"], 100, 1),
+            cell(measured["mean_saving_as_written"], 100, 1),
+            cell(measured["mean_saving_as_printed"], 100, 1),
         ]
         print(f"| {' | '.join(cells)} |", flush=True)
 

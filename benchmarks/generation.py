@@ -130,7 +130,7 @@ def on_a_cpu(size: str, bandwidth: float) -> None:
             top_k=0,
             return_full_text=False,
         )
-        written = [one["generated_text"] for own in made for one in own]
+        written = [one["generated_text"] for answers in made for one in answers]
         return sum(map(len, tokenizer(written, add_special_tokens=False)["input_ids"]))
 
     whole = CPU_PROBLEMS * SAMPLES

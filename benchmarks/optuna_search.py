@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
                 seconds.append(time.process_time() - started)
                 accuracy, usd = values(tables, found.options, found.thetas)
                 by_then = [found.found_at <= n for n in TRIALS]
-                shares.append([hypervolume(usd[own], accuracy[own], dearest) / whole for own in by_then])
+                shares.append([hypervolume(usd[then], accuracy[then], dearest) / whole for then in by_then])
                 reached.append(trials_to_reach(usd, accuracy, found.found_at, dearest, ENOUGH * whole))
             after = ", ".join("never" if n is None else f"{n:,}" for n in sorted(reached, key=_never_last))
             print(

@@ -60,13 +60,13 @@ def judged(executed: Executed, split: Split, theta: ThetaChoice, *, falls: bool)
     )
 
 
-def ways_table(executed: Executed, own: list[Split]) -> None:
+def ways_table(executed: Executed, splits: list[Split]) -> None:
     """Print a row for each way of choosing."""
     print("| choice | by target: cheaper, points | hypervolume (to the paper's) | at equal accuracy | gap "
           "| mean saving as written | as printed |\n| --- |" + " ---: |" * 6)  # fmt: skip
     first: np.ndarray | None = None
     for name, (theta, falls) in WAYS.items():
-        found = [judged(executed, split, theta, falls=falls).as_dict() for split in own]
+        found = [judged(executed, split, theta, falls=falls).as_dict() for split in splits]
         column = {key: np.array([one[key] for one in found]) for key in found[0]}
         mean = {key: 100 * float(np.nanmean(values)) for key, values in column.items()}
         volume = column["hypervolume"]
@@ -76,7 +76,7 @@ def ways_table(executed: Executed, own: list[Split]) -> None:
         else:
             more, larger = paired_difference(volume, first, CONFIDENCE)
             half = (more.interval.high - more.interval.low) / 2
-            against = f" ({more.value:+.3f} ± {half:.3f}, {larger} of {len(own)})"
+            against = f" ({more.value:+.3f} ± {half:.3f}, {larger} of {len(splits)})"
         print(
             f"| {name} | {mean['saving_by_target']:.1f} %, {mean['accuracy_by_target']:+.1f} "
             f"| {volume.mean():.3f}{against} | {mean['saving_at_equal_accuracy']:.1f} % "
@@ -86,7 +86,7 @@ def ways_table(executed: Executed, own: list[Split]) -> None:
         )
 
 
-def singles_table(executed: Executed, own: list[Split]) -> None:
+def singles_table(executed: Executed, splits: list[Split]) -> None:
     """Print cost and accuracy of what needs no choice: single models, two routers, best-of-n."""
     greedy = [table.options.index(EXIT) for table in executed.tables]
     right = np.stack([t.correct[o] for t, o in zip(executed.tables, greedy, strict=True)])
@@ -103,8 +103,10 @@ def singles_table(executed: Executed, own: list[Split]) -> None:
                 rows[f"{model} {option}, its best by tests"] = table.correct[o], 1000 * table.usd[o]
     print("| no choice | $ per 1,000 queries | right (%) |\n| --- | ---: | ---: |")
     for name, (answers, cost) in rows.items():
-        accuracy = mean_of_studies(np.array([answers[split.test].mean() for split in own]), CONFIDENCE)
-        print(f"| {name} | {np.mean([cost[s.test].mean() for s in own]):.4g} | {100 * accuracy.value:.1f} |")
+        accuracy = mean_of_studies(np.array([answers[split.test].mean() for split in splits]), CONFIDENCE)
+        print(
+            f"| {name} | {np.mean([cost[s.test].mean() for s in splits]):.4g} | {100 * accuracy.value:.1f} |"
+        )
 
 
 def main() -> None:
@@ -113,11 +115,11 @@ def main() -> None:
         sys.exit("python -m benchmarks.rivals SPLITS STUDY…")
     for argument in sys.argv[2:]:
         executed = load(argument)
-        own = Bench(executed, int(sys.argv[1])).splits
-        print(f"\n{argument}: {', '.join(executed.models)}, {len(own)} splits\n")
-        singles_table(executed, own)
+        splits = Bench(executed, int(sys.argv[1])).splits
+        print(f"\n{argument}: {', '.join(executed.models)}, {len(splits)} splits\n")
+        singles_table(executed, splits)
         print()
-        ways_table(executed, own)
+        ways_table(executed, splits)
 
 
 if __name__ == "__main__":

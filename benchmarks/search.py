@@ -127,8 +127,8 @@ def bootstrap(rng: np.random.Generator) -> None:
     def all_intervals() -> None:
         # One-stage plans are the same at every θ and done once.
         drawn = replicate_means(combination_outcomes(tables, grid, every), weights)
-        for own in drawn:
-            intervals(own, 0.95, own.shape[1])
+        for replicates in drawn:
+            intervals(replicates, 0.95, replicates.shape[1])
 
     def front() -> None:
         outcomes = combination_outcomes(tables, grid, every)

@@ -83,12 +83,12 @@ def row(url: str, name: str, prompts: list[str], clients: int) -> str:
         part: np.array([sum(stage[part] for stage in said["stages"]) for _, said in came])
         for part in ("generate_s", "execute_s")
     }
-    own = np.array([said["seconds"] for _, said in came]) - sum(parts.values())
+    overhead = np.array([said["seconds"] for _, said in came]) - sum(parts.values())
     usd = 1000 * np.mean([said["usd"] for _, said in came])
     p50, p95 = np.quantile(times, [0.5, 0.95])
     return (
         f"| {name} | {len(came) / seconds:.2f} | {p50:.2f} | {p95:.2f} | {parts['generate_s'].mean():.2f} "
-        f"| {parts['execute_s'].mean():.2f} | {1000 * own.mean():.1f} | {usd:.3g} |"
+        f"| {parts['execute_s'].mean():.2f} | {1000 * overhead.mean():.1f} | {usd:.3g} |"
     )
 
 

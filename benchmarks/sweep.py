@@ -30,7 +30,7 @@ def mean_and_interval(values: np.ndarray) -> str:
 def studies(folder: Path) -> dict[tuple[str, ...], Proof]:
     """The proved plans of a sweep, by their test problems."""
     plans = [PlanFile.load(path) for path in sorted(folder.glob(f"*/{PLANS}"))]
-    found = {own.test_ids: own.proof for own in plans if own.proof is not None}
+    found = {plan_file.test_ids: plan_file.proof for plan_file in plans if plan_file.proof is not None}
     if not found:
         sys.exit(f"{folder}: no evaluated {PLANS} below it; name the folder of a sweep")
     return found
@@ -44,10 +44,10 @@ def values(proofs: list[Proof], name: str) -> Values:
 
 def row(folder: Path, first: dict[tuple[str, ...], Proof]) -> str:
     """One line of the table."""
-    own = studies(folder)
-    proofs = list(own.values())
-    shared = [ids for ids in own if ids in first]
-    pairs = [own[ids] for ids in shared], [first[ids] for ids in shared]
+    proof_of = studies(folder)
+    proofs = list(proof_of.values())
+    shared = [ids for ids in proof_of if ids in first]
+    pairs = [proof_of[ids] for ids in shared], [first[ids] for ids in shared]
 
     def mean(name: str) -> str:
         known = values(proofs, name)
@@ -55,7 +55,7 @@ def row(folder: Path, first: dict[tuple[str, ...], Proof]) -> str:
 
     volume = mean_of_studies(values(proofs, "hypervolume"), CONFIDENCE).value
     against = ["", ""]
-    if own is not first and shared and own != first:
+    if proof_of is not first and shared and proof_of != first:
         cheaper, n_cheaper = paired_difference(*(values(p, "saving_by_target") for p in pairs), CONFIDENCE)
         more, n_more = paired_difference(*(values(p, "hypervolume") for p in pairs), CONFIDENCE)
         half = (more.interval.high - more.interval.low) / 2

@@ -57,8 +57,8 @@ def one_draw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     family = Family("wizardcoder_python", tuple(Model(name, "", "") for name in AUTHOR))
     whole = load_recording(str(RECORDING), None, family, problems, 10).samples
     first = {
-        model: {task: replace(samples, draws=samples.draws[:1]) for task, samples in own.items()}
-        for model, own in whole.items()
+        model: {task: replace(samples, draws=samples.draws[:1]) for task, samples in by_task.items()}
+        for model, by_task in whole.items()
     }
     write_recording(folder / "recording.jsonl.gz", first)
     return folder

@@ -49,6 +49,6 @@ def compose_study(overrides: Sequence[str] = (), config_dir: Path | str | None =
         HydraException: the overrides do not compose.
     """
     prepare_composition()
-    own = [] if config_dir is None else [f"hydra.searchpath=['{Path(config_dir).absolute()}']"]
+    searchpath = [] if config_dir is None else [f"hydra.searchpath=['{Path(config_dir).absolute()}']"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return build_study(compose("config", [*overrides, *own]), overrides)
+        return build_study(compose("config", [*overrides, *searchpath]), overrides)

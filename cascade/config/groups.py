@@ -95,11 +95,11 @@ def _prompts_of(config: PromptsConfig, key: str) -> PromptStyle:
     )
 
 
-def _own_prompts(family: PromptsConfig, own: dict[str, Any], member: str) -> PromptStyle:
+def _own_prompts(family: PromptsConfig, overrides: dict[str, Any], member: str) -> PromptStyle:
     """The family's prompts with what one member says otherwise."""
     key = f"family.models.{member}.prompts"
     try:
-        merged: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(family), own))
+        merged: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(family), overrides))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{key}.{error.full_key}: {str(error).splitlines()[0]}") from None
     return _prompts_of(merged, key)
@@ -107,13 +107,15 @@ def _own_prompts(family: PromptsConfig, own: dict[str, Any], member: str) -> Pro
 
 def _server_of(model: ModelConfig, key: str) -> Server:
     """Where one member is served."""
-    own = model.server
-    if own.api is not None:
-        checks.one_of(own.api, APIS, f"{key}.api")
+    server = model.server
+    if server.api is not None:
+        checks.one_of(server.api, APIS, f"{key}.api")
     for name in ("concurrency", "gpus"):
-        if (value := getattr(own, name)) is not None:
+        if (value := getattr(server, name)) is not None:
             checks.at_least(value, 1, f"{key}.{name}")
-    return Server(own.base_url, own.api, own.key_variable, own.concurrency, own.extra, own.gpus)
+    return Server(
+        server.base_url, server.api, server.key_variable, server.concurrency, server.extra, server.gpus
+    )
 
 
 def _located(source: str) -> str:
@@ -222,13 +224,15 @@ def theta_choice_of(choice: ThetaChoice, space: SearchConfig) -> ThetaChoice:
 
 def promise_of(config: SelectConfig) -> Promise | None:
     """What plans are to be certified for."""
-    own = config.certify
-    if own.accuracy is None and own.usd_per_1k is None:
+    settings = config.certify
+    if settings.accuracy is None and settings.usd_per_1k is None:
         return None
     return Promise(
-        None if own.accuracy is None else checks.between(own.accuracy, "select.certify.accuracy"),
-        None if own.usd_per_1k is None else checks.positive(own.usd_per_1k, "select.certify.usd_per_1k"),
-        checks.between(own.confidence, "select.certify.confidence"),
+        None if settings.accuracy is None else checks.between(settings.accuracy, "select.certify.accuracy"),
+        None
+        if settings.usd_per_1k is None
+        else checks.positive(settings.usd_per_1k, "select.certify.usd_per_1k"),
+        checks.between(settings.confidence, "select.certify.confidence"),
     )
 
 

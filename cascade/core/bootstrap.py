@@ -103,12 +103,12 @@ def replicates(outcomes: Floats, weights: Floats) -> Iterator[Floats]:
     step = max(1, MAX_NUMBERS // max(1, 2 * outcomes.shape[1]))
     for start in range(0, len(weights), step):
         part = weights[start : start + step]
-        yield np.stack([part @ own.T for own in outcomes])
+        yield np.stack([part @ values.T for values in outcomes])
 
 
 def replicate_means(outcomes: Floats, weights: Floats) -> Floats:
     """The same for few plans, in one array (2, B, N)."""
-    return np.stack([weights @ own.T for own in outcomes])
+    return np.stack([weights @ values.T for values in outcomes])
 
 
 def mean_of_studies(values: Floats, confidence: float) -> Measured:
@@ -171,7 +171,9 @@ def front_stability(
     frequency = np.zeros(outcomes.shape[1])
     best, too_much = [], []
     truth = outcomes[0].mean(axis=1)
-    for accuracy, cost in (own for part in replicates(outcomes, weights) for own in zip(*part, strict=True)):
+    for accuracy, cost in (
+        replicate for part in replicates(outcomes, weights) for replicate in zip(*part, strict=True)
+    ):
         members = on_front(cost, accuracy)
         frequency += members
         too_much.append((accuracy[members] - truth[members]).mean())

@@ -121,7 +121,8 @@ def evidence(every: Sequence[StageRuns]) -> Evidence:
     weights = [1 / (runs.n_runs[runs.problem] * len(every)) for runs in every]
     weight = np.bincount(row, np.concatenate(weights))
     right = np.bincount(
-        row, np.concatenate([own * runs.right for own, runs in zip(weights, every, strict=True)])
+        row,
+        np.concatenate([run_weights * runs.right for run_weights, runs in zip(weights, every, strict=True)]),
     )
     first = np.unique(row, return_index=True)[1]
     x = np.concatenate([features(runs) for runs in every])[first]

@@ -118,15 +118,15 @@ def _bins(
 ) -> tuple[Bin, ...]:
     found = []
     for b in np.unique(index):
-        own = index == b
-        mass = weight[own].sum()
+        in_bin = index == b
+        mass = weight[in_bin].sum()
         found.append(
             Bin(
                 float(b / N_BINS),
                 float((b + 1) / N_BINS),
                 float(mass / weight.sum()),
-                float(weight[own] @ confidence[own] / mass),
-                float(weight[own] @ right[own] / mass),
+                float(weight[in_bin] @ confidence[in_bin] / mass),
+                float(weight[in_bin] @ right[in_bin] / mass),
             )
         )
     return tuple(found)
@@ -190,16 +190,16 @@ def advice(models: Sequence[str], accuracy: Sequence[float]) -> list[str]:
         One line for each model under 10 % and for each that is worse than a smaller one.
     """
     lines = [
-        f"{model} solves {100 * own:.1f} % of the problems: the paper advises to leave models under "
+        f"{model} solves {100 * share:.1f} % of the problems: the paper advises to leave models under "
         f"{MIN_ACCURACY:.0%} out of a family"
-        for model, own in zip(models, accuracy, strict=True)
-        if own < MIN_ACCURACY
+        for model, share in zip(models, accuracy, strict=True)
+        if share < MIN_ACCURACY
     ]
-    for i, own in enumerate(accuracy):
+    for i, share in enumerate(accuracy):
         better = max(range(i), key=lambda j: accuracy[j], default=i)
-        if accuracy[better] > own:
+        if accuracy[better] > share:
             lines.append(
-                f"{models[i]} solves {100 * own:.1f} % of the problems and the smaller {models[better]} "
+                f"{models[i]} solves {100 * share:.1f} % of the problems and the smaller {models[better]} "
                 f"{100 * accuracy[better]:.1f} %: a family should get better with size; leave {models[i]} out"
             )
     return lines
@@ -213,12 +213,12 @@ def price_advice(models: Sequence[str], usd_per_1m_tokens: Sequence[float]) -> l
         usd_per_1m_tokens: their prices.
     """
     lines = []
-    for i, own in enumerate(usd_per_1m_tokens):
-        cheaper = [j for j in range(i + 1, len(models)) if usd_per_1m_tokens[j] < own]
+    for i, price in enumerate(usd_per_1m_tokens):
+        cheaper = [j for j in range(i + 1, len(models)) if usd_per_1m_tokens[j] < price]
         if cheaper:
             larger = cheaper[0]
             lines.append(
-                f"{models[i]} costs {own:.3g} $ per million tokens and the larger {models[larger]} "
+                f"{models[i]} costs {price:.3g} $ per million tokens and the larger {models[larger]} "
                 f"{usd_per_1m_tokens[larger]:.3g} $: was it measured on a busy machine or in small batches? "
                 "See docs/cost-model.md"
             )

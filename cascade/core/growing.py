@@ -49,16 +49,18 @@ def growing_rounds(
             only = np.zeros((len(solutions), 1), dtype=np.int64)
             begin = gather(greedy, only, only, option.l)
             parts[0].append(begin)
-            for own, size in zip(parts[1:], pool_sizes(option.k), strict=True):
+            for round_parts, size in zip(parts[1:], pool_sizes(option.k), strict=True):
                 passes, n_lines, correct, tokens = gather(
                     draw, solutions[:, :size], tests[:, :size], option.l
                 )
-                own.append((passes, n_lines, correct, begin[3] + tokens))
+                round_parts.append((passes, n_lines, correct, begin[3] + tokens))
             n_runs.append(len(solutions))
     problem = np.repeat(np.repeat(np.arange(len(outcomes)), n_draws), n_runs)
     rounds = []
-    for own in parts:
-        passes, n_lines, correct, tokens = (np.concatenate(arrays) for arrays in zip(*own, strict=True))
+    for round_parts in parts:
+        passes, n_lines, correct, tokens = (
+            np.concatenate(arrays) for arrays in zip(*round_parts, strict=True)
+        )
         samples = StageSamples(np.array(n_draws), problem, passes, n_lines, correct, tokens)
         rounds.append(judge_samples(samples, rule))
     return tuple(rounds)

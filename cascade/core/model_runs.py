@@ -43,16 +43,18 @@ class ModelRuns:
 
     def at(self, problems: NDArray[np.int64]) -> "ModelRuns":
         """The runs on some of the problems, which are numbered anew in the given order."""
-        return ModelRuns(self.options, tuple(tuple(_at(one, problems) for one in own) for own in self.rounds))
+        return ModelRuns(
+            self.options, tuple(tuple(_at(one, problems) for one in rounds) for rounds in self.rounds)
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """As arrays for a file; `from_arrays` reads them."""
         arrays: dict[str, NDArray[Any]] = {
             "options": np.array([(o.k, o.l, o.growing) for o in self.options]),
-            "n_draws": np.stack([own[0].n_draws for own in self.rounds]),
+            "n_draws": np.stack([rounds[0].n_draws for rounds in self.rounds]),
         }
-        for o, own in enumerate(self.rounds):
-            for r, one in enumerate(own):
+        for o, rounds in enumerate(self.rounds):
+            for r, one in enumerate(rounds):
                 columns = [getattr(one, name) for name in COLUMNS]
                 arrays[f"{o}.{r}"] = np.stack(columns).astype(np.int32)
         return arrays
@@ -68,12 +70,12 @@ class ModelRuns:
         every = []
         for o, option in enumerate(options):
             sizes = (1, *pool_sizes(option.k)) if option.growing else (max(option.k, 1),)
-            own = []
+            rounds = []
             for r, k in enumerate(sizes):
                 columns = dict(zip(COLUMNS, arrays[f"{o}.{r}"].astype(np.int64), strict=True))
                 columns["right"] = columns["right"].astype(bool)
-                own.append(StageRuns(k=k, n_draws=arrays["n_draws"][o], **columns))
-            every.append(tuple(own))
+                rounds.append(StageRuns(k=k, n_draws=arrays["n_draws"][o], **columns))
+            every.append(tuple(rounds))
         return cls(options, tuple(every))
 
 

@@ -152,9 +152,9 @@ class PlanSpace:
         options = tuple(SKIP if c < 0 else self.options[i][c] for i, c in enumerate(row))
         if self.thetas is None:
             return Plan(options, theta)
-        own = [math.nan if c < 0 else self.thetas[i][c] for i, c in enumerate(row)]
+        stage_thetas = [math.nan if c < 0 else self.thetas[i][c] for i, c in enumerate(row)]
         # Equal plans compare equal: what is never looked at is 0.
-        return Plan(options, tuple(0.0 if math.isnan(value) else value for value in own))
+        return Plan(options, tuple(0.0 if math.isnan(value) else value for value in stage_thetas))
 
     @cached_property
     def one_stage(self) -> NDArray[np.bool_]:
@@ -187,8 +187,8 @@ class PlanSpace:
 
     def _columns(self, values: Sequence[Sequence[Any]], skipped: Any) -> NDArray[Any]:
         # The value for "skip" stands last, where the index -1 finds it.
-        own = [np.array([*v, skipped])[self.choices[:, i]] for i, v in enumerate(values)]
-        return np.stack(own, axis=1)
+        columns = [np.array([*v, skipped])[self.choices[:, i]] for i, v in enumerate(values)]
+        return np.stack(columns, axis=1)
 
 
 def plan_space(options: Sequence[Sequence[Option]], thetas: Sequence[float] | None = None) -> PlanSpace:
@@ -208,16 +208,16 @@ def plan_space(options: Sequence[Sequence[Option]], thetas: Sequence[float] | No
     n = len(options)
     prefixes = np.full((1, n), -1, dtype=np.int16)
     blocks, all_options, all_thetas = [], [], []
-    for i, own in enumerate(options):
-        testing = [j for j, option in enumerate(own) if option.tests]
-        choice_options, choice_thetas = list(own), [math.nan] * len(own)
-        ends = list(range(len(own)))
+    for i, model_options in enumerate(options):
+        testing = [j for j, option in enumerate(model_options) if option.tests]
+        choice_options, choice_thetas = list(model_options), [math.nan] * len(model_options)
+        ends = list(range(len(model_options)))
         if thetas is not None:
             # A choice is an option with its θ; as last stages those have none that do not grow.
-            choice_options += [own[j] for j in testing for _ in thetas]
+            choice_options += [model_options[j] for j in testing for _ in thetas]
             choice_thetas += [theta for _ in testing for theta in thetas]
-            testing = list(range(len(own), len(choice_options)))
-            ends = [j for j in ends if not own[j].growing]
+            testing = list(range(len(model_options), len(choice_options)))
+            ends = [j for j in ends if not model_options[j].growing]
             ends += [j for j in testing if choice_options[j].growing]
         blocks.append(_extend(prefixes, i, ends))
         all_options.append(tuple(choice_options))

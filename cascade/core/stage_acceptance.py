@@ -72,7 +72,10 @@ def calibrate(
         without_tests: see `ByProbability`.
     """
     every = [
-        one for option, own in zip(runs.options, runs.rounds, strict=True) if option.tests for one in own
+        one
+        for option, rounds in zip(runs.options, runs.rounds, strict=True)
+        if option.tests
+        for one in rounds
     ]
     of_problem = np.zeros(len(runs.rounds[0][0].n_draws), dtype=np.int64)
     if not every:

@@ -57,13 +57,13 @@ def take_samples(
     """
     blocks = [outcome.blocks(option) for outcome in outcomes]
     taken = [
-        _take(block, option, estimator, len(own), (*rng_key, p, number))
-        for p, own in enumerate(blocks)
-        for number, block in enumerate(own)
+        _take(block, option, estimator, len(draws), (*rng_key, p, number))
+        for p, draws in enumerate(blocks)
+        for number, block in enumerate(draws)
     ]
     passes, n_lines, correct, tokens = (np.concatenate(parts) for parts in zip(*taken, strict=True))
-    n_draws = np.array([len(own) for own in blocks])
-    problem = np.repeat(np.repeat(np.arange(len(blocks)), n_draws), [len(own[3]) for own in taken])
+    n_draws = np.array([len(draws) for draws in blocks])
+    problem = np.repeat(np.repeat(np.arange(len(blocks)), n_draws), [len(arrays[3]) for arrays in taken])
     return StageSamples(n_draws, problem, passes, n_lines, correct, tokens)
 
 
@@ -173,9 +173,9 @@ def judge_samples(samples: StageSamples, rule: Rule) -> StageRuns:
         passes = samples.passes[part]
         judged = rule(passes, samples.n_lines[part])
         answer[part], score[part], most[part] = judged.answer, judged.score, judged.most
-        own = passes[np.arange(len(passes)), judged.answer]
-        passed[part] = own.sum(axis=1)
-        agreed[part] = (own * passes.sum(axis=1)).max(axis=1, initial=0)
+        passed_lines = passes[np.arange(len(passes)), judged.answer]
+        passed[part] = passed_lines.sum(axis=1)
+        agreed[part] = (passed_lines * passes.sum(axis=1)).max(axis=1, initial=0)
     return StageRuns(
         k=samples.correct.shape[1],
         n_draws=samples.n_draws,

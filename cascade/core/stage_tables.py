@@ -52,7 +52,7 @@ class StageTable:
         """Float arrays (O, T, P): g, c and the expected rounds of every option at every θ."""
         shape = self.accept.shape
         ones = np.broadcast_to(np.ones(1), shape)
-        fixed = [np.broadcast_to(own[:, None, :], shape) for own in (self.correct, self.usd)] + [ones]
+        fixed = [np.broadcast_to(values[:, None, :], shape) for values in (self.correct, self.usd)] + [ones]
         if self.growing is not None:
             grows = np.array([option.growing for option in self.options])[:, None, None]
             fixed = [np.where(grows, new, old) for new, old in zip(self.growing, fixed, strict=True)]
@@ -62,7 +62,7 @@ class StageTable:
     def at(self, problems: NDArray[np.int64]) -> "StageTable":
         """The same table for some of the problems, by index."""
         arrays = {name: getattr(self, name)[..., problems] for name in ARRAYS}
-        growing = None if self.growing is None else tuple(own[..., problems] for own in self.growing)
+        growing = None if self.growing is None else tuple(values[..., problems] for values in self.growing)
         return replace(self, growing=growing, **arrays)
 
     def part(self, options: Sequence[int], thetas: Sequence[int]) -> "StageTable":
@@ -75,7 +75,7 @@ class StageTable:
             thetas=tuple(self.thetas[i] for i in thetas),
             growing=None
             if self.growing is None
-            else tuple(own[list(options)][:, list(thetas)] for own in self.growing),
+            else tuple(values[list(options)][:, list(thetas)] for values in self.growing),
             **of_both,
             **of_options,
         )
@@ -92,8 +92,8 @@ class StageTable:
         """Standard errors of the least certain option's accuracy (0..1) and US dollars per 1,000 queries."""
         n_problems = self.correct.shape[1]
         accuracy, usd = (
-            float(np.sqrt((own**2).sum(axis=1)).max()) / n_problems
-            for own in (self.correct_error, self.usd_error)
+            float(np.sqrt((errors**2).sum(axis=1)).max()) / n_problems
+            for errors in (self.correct_error, self.usd_error)
         )
         return accuracy, usd_per_1k_queries(usd)
 
@@ -135,25 +135,25 @@ def table_of_runs(
     shape = (len(runs.options), len(thetas), len(runs.rounds[0][0].n_draws))
     arrays = {name: np.full(shape if name in ARRAYS[:2] else (shape[0], shape[2]), np.nan) for name in ARRAYS}
     grown = np.full((3, *shape), np.nan)
-    for o, (option, own) in enumerate(zip(runs.options, runs.rounds, strict=True)):
-        first, last = own[0], own[-1]
+    for o, (option, rounds) in enumerate(zip(runs.options, runs.rounds, strict=True)):
+        first, last = rounds[0], rounds[-1]
         if option == EXIT:
             arrays["accept"][o] = 1.0
             arrays["accept_correct"][o] = last.per_problem(last.right)
             _fixed(last, arrays, o, usd_per_token)
             continue
-        taken = np.stack([accept(one, thetas) for one in own])
+        taken = np.stack([accept(one, thetas) for one in rounds])
         accepted = np.asarray(taken.any(axis=0))
         # The first round that is accepted, or the last of all.
-        stop = np.where(accepted, taken.argmax(axis=0), len(own) - 1)
+        stop = np.where(accepted, taken.argmax(axis=0), len(rounds) - 1)
         each = np.arange(stop.shape[1])
-        right = np.stack([one.right for one in own])[stop, each]
+        right = np.stack([one.right for one in rounds])[stop, each]
         arrays["accept"][o] = [first.per_problem(row) for row in accepted]
         arrays["accept_correct"][o] = [first.per_problem(row) for row in accepted & right]
         if not option.growing:
             _fixed(last, arrays, o, usd_per_token)
             continue
-        tokens = np.stack([one.tokens for one in own])[stop, each]
+        tokens = np.stack([one.tokens for one in rounds])[stop, each]
         for i, (values, unit) in enumerate(((right, 1.0), (tokens, usd_per_token), (stop + 1, 1.0))):
             grown[i, o] = [unit * first.per_problem(row) for row in values]
         arrays["correct_error"][o] = np.max([first.errors(row) for row in right], axis=0)

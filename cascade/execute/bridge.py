@@ -317,12 +317,12 @@ def _first(items: Iterator[Any]) -> Iterator[Any]:
         return
 
 
-def _error(own: str, bases: list[Any], arguments: list[Any]) -> BaseException:
+def _error(name: str, bases: list[Any], arguments: list[Any]) -> BaseException:
     """An exception by its name: a builtin one, or one that derives from it."""
     found = [getattr(builtins, name, None) for name in bases if type(name) is str]
     kind = next((one for one in found if isinstance(one, type) and issubclass(one, BaseException)), Exception)
-    if own:
-        kind = type(own, (kind,), {})
+    if name:
+        kind = type(name, (kind,), {})
     error = kind.__new__(kind)
     error.args = tuple(arguments)
     return error

@@ -117,9 +117,9 @@ class Candidate:
         gc.enable()
         self._space = space = module.__dict__
         # What the program makes of its builtins is not what answers for it.
-        own = sys.modules["builtins"] = types.ModuleType("builtins")
-        own.__dict__.update(builtins.__dict__)
-        space["__builtins__"] = own
+        copied = sys.modules["builtins"] = types.ModuleType("builtins")
+        copied.__dict__.update(builtins.__dict__)
+        space["__builtins__"] = copied
         depth, frame = 0, sys._getframe()
         while frame is not None:
             depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
@@ -216,7 +216,7 @@ class Candidate:
         if isinstance(error, MemoryError):
             self._flags |= MEMORY
         names = [one.__name__ for one in type(error).__mro__ if one.__module__ == "builtins"]
-        own = type(error).__name__ if type(error).__module__ != "builtins" else ""
+        class_name = type(error).__name__ if type(error).__module__ != "builtins" else ""
         try:
             packer.finish()
             arguments = [packer.pack(one) for one in error.args]
@@ -224,7 +224,7 @@ class Candidate:
             packer, arguments = self._packer(), []
         # Without its traceback nothing keeps the frames alive that the error came through.
         error.__traceback__ = None
-        return ["error", packer.nodes, [own, names, arguments], self._state()]
+        return ["error", packer.nodes, [class_name, names, arguments], self._state()]
 
     def _packer(self) -> Packer:
         """An empty table; an object that is met again in it travels as before."""

@@ -224,7 +224,7 @@ def suspect_pairs(batch: Batch, suspect: Sequence[Sequence[int]]) -> Batch:
     tests: dict[int, list[int]] = {}
     for i, j in suspect:
         tests.setdefault(i, []).append(batch.programs[i][1][j])
-    return Batch(batch.tests, tuple((batch.programs[i][0], tuple(own)) for i, own in tests.items()))
+    return Batch(batch.tests, tuple((batch.programs[i][0], tuple(indices)) for i, indices in tests.items()))
 
 
 def corrected(outcome: Outcome, suspect: Sequence[Sequence[int]], reply: Mapping[str, Any]) -> Outcome:
@@ -371,8 +371,8 @@ def _command(isolation: Isolation, scratch: str) -> tuple[list[str], dict[str, s
             inside = json.dumps([isolation.layers, "/tmp/.scratch"])
             wrapper = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/"]
             wrapper += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--dir", "/tmp/.scratch"]
-            for own in (sys.prefix, sys.base_prefix, PACKAGE_ROOT):  # they may lie in /tmp
-                wrapper += ["--ro-bind", own, own]
+            for folder in (sys.prefix, sys.base_prefix, PACKAGE_ROOT):  # they may lie in /tmp
+                wrapper += ["--ro-bind", folder, folder]
             return [*wrapper, sys.executable, *python, inside], environment | path
     inside = json.dumps([isolation.layers, "/scratch"])
     wrapper = [isolation.container, "run", "--rm", "--interactive", "--network=none", "--read-only", "--init"]

@@ -220,7 +220,7 @@ class Fingerprint:
         Raises:
             UnknownStateError: it cannot be compared.
         """
-        own: list[object] = []
+        values: list[object] = []
         out: list[object] = []
         for name, value in space.items():
             if name in _OF_EVERY_MODULE:
@@ -231,9 +231,9 @@ class Fingerprint:
                     out += _foreign(value)
                     out += self._of_module(value)
                 continue
-            own.append(value)
+            values.append(value)
             out += self._of_module(value)
-        return [*out, *state_of(own)]
+        return [*out, *state_of(values)]
 
     def _of_module(self, value: object) -> list[object]:
         """What the program can name of a module."""

@@ -94,8 +94,8 @@ class ServerPool:
         """Stop the work that was started with `stop`, its processes too; the server starts again later."""
         stop.set()
         with self._lock:
-            own = [server for server, other in self._busy.items() if other is stop]
-        for server in own:
+            servers = [server for server, other in self._busy.items() if other is stop]
+        for server in servers:
             server.close()
 
     def close(self) -> None:

@@ -169,14 +169,16 @@ def is_pure(tree: ast.Module, given: frozenset[str] | None = None) -> bool:
     if given is not None and any(_sets_attribute(node) for node in ast.walk(tree)):
         return False  # of something that other tests see
     bound = frozenset(bound_names(tree)) | (given or frozenset())
-    own = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
-    own |= {
+    set_names = {
+        n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+    }
+    set_names |= {
         name
         for cls in ast.walk(tree)
         if isinstance(cls, ast.ClassDef)
         for name in bound_names(ast.Module(cls.body, []))
     }
-    attributes = SAFE_ATTRIBUTES | {name for name in own if name not in _INNER and not _is_dunder(name)}
+    attributes = SAFE_ATTRIBUTES | {name for name in set_names if name not in _INNER and not _is_dunder(name)}
     modules: dict[str, str] = {}
     for node in ast.walk(tree):
         for alias in node.names if isinstance(node, ast.Import) else ():

@@ -85,16 +85,16 @@ class Server:
         texts: list[Any] = []
         plan, places, data = [], [], b""
         for work in works:
-            own = []
+            asked = []
             for i in work.tests:
                 test, seconds = work.verdicts.tests[i]
                 if id(test) not in checks:
                     checks[id(test)] = len(texts)
                     texts.append(test.for_a_referee())
-                own.append((checks[id(test)], seconds))
-            plan.append((work.verdicts.program.pure and not work.fresh, own))
+                asked.append((checks[id(test)], seconds))
+            plan.append((work.verdicts.program.pure and not work.fresh, asked))
             piece = marshal.dumps(self._candidate_work(work))
-            places.append([[len(data), len(piece)], work.fresh, [seconds for _, seconds in own]])
+            places.append([[len(data), len(piece)], work.fresh, [seconds for _, seconds in asked]])
             data += piece
         tests = marshal.dumps((self.prelude, texts, plan))
         for file, content in ((self.programs, data), (self.tests, tests)):

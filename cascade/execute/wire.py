@@ -257,35 +257,35 @@ class Unpacker:
         self._objects = objects
         for at, node in enumerate(nodes):
             if (letter := node[0]) not in ("t", "z"):
-                own = first[at] if at < len(first) else None
-                if own is not None and _CONTAINERS.get(type(own), "D") != letter:
+                container = first[at] if at < len(first) else None
+                if container is not None and _CONTAINERS.get(type(container), "D") != letter:
                     raise MalformedError
-                if own is None:
-                    own = collections.deque(maxlen=node[1]) if letter == "q" else _MAKE[letter]()
-                objects[at] = own
-                self.mutable.append(own)
+                if container is None:
+                    container = collections.deque(maxlen=node[1]) if letter == "q" else _MAKE[letter]()
+                objects[at] = container
+                self.mutable.append(container)
         self._freeze(nodes, objects)
         value = self.value
-        for node, own in zip(nodes, objects, strict=True):
+        for node, container in zip(nodes, objects, strict=True):
             letter = node[0]
             if letter == "l":
-                own[:] = map(value, node[1:])
+                container[:] = map(value, node[1:])
             elif letter == "y":
-                own[:] = node[1].encode("latin-1")
+                container[:] = node[1].encode("latin-1")
             elif letter == "q":
                 items = [*map(value, node[2:])]
-                own.clear()
-                own.extend(items)
+                container.clear()
+                container.extend(items)
             elif letter == "s":
                 items = [*map(value, node[1:])]
-                own.clear()
-                own.update(items)
+                container.clear()
+                container.update(items)
             elif letter in "dOCD":
                 if letter == "D":
-                    own.default_factory = None if node[1] is None else _FACTORIES[node[1]]
+                    container.default_factory = None if node[1] is None else _FACTORIES[node[1]]
                 items = [*map(value, node[2 if letter == "D" else 1 :])]
-                own.clear()
-                dict.update(own, zip(items[::2], items[1::2], strict=True))
+                container.clear()
+                dict.update(container, zip(items[::2], items[1::2], strict=True))
         return objects
 
     def _freeze(self, nodes: list[list[Any]], objects: list[Any]) -> None:

@@ -268,7 +268,7 @@ def _program(data: Any, seconds: float) -> Program:
 def _referee_work(data: Any) -> tuple[Any, list[tuple[bool, list[tuple[Test, float]]]]]:
     prelude, tests, programs = data
     made = [Test(*one) for one in tests]
-    return prelude, [(pure, [(made[i], seconds) for i, seconds in own]) for pure, own in programs]
+    return prelude, [(pure, [(made[i], seconds) for i, seconds in tests_of]) for pure, tests_of in programs]
 
 
 def serve(children: Children, requests: int, replies: int, programs: int, tests: int) -> None:

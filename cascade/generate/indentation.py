@@ -8,8 +8,8 @@ def body_indent(prompt: str) -> str:
     """The indentation of the body that a prompt begins."""
     lines = [line for line in prompt.split("\n") if line.strip()]
     last = lines[-1] if lines else ""
-    own = last[: len(last) - len(last.lstrip())]
-    return own + "    " if last.rstrip().endswith(":") else own or "    "
+    indent = last[: len(last) - len(last.lstrip())]
+    return indent + "    " if last.rstrip().endswith(":") else indent or "    "
 
 
 def reindented(text: str, indent: str) -> Iterator[str]:

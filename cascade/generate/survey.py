@@ -148,8 +148,8 @@ def survey(
     for model in family.models:
         one = Survey(model.name)
         for problem in problems:
-            own = samples[model.name][problem.task_id]
-            for draw in (*((own.greedy,) if own.greedy is not None else ()), *own.draws):
+            of_problem = samples[model.name][problem.task_id]
+            for draw in (*((of_problem.greedy,) if of_problem.greedy is not None else ()), *of_problem.draws):
                 for solution in draw.solutions:
                     _count(one, problem, solution, given)
         found.append(one)

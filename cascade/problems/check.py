@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cascade.base import DataError, Place, Record
-from cascade.problems import own
+from cascade.problems import user_problems
 from cascade.problems.base import Problem
 from cascade.problems.dataset import DataSet
 from cascade.problems.source import read_source
@@ -53,7 +53,7 @@ def check_problems(dataset: DataSet, run: Run) -> list[str]:
     places: dict[str, Place] = {}
     for record in read_source(dataset):
         try:
-            problem = own.to_problem(record)
+            problem = user_problems.to_problem(record)
         except DataError as error:
             findings.append(str(error))
             continue
@@ -85,7 +85,7 @@ def _references(good: Sequence[tuple[Record, Problem]], run: Run) -> list[str]:
     for record, problem in good:
         if problem.reference_solution is not None:
             program = problem.program(problem.reference_solution, completion=False)
-            tests = tuple(own.single_tests(record))
+            tests = tuple(user_problems.single_tests(record))
             trials.append(Trial(problem.task_id, program, tests, problem.timeout_s, problem.entry_point))
             records.append(record)
     findings = []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from cascade.base import DataError, Place, Record
-from cascade.problems import apps, evalplus, humaneval, livecodebench, mbpp, own
+from cascade.problems import apps, evalplus, humaneval, livecodebench, mbpp, user_problems
 from cascade.problems.base import Problem
 from cascade.problems.check import missing_packages
 from cascade.problems.dataset import DataSet
@@ -19,7 +19,7 @@ FORMATS: Mapping[str, Callable[[Record], Problem | None]] = {
     "humaneval": humaneval.to_problem,
     "livecodebench": livecodebench.to_problem,
     "mbpp": mbpp.to_problem,
-    "own": own.to_problem,
+    "own": user_problems.to_problem,
     **evalplus.FORMATS,
 }
 

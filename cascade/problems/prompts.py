@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cascade.base import DataError, Record, read_records
 from cascade.problems.base import Problem, preamble_of
-from cascade.problems.own import entry_point_of, filled, posed, to_problem
+from cascade.problems.user_problems import entry_point_of, filled, posed, to_problem
 
 
 def read_prompts(path: Path) -> list[Problem]:
@@ -28,13 +28,13 @@ def _problems(records: Iterable[Record]) -> Iterable[Problem]:
     seen: set[str] = set()
     for record in records:
         fields = {"task_id": f"line/{record.place.number}", **record.fields}
-        own = Record(record.place, fields)
+        filled_record = Record(record.place, fields)
         if "tests" in fields:
-            problem = to_problem(own)
+            problem = to_problem(filled_record)
         else:
-            name, text = entry_point_of(own), filled(own, "prompt")
+            name, text = entry_point_of(filled_record), filled(filled_record, "prompt")
             prompt = posed(text, name, None)
-            problem = Problem(filled(own, "task_id"), prompt, name, preamble_of(prompt, name), "")
+            problem = Problem(filled(filled_record, "task_id"), prompt, name, preamble_of(prompt, name), "")
         if problem.task_id in seen:
             raise record.error(f"task {problem.task_id} stands there already; give it another `task_id`")
         seen.add(problem.task_id)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cascade.base import DataError, Place, Record, install_command, read_records
 from cascade.problems.dataset import DataSet
-from cascade.problems.own import read_folder
+from cascade.problems.user_problems import read_folder
 
 # The hub's own conversion of a data set that has a loading script (which `datasets` no longer
 # runs). It keeps one folder a configuration and no metadata, so the folder is asked for: without

@@ -163,14 +163,14 @@ def _why(plans: PlanFile) -> str:
 def sweep_answer(groups: Mapping[str, Sequence[Evaluated]]) -> Answer:
     """What several studies say together: the mean over each group, whose studies differ in their split."""
     cards, text = [], []
-    for name, own in groups.items():
-        proofs = [study.plans.proof for study in own if study.plans.proof is not None]
+    for name, studies in groups.items():
+        proofs = [study.plans.proof for study in studies if study.plans.proof is not None]
         saving = np.array([p.saving_by_target.value for p in proofs if p.saving_by_target is not None])
         gained = np.array([p.accuracy_by_target.value for p in proofs if p.accuracy_by_target is not None])
         if len(saving) == 0:
             text.append(f"{name}: the chosen plans and those of one model have no target in common.")
             continue
-        confidence = own[0].plans.selection["interval"]
+        confidence = studies[0].plans.selection["interval"]
         mean, accuracy = mean_of_studies(saving, confidence), mean_of_studies(gained, confidence)
         at = f"cheaper by target, at {100 * accuracy.value:+.1f} points"
         if len(saving) == 1:

@@ -116,13 +116,13 @@ def theta_chart(sweep: ThetaSweep) -> Chart:
         ("", _percents(sweep.accuracy), CASCADE, "solid", "circle"),
         ("2", _short(sweep.cost), ONE_MODEL, "dash", "square"),
     ):
-        own = {
+        trace = {
             "marker": {"size": 7, "color": color, "symbol": symbol},
             "line": {"color": color, "dash": dash},
         }
         axes = {"xaxis": "x", "yaxis": f"y{axis}", "showlegend": False, "mode": "lines+markers"}
         hover = {"hovertemplate": "θ=%{x}<br>%{y:.4~g}<extra></extra>"}
-        traces.append(own | axes | hover | {"x": list(sweep.thetas), "y": values})
+        traces.append(trace | axes | hover | {"x": list(sweep.thetas), "y": values})
     layout = _layout("θ", "accuracy (%)")
     # One above the other: side by side they have no room on a telephone.
     layout |= {
@@ -139,13 +139,13 @@ def overlay_chart(fronts: Mapping[str, Sequence[Estimate]]) -> Chart:
         {
             "name": name,
             "mode": "lines+markers",
-            "x": _short([e.usd_per_1k_queries for e in own]),
-            "y": _percents([e.accuracy for e in own]),
+            "x": _short([e.usd_per_1k_queries for e in estimates]),
+            "y": _percents([e.accuracy for e in estimates]),
             "marker": {"size": 7, "symbol": SYMBOLS[i % len(SYMBOLS)], "color": COLOURS[i % len(COLOURS)]},
             "line": {"width": 1.2, "dash": DASHES[i % len(DASHES)], "color": COLOURS[i % len(COLOURS)]},
             "hovertemplate": f"%{{fullData.name}}<br>{PLACE}<extra></extra>",
         }
-        for i, (name, own) in enumerate(fronts.items())
+        for i, (name, estimates) in enumerate(fronts.items())
     ]
     return _over_dollars(traces)
 
@@ -153,8 +153,8 @@ def overlay_chart(fronts: Mapping[str, Sequence[Estimate]]) -> Chart:
 def band_chart(groups: Mapping[str, Sequence[Sequence[Estimate]]]) -> Chart:
     """The fronts of many studies: the median and a band for each group."""
     traces: list[Chart] = []
-    for i, (name, own) in enumerate(groups.items()):
-        band, color = band_of(own), COLOURS[i % len(COLOURS)]
+    for i, (name, studies) in enumerate(groups.items()):
+        band, color = band_of(studies), COLOURS[i % len(COLOURS)]
         edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
         line = {"width": 2, "color": color, "dash": DASHES[i % len(DASHES)]}
         shade = f"rgba({int(color[1:3], 16)},{int(color[3:5], 16)},{int(color[5:7], 16)},0.15)"
@@ -163,7 +163,7 @@ def band_chart(groups: Mapping[str, Sequence[Sequence[Estimate]]]) -> Chart:
         traces += [
             edge | {"x": cost, "y": _percents(band.low)},
             edge | {"x": cost, "y": _percents(band.high), "fill": "tonexty", "fillcolor": shade},
-            {"name": f"{name} ({len(own)} studies)", "mode": "lines", "x": cost, "line": line}
+            {"name": f"{name} ({len(studies)} studies)", "mode": "lines", "x": cost, "line": line}
             | {"y": _percents(band.median), "hovertemplate": hover},
         ]
     return _over_dollars(traces)

@@ -26,7 +26,7 @@ def chooser(study: Evaluated) -> dict[str, Any]:
     return {
         "plans": [_choice(study, chosen) for chosen in plans.front],
         "start": start,
-        "accuracies": [math.floor(1000 * own + 1e-6) / 10 for own in (accuracy[0], accuracy[-1])],
+        "accuracies": [math.floor(1000 * extreme + 1e-6) / 10 for extreme in (accuracy[0], accuracy[-1])],
     }
 
 
@@ -37,8 +37,8 @@ def _choice(study: Evaluated, chosen: ChosenPlan) -> dict[str, Any]:
     assert test is not None
     said = stage_sentences(chosen.plan, models)
     stages = [
-        {"model": model, "does": does, "asked": _share(own.asked), "answered": _share(own.answered)}
-        for (model, does), own in zip(said, shares(study, chosen, "test"), strict=True)
+        {"model": model, "does": does, "asked": _share(share.asked), "answered": _share(share.answered)}
+        for (model, does), share in zip(said, shares(study, chosen, "test"), strict=True)
     ]
     return {
         "cost": validation.usd_per_1k_queries,
@@ -52,8 +52,8 @@ def _choice(study: Evaluated, chosen: ChosenPlan) -> dict[str, Any]:
         "replaces": _replaces(study, chosen),
         "stages": stages,
         "places": {
-            f"chart-front-{side}": [own.usd_per_1k_queries, 100 * own.accuracy]
-            for side, own in (("validation", validation), ("test", test))
+            f"chart-front-{side}": [estimate.usd_per_1k_queries, 100 * estimate.accuracy]
+            for side, estimate in (("validation", validation), ("test", test))
         },
     }
 
@@ -120,7 +120,7 @@ def plans_table(study: Evaluated) -> Table:
     rows = []
     for chosen in study.plans.front:
         other = chosen.replaces
-        reach = " → ".join(f"{100 * own.asked:.0f} %" for own in shares(study, chosen, "test"))
+        reach = " → ".join(f"{100 * share.asked:.0f} %" for share in shares(study, chosen, "test"))
         rows.append(
             (
                 *_both_sides(study, chosen),

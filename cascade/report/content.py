@@ -141,8 +141,8 @@ def curve(study: Evaluated, grid: GridResult) -> SavingCurve | None:
     known = [one.test for one in study.plans.front if one.test is not None]
     singles = np.flatnonzero(grid.space.one_stage)
     return saving_curve(
-        np.array([own.usd_per_1k_queries for own in known]),
-        np.array([own.accuracy for own in known]),
+        np.array([estimate.usd_per_1k_queries for estimate in known]),
+        np.array([estimate.accuracy for estimate in known]),
         grid.usd_per_1k_queries[0, singles],
         grid.accuracy[0, singles],
     )

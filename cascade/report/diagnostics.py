@@ -21,7 +21,7 @@ Runs = Mapping[tuple[str, str, Option], StageRuns]
 
 def options_table(runs: Runs) -> pd.DataFrame:
     """How good every option of every model is under every rule; see `cascade.core.diagnostics.Quality`."""
-    return pd.DataFrame([_key(*key) | asdict(quality(own)) for key, own in runs.items()])
+    return pd.DataFrame([_key(*key) | asdict(quality(model_runs)) for key, model_runs in runs.items()])
 
 
 def acceptance_table(runs: Runs, thetas: Sequence[float], *, accept_without_tests: bool) -> pd.DataFrame:
@@ -30,8 +30,8 @@ def acceptance_table(runs: Runs, thetas: Sequence[float], *, accept_without_test
         [
             _key(*key)
             | {"theta": theta}
-            | asdict(acceptance(own, theta, accept_without_tests=accept_without_tests))
-            for key, own in runs.items()
+            | asdict(acceptance(model_runs, theta, accept_without_tests=accept_without_tests))
+            for key, model_runs in runs.items()
             for theta in thetas
         ]
     )
@@ -39,7 +39,7 @@ def acceptance_table(runs: Runs, thetas: Sequence[float], *, accept_without_test
 
 def calibration_table(runs: Runs) -> pd.DataFrame:
     """The score of every option against the truth, in ten bins; see `cascade.core.diagnostics.Bin`."""
-    rows = [_key(*key) | asdict(own) for key, runs_ in runs.items() for own in reliability(runs_)]
+    rows = [_key(*key) | asdict(one_bin) for key, runs_ in runs.items() for one_bin in reliability(runs_)]
     # Models whose tests are all invalid have no scores, and the table no rows.
     return pd.DataFrame(rows, columns=["rule", "model", "k", "l", *(one.name for one in fields(Bin))])
 
@@ -54,9 +54,9 @@ def solved_table(models: Sequence[str], solved: NDArray[np.bool_], task_ids: Seq
     """
     return pd.DataFrame(
         [
-            {**dict(zip(models, pattern, strict=True)), "n_problems": len(own)}
-            | {"task_ids": " ".join(task_ids[i] for i in own)}
-            for pattern, own in who_solves_what(solved).items()
+            {**dict(zip(models, pattern, strict=True)), "n_problems": len(indices)}
+            | {"task_ids": " ".join(task_ids[i] for i in indices)}
+            for pattern, indices in who_solves_what(solved).items()
         ]
     )
 

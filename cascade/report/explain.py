@@ -272,7 +272,10 @@ def choose_examples(
     most = max(1, *(option.k for option in options)), max(option.l for option in options)
 
     def pattern(index: int) -> tuple[bool, ...]:
-        blocks = [own[index].greedy or own[index].draws[0] for own in outcomes.values()]
+        blocks = [
+            model_outcomes[index].greedy or model_outcomes[index].draws[0]
+            for model_outcomes in outcomes.values()
+        ]
         return tuple(bool(block.correct[0]) for block in blocks)
 
     seen: dict[tuple[bool, ...], int] = {}
@@ -285,8 +288,8 @@ def choose_examples(
     for index in chosen:
         problem = problems[index]
         greedy, drawn = {}, {}
-        for model, own in outcomes.items():
-            written, judged = samples[model][problem.task_id], own[index]
+        for model, model_outcomes in outcomes.items():
+            written, judged = samples[model][problem.task_id], model_outcomes[index]
             if written.greedy is not None and judged.greedy is not None:
                 greedy[model] = _block(written.greedy, judged.greedy, *most, physical)
             if judged.draws:
@@ -340,8 +343,8 @@ def load_examples(path: Path) -> list[Example]:
             Example(
                 entry["task_id"],
                 entry["prompt"],
-                {model: block(own) for model, own in entry["greedy"].items()},
-                {model: block(own) for model, own in entry["drawn"].items()},
+                {model: block(samples) for model, samples in entry["greedy"].items()},
+                {model: block(samples) for model, samples in entry["drawn"].items()},
             )
             for entry in json.loads(path.read_text(encoding="utf-8"))
         ]

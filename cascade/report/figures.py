@@ -91,16 +91,16 @@ def reliability_figure(path: Path, title: str, calibration: Sequence[ModelCalibr
     figure = Figure(figsize=(3.6 * len(calibration) + 1, 4), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(plain_text(title))
-    for axes, own in zip(figure.subplots(1, len(calibration), squeeze=False)[0], calibration, strict=True):
+    for axes, model in zip(figure.subplots(1, len(calibration), squeeze=False)[0], calibration, strict=True):
         axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1)
-        said = [100 * one.confidence for one in own.bins]
-        right = [100 * one.right for one in own.bins]
+        said = [100 * one.confidence for one in model.bins]
+        right = [100 * one.right for one in model.bins]
         axes.plot(said, right, linewidth=0.8, color=CASCADE)
         # A dot's area is the share of the answers that it stands for.
-        axes.scatter(said, right, s=[300 * one.share for one in own.bins], color=CASCADE)
+        axes.scatter(said, right, s=[300 * one.share for one in model.bins], color=CASCADE)
         axes.set_title(
-            f"{plain_text(own.model)}: Brier {own.brier:.3f}, ECE {own.calibration_error:.3f}\n"
-            f"{own.n_held_out} {own.held_out} problems",
+            f"{plain_text(model.model)}: Brier {model.brier:.3f}, ECE {model.calibration_error:.3f}\n"
+            f"{model.n_held_out} {model.held_out} problems",
             fontsize="small",
         )
         axes.set_xlabel("probability of being right (%)")
@@ -126,12 +126,12 @@ def overlay_figure(
     """
     figure, axes = _axes(title)
     if len(fronts) > MAX_LINES:
-        for i, (name, own) in enumerate(groups.items()):
-            band, color = band_of(own), COLOURS[i % len(COLOURS)]
+        for i, (name, studies) in enumerate(groups.items()):
+            band, color = band_of(studies), COLOURS[i % len(COLOURS)]
             axes.fill_between(
                 band.cost, 100 * band.low, 100 * band.high, color=color, alpha=0.15, linewidth=0
             )
-            text = f"{name} ({len(own)} studies: median, 10 to 90 %)"
+            text = f"{name} ({len(studies)} studies: median, 10 to 90 %)"
             line = LINES[i % len(LINES)]
             axes.plot(
                 band.cost,

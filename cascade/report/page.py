@@ -145,5 +145,5 @@ def write_page(
 
 def versions() -> str:
     """What wrote the page."""
-    own = {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-    return ", ".join(f"{name} {number}" for name, number in own.items())
+    versions_by_name = {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    return ", ".join(f"{name} {number}" for name, number in versions_by_name.items())

@@ -42,7 +42,7 @@ def paper_sections(folder: Path, study: Evaluated, test: GridResult, paper: Publ
         pictures.append(_theta(folder, sweep, paper.peak, len(study.executed.task_ids)))
     proof = study.plans.proof
     assert proof is not None
-    own = [
+    saving_row = [
         (
             study.provenance.family,
             study.provenance.dataset,
@@ -50,7 +50,7 @@ def paper_sections(folder: Path, study: Evaluated, test: GridResult, paper: Publ
             f"{proof.n_cascades - proof.n_empty_windows} of {proof.n_cascades}",
         )
     ]
-    saved = Section("saved", "What cascading saves", (), pictures, [table_3(own, [paper.saving])])
+    saved = Section("saved", "What cascading saves", (), pictures, [table_3(saving_row, [paper.saving])])
     return [family, saved]
 
 
@@ -89,11 +89,11 @@ def table_2(study: Evaluated, paper: Published) -> Table:
     names = ("GPUs", "hours", "batch", "$")
     rows = []
     for model in study.plans.models:
-        own = study.provenance.prices[model]
+        price = study.provenance.prices[model]
         ours = (
-            str(own.gpus),
-            _or_empty(own.hours_per_1m_tokens, ".3g"),
-            _or_empty(own.batch, "d"),
+            str(price.gpus),
+            _or_empty(price.hours_per_1m_tokens, ".3g"),
+            _or_empty(price.batch, "d"),
             usd(study.provenance.prices[model].usd_per_1m_tokens),
         )
         its = paper.speed.get(model)
@@ -139,7 +139,7 @@ def figure_2(models: Sequence[str], counts: Patterns, paper: Published) -> list[
     """Who solves what beside the paper's caption; nothing where it has none."""
     if not paper.solved:
         return []
-    its = {tuple(model in own for model in models): n for own, n in paper.solved.items()}
+    its = {tuple(model in pattern for model in models): n for pattern, n in paper.solved.items()}
     rows = [
         (solved_by(models, pattern), str(counts.get(pattern, 0)), str(its.get(pattern, "")))
         for pattern in dict.fromkeys([*counts, *its])
@@ -156,7 +156,7 @@ def _solved(folder: Path, models: Sequence[str], counts: Patterns) -> Picture:
     n = sum(counts.values())
     title = f"Who solves what: {n} problems, greedy"
     solved_figure(path, title, models, counts)
-    each = "; ".join(f"{solved_by(models, pattern)}: {own}" for pattern, own in counts.items())
+    each = "; ".join(f"{solved_by(models, pattern)}: {count}" for pattern, count in counts.items())
     said = f"Problems solved by exactly these models: {each}."
     return Picture(
         "solved",
@@ -164,7 +164,9 @@ def _solved(folder: Path, models: Sequence[str], counts: Patterns) -> Picture:
         said,
         said,
         path,
-        pd.DataFrame([(*pattern, own) for pattern, own in counts.items()], columns=[*models, "n_problems"]),
+        pd.DataFrame(
+            [(*pattern, count) for pattern, count in counts.items()], columns=[*models, "n_problems"]
+        ),
     )
 
 

@@ -64,9 +64,9 @@ def published(family: str, dataset: str, hardware: str) -> Published:
 
     saving, curve, peak = (of(t) for t in ("table_3_saving", "figure_1_saving", "figure_6"))
     return Published(
-        accuracy={m: own / 100 for m, own in (of("table_1_greedy_accuracy") or {}).items()},
+        accuracy={m: percentage / 100 for m, percentage in (of("table_1_greedy_accuracy") or {}).items()},
         usd_per_1m_tokens=cells["table_1_usd_per_1m_tokens"].get(family, {}) if priced else {},
-        speed={m: Speed(**own) for m, own in cells["table_2"].get(dataset, {}).get(family, {}).items()}
+        speed={m: Speed(**entry) for m, entry in cells["table_2"].get(dataset, {}).get(family, {}).items()}
         if priced
         else {},
         saving=saving / 100 if priced and saving is not None else None,

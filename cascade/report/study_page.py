@@ -52,13 +52,13 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
         proof_section(study),
         *diagnostics_section(folder, study),
     ]
-    own, singular = plans_table(study), singular_table(study)
+    front_table, singular = plans_table(study), singular_table(study)
     how = _provenance(study.record, provenance.hashes, again)
     return write_page(
         folder,
         "study.html.j2",
         sections,
-        [own, singular, *how.tables],
+        [front_table, singular, *how.tables],
         title=f"{provenance.family} on {provenance.dataset}: which plan to use, and what it saves",
         kind="Report of one study",
         facts=_facts(study),
@@ -71,7 +71,7 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
         answer=study_answer(study),
         interval=f"{100 * confidence:g} %",
         chooser=chooser(study),
-        plans_table=own,
+        plans_table=front_table,
         singular_table=singular,
         provenance=how,
     )
@@ -91,7 +91,9 @@ def _front_picture(
 ) -> Picture:
     plans = study.plans
     fronts = {"front": plans.front, "singular": plans.singular}
-    known = {name: [e for c in own if (e := getattr(c, side)) is not None] for name, own in fronts.items()}
+    known = {
+        name: [e for c in chosen if (e := getattr(c, side)) is not None] for name, chosen in fronts.items()
+    }
     ids = plans.validation_ids if side == "validation" else plans.test_ids
     path = folder / f"front_{side}.svg"
     title = f"{side.capitalize()}: {len(ids)} problems"
@@ -119,10 +121,10 @@ def _front_data(
     """Everything that a front's figure shows, a row each."""
     plans = study.plans
     rows: list[tuple[object, ...]] = [
-        (kind, one.plan.describe(plans.models), own.usd_per_1k_queries, own.accuracy, None, None)
+        (kind, one.plan.describe(plans.models), estimate.usd_per_1k_queries, estimate.accuracy, None, None)
         for kind, chosen in (("cascade front", plans.front), ("one-model front", plans.singular))
         for one in chosen
-        if (own := getattr(one, side)) is not None
+        if (estimate := getattr(one, side)) is not None
     ]
     dots = zip(behind.names, behind.cost, behind.accuracy, strict=True)
     rows += [("plan", name, cost, accuracy, None, None) for name, cost, accuracy in dots]

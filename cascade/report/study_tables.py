@@ -90,16 +90,16 @@ def diagnostics_section(folder: Path, study: Evaluated) -> list[Section]:
     joined = options.merge(accepted, on=["rule", "model", "k", "l"])
     rows = [
         (
-            f"{own.model} {own.k}:{own.l}",
+            f"{row.model} {row.k}:{row.l}",
             *(
-                _percent(getattr(own, name))
+                _percent(getattr(row, name))
                 for name in ("accuracy", "pass_at_1", "oracle_pass_at_k", "without_tests")
             ),
-            _number(own.auc),
-            _number(own.calibration_error),
-            *(_percent(getattr(own, name)) for name in ("accepted", "accepted_wrong", "escalated_right")),
+            _number(row.auc),
+            _number(row.calibration_error),
+            *(_percent(getattr(row, name)) for name in ("accepted", "accepted_wrong", "escalated_right")),
         )
-        for own in joined.itertuples()
+        for row in joined.itertuples()
     ]
     head = (
         "model and k:l",
@@ -149,16 +149,16 @@ def diagnostics_section(folder: Path, study: Evaluated) -> list[Section]:
 def _rules(rules: pd.DataFrame) -> Table:
     rows = [
         (
-            str(own.rule),
-            f"{own.theta:g}",
-            f"{own.n_front}",
-            f"{own.hypervolume:.4f}",
-            f"{own.test_hypervolume:.4f}",
-            _percent(own.mean_saving),
-            _number(own.auc),
-            _number(own.calibration_error),
+            str(row.rule),
+            f"{row.theta:g}",
+            f"{row.n_front}",
+            f"{row.hypervolume:.4f}",
+            f"{row.test_hypervolume:.4f}",
+            _percent(row.mean_saving),
+            _number(row.auc),
+            _number(row.calibration_error),
         )
-        for own in rules.itertuples()
+        for row in rules.itertuples()
     ]
     head = (
         "rule",

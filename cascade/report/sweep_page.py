@@ -36,7 +36,7 @@ def group_studies(studies: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
     keys = [key for key, _ in groups]
     differ = [i for i in range(len(keys[0])) if i < 2 or len({key[i] for key in keys}) > 1]
     named: dict[str, list[Evaluated]] = {}
-    for (key, settings), own in groups.items():
+    for (key, settings), studies in groups.items():
         family, dataset, *rest = (key[i] for i in differ)
         # Settings beyond the usual ones are named where they alone tell two groups apart.
         others = [dict(s) for k, s in groups if k == key]
@@ -44,7 +44,7 @@ def group_studies(studies: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
             f"{name}={value}" for name, value in settings if len({other.get(name) for other in others}) > 1
         ]
         name = ", ".join([f"{family} on {dataset}", *filter(None, rest)])
-        named[name] = sorted(own, key=lambda s: s.provenance.seed)
+        named[name] = sorted(studies, key=lambda s: s.provenance.seed)
     return named
 
 
@@ -59,8 +59,8 @@ def _settings(study: Evaluated) -> dict[str, str]:
 def _labels(groups: Groups) -> dict[str, Evaluated]:
     """Every study by a name of its own; none takes another's."""
     labels: dict[str, Evaluated] = {}
-    for name, own in groups.items():
-        for study in own:
+    for name, studies in groups.items():
+        for study in studies:
             seed = f"seed={study.provenance.seed}"
             label = seed if len(groups) == 1 else f"{name}, {seed}"
             labels[f"{label}, run {study.record.run_id[:8]}" if label in labels else label] = study
@@ -190,11 +190,11 @@ def _studies_table(labels: Mapping[str, Evaluated]) -> Table:
 def _means_table(groups: Groups) -> list[Table]:
     """Means over the studies of each group; nothing where each has one."""
     rows = []
-    for name, own in groups.items():
-        if len(own) < 2:
+    for name, studies in groups.items():
+        if len(studies) < 2:
             continue
-        confidence = own[0].plans.selection["interval"]
-        proofs = [study.plans.proof for study in own if study.plans.proof is not None]
+        confidence = studies[0].plans.selection["interval"]
+        proofs = [study.plans.proof for study in studies if study.plans.proof is not None]
         saved = np.array([p.saving_by_target.value for p in proofs if p.saving_by_target is not None])
         gained = np.array([p.accuracy_by_target.value for p in proofs if p.accuracy_by_target is not None])
         paper = np.array([p.mean_saving.value for p in proofs if p.mean_saving is not None])
@@ -202,14 +202,14 @@ def _means_table(groups: Groups) -> list[Table]:
         rows.append(
             (
                 name,
-                str(len(own)),
+                str(len(studies)),
                 percent(mean_of_studies(saved, confidence)).replace(" %", "") if len(saved) > 1 else "",
                 f"{100 * saved.std(ddof=1):.1f}" if len(saved) > 1 else "",
                 f"{100 * saved.min():.1f} to {100 * saved.max():.1f}" if len(saved) else "",
                 _points(mean_of_studies(gained, confidence)) if len(gained) > 1 else "",
                 f"{np.mean([p.hypervolume for p in proofs]):.3f}",
                 _points(mean_of_studies(lost, confidence)),
-                f"{100 * np.mean([study.plans.optimism for study in own]):.1f}",
+                f"{100 * np.mean([study.plans.optimism for study in studies]):.1f}",
                 f"{100 * np.mean([p.regret for p in proofs]):.1f}",
                 percent(mean_of_studies(paper, confidence)).replace(" %", "") if len(paper) > 1 else "",
             )
@@ -237,7 +237,7 @@ def _means_table(groups: Groups) -> list[Table]:
 
 def _overlay(folder: Path, groups: Groups, labels: Mapping[str, Evaluated]) -> Picture:
     fronts = {label: _tested(study) for label, study in labels.items()}
-    grouped = {name: [_tested(study) for study in own] for name, own in groups.items()}
+    grouped = {name: [_tested(study) for study in studies] for name, studies in groups.items()}
     path = folder / "fronts.svg"
     overlay_figure(path, f"Chosen plans of {len(fronts)} studies, test", fronts, grouped)
     many = len(fronts) > MAX_LINES
@@ -271,18 +271,18 @@ def _tested(study: Evaluated) -> list[Estimate]:
 def _paper_tables(groups: Groups) -> list[Table]:
     rows, savings, tables = [], [], []
     seen: set[tuple[str, str, str]] = set()
-    for own in groups.values():
-        provenance = own[0].provenance
+    for studies in groups.values():
+        provenance = studies[0].provenance
         place = (provenance.family, provenance.dataset, provenance.hardware)
         paper = published(*place)
-        proofs = [study.plans.proof for study in own if study.plans.proof is not None]
+        proofs = [study.plans.proof for study in studies if study.plans.proof is not None]
         saved = np.array([p.mean_saving.value for p in proofs if p.mean_saving is not None])
         compared = sum(p.n_cascades - p.n_empty_windows for p in proofs)
         rows.append(
             (
                 provenance.family,
                 provenance.dataset,
-                _mean(saved, own[0].plans.selection["interval"]),
+                _mean(saved, studies[0].plans.selection["interval"]),
                 f"{compared} of {sum(p.n_cascades for p in proofs)}",
             )
         )
@@ -290,7 +290,7 @@ def _paper_tables(groups: Groups) -> list[Table]:
         if place in seen:
             continue
         seen.add(place)
-        for table in (table_1(own[0], paper), table_2(own[0], paper)):
+        for table in (table_1(studies[0], paper), table_2(studies[0], paper)):
             name = f"{table.name}_{'_'.join(place)}"
             tables.append(replace(table, name=name, caption=f"{table.caption} ({place[0]} on {place[1]})"))
     return [table_3(rows, savings), *tables]

@@ -49,7 +49,7 @@ def few_problems(plans: PlanFile) -> str | None:
     sides = (len(plans.validation_ids), len(plans.test_ids))
     if min(sides) >= FEW_PROBLEMS:
         return None
-    points = 100 / max(1, min(own for own in sides if own)) ** 0.5
+    points = 100 / max(1, min(size for size in sides if size)) ** 0.5
     return (
         f"Only {sides[0]} validation and {sides[1]} test problems: accuracy is known only to about "
         f"±{points:.0f} points; take this as a trial run, not as a result."

@@ -50,12 +50,14 @@ class Executed:
         """The same with some of the options and θ only; what a model does not have is no option of it."""
         tables = tuple(
             table.part(
-                [i for i, own in enumerate(table.options) if own in options],
+                [i for i, option in enumerate(table.options) if option in options],
                 [i for i, theta in enumerate(table.thetas) if theta in thetas],
             )
             for table in self.tables
         )
-        runs = tuple(own.part([o for o in own.options if o in options]) for own in self.runs)
+        runs = tuple(
+            model_runs.part([o for o in model_runs.options if o in options]) for model_runs in self.runs
+        )
         return replace(self, tables=tables, runs=runs)
 
     def repriced(
@@ -95,12 +97,12 @@ class Executed:
             for name in ARRAYS:
                 arrays[f"{i}.{name}"] = getattr(table, name)
         for i, runs in enumerate(self.runs):
-            arrays |= {f"{i}.runs.{name}": own for name, own in runs.to_arrays().items()}
-        for i, own in enumerate(self.calibration or ()):
-            arrays[f"{i}.calibrators"] = np.stack([one.coefficients for one in own.calibrators])
-            arrays[f"{i}.calibrated_on"] = np.array([one.n_problems for one in own.calibrators])
-            arrays[f"{i}.calibrator_of"] = own.of_problem
-            arrays["calibrated_without_tests"] = np.array(own.without_tests)
+            arrays |= {f"{i}.runs.{name}": array for name, array in runs.to_arrays().items()}
+        for i, calibration in enumerate(self.calibration or ()):
+            arrays[f"{i}.calibrators"] = np.stack([one.coefficients for one in calibration.calibrators])
+            arrays[f"{i}.calibrated_on"] = np.array([one.n_problems for one in calibration.calibrators])
+            arrays[f"{i}.calibrator_of"] = calibration.of_problem
+            arrays["calibrated_without_tests"] = np.array(calibration.without_tests)
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
     @classmethod
@@ -168,9 +170,9 @@ def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for name, values in (("k", space.k), ("l", space.l), ("theta", space.theta)):
         if values is not None:
-            columns |= {f"{name}_{i + 1}": own for i, own in enumerate(values.T)}
+            columns |= {f"{name}_{i + 1}": column for i, column in enumerate(values.T)}
     if space.growing.any():
-        columns |= {f"growing_{i + 1}": own for i, own in enumerate(space.growing.T)}
+        columns |= {f"growing_{i + 1}": column for i, column in enumerate(space.growing.T)}
     if space.theta is None:
         columns["theta"] = np.array(grid.thetas)[rows.theta]
     columns["split"] = split

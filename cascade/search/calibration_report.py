@@ -48,7 +48,7 @@ class ModelCalibration:
         Raises:
             KeyError, TypeError: it is something else.
         """
-        return cls(**{**content, "bins": tuple(Bin(**own) for own in content["bins"])})
+        return cls(**{**content, "bins": tuple(Bin(**entry) for entry in content["bins"])})
 
 
 def calibration_reports(
@@ -67,8 +67,8 @@ def calibration_reports(
         held_out: what they are, in words.
     """
     return tuple(
-        _report(model, own, model_runs, problems, held_out)
-        for model, own, model_runs in zip(models, calibration, runs, strict=True)
+        _report(model, model_calibration, model_runs, problems, held_out)
+        for model, model_calibration, model_runs in zip(models, calibration, runs, strict=True)
     )
 
 
@@ -82,7 +82,7 @@ def _report(
             right = one.right[seen].astype(np.float64)
             parts.append((calibration.probability(one)[seen], right, one.weight[seen]))
     probability, truth, weight = (
-        np.concatenate(own) for own in (zip(*parts, strict=True) if parts else [[np.zeros(0)]] * 3)
+        np.concatenate(columns) for columns in (zip(*parts, strict=True) if parts else [[np.zeros(0)]] * 3)
     )
     bins = probability_bins(probability, truth > 0, weight)
     total = weight.sum()
@@ -95,6 +95,8 @@ def _report(
         held_out,
         len(problems),
         float(weight @ (probability - truth) ** 2 / total) if total else float("nan"),
-        sum(own.share * abs(own.confidence - own.right) for own in bins) if bins else float("nan"),
+        sum(one_bin.share * abs(one_bin.confidence - one_bin.right) for one_bin in bins)
+        if bins
+        else float("nan"),
         bins,
     )

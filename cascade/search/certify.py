@@ -74,7 +74,12 @@ def evidence(outcomes: Floats, cost_bounds: Floats, promise: Promise, times: flo
         spared = 1 - outcomes[1] / np.where(bounds > 0, bounds, 1.0)[:, None]
         parts = zip(spared, bounds, strict=True)
         found.append(
-            np.array([_evidence(own, 1 - promise.usd_per_1k / b if b else 0.0, times) for own, b in parts])
+            np.array(
+                [
+                    _evidence(plan_spared, 1 - promise.usd_per_1k / b if b else 0.0, times)
+                    for plan_spared, b in parts
+                ]
+            )
         )
     return np.asarray(np.min(found, axis=0))
 

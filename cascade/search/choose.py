@@ -59,7 +59,9 @@ def select(
     rows = np.arange(len(grid.thetas))
     # A front over several θ has no members but those of their own fronts.
     fronts = [plans[front(cost[t, plans], accuracy[t, plans])] for t in rows]
-    volumes = [hypervolume(cost[t, own], accuracy[t, own], dearest) for t, own in enumerate(fronts)]
+    volumes = [
+        hypervolume(cost[t, indices], accuracy[t, indices], dearest) for t, indices in enumerate(fronts)
+    ]
     over_all = _joined(grid, rows, fronts)
     theta = None
     if theta_choice in (ThetaChoice.best, ThetaChoice.near) and not per_stage:
@@ -93,7 +95,7 @@ def smoothed(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _joined(grid: GridResult, rows: NDArray[np.int64], plans: Sequence[NDArray[np.int64]]) -> Combinations:
     """Plans of every row; one-stage plans are the same at every θ, and the first row stands for them."""
-    theta, plan = np.repeat(rows, [len(own) for own in plans]), np.concatenate(plans)
+    theta, plan = np.repeat(rows, [len(row_plans) for row_plans in plans]), np.concatenate(plans)
     alone = grid.space.one_stage[plan]
     theta[alone] = rows[0]
     keep = ~alone
@@ -115,10 +117,10 @@ def falling_k(space: PlanSpace) -> NDArray[np.bool_]:
     """
     falls = np.ones(len(space), dtype=bool)
     before = np.full(len(space), np.iinfo(np.int64).max)
-    for own in space.k.T:
-        asked = own >= 0
-        falls &= ~asked | (own < before)
-        before = np.where(asked, own, before)
+    for model_k in space.k.T:
+        asked = model_k >= 0
+        falls &= ~asked | (model_k < before)
+        before = np.where(asked, model_k, before)
     return falls
 
 

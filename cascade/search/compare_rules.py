@@ -42,14 +42,19 @@ def rule_comparison(tables: Mapping[str, Sequence[StageTable]], split: Split) ->
         tables: by rule, one stage table a model, all from the same samples.
         split: the two sides.
     """
-    validation = {rule: grid_search([t.at(split.validation) for t in own]) for rule, own in tables.items()}
+    validation = {
+        rule: grid_search([t.at(split.validation) for t in rule_tables])
+        for rule, rule_tables in tables.items()
+    }
     chosen = {rule: select(grid, ThetaChoice.best) for rule, grid in validation.items()}
     dearest = max(float(grid.usd_per_1k_queries.max()) for grid in validation.values())
     volumes = {rule: _volume(validation[rule], chosen[rule].front, dearest) for rule in tables}
     test_volumes = dict.fromkeys(tables, float("nan"))
     savings = dict.fromkeys(tables, float("nan"))
     if len(split.test):
-        test = {rule: grid_search([t.at(split.test) for t in own]) for rule, own in tables.items()}
+        test = {
+            rule: grid_search([t.at(split.test) for t in rule_tables]) for rule, rule_tables in tables.items()
+        }
         dearest = max(float(grid.usd_per_1k_queries.max()) for grid in test.values())
         test_volumes = {rule: _volume(test[rule], chosen[rule].front, dearest) for rule in tables}
         savings = {rule: _mean_saving(test[rule], chosen[rule].front) for rule in tables}

@@ -41,8 +41,8 @@ def nested_savings(
         first, second = order[: n_problems // 2], order[n_problems // 2 :]
         grid = grid_search([table.at(first) for table in tables], per_stage_theta=theta_choice.per_stage)
         other = [table.at(second) for table in tables]
-        for name, own in allowed.items():
-            chosen = select(grid, theta_choice, own)
+        for name, plans in allowed.items():
+            chosen = select(grid, theta_choice, plans)
             one_stage = grid.space.one_stage
             front = chosen.front[~one_stage[chosen.front.plan]]
             single = chosen.candidates[one_stage[chosen.candidates.plan]]
@@ -50,4 +50,4 @@ def nested_savings(
             single_accuracy, single_usd = combination_outcomes(other, grid, single).mean(axis=2)
             found = cost_savings(usd, accuracy, single_usd, single_accuracy)
             savings[name].append(float(np.nanmean(found)) if not np.isnan(found).all() else 0.0)
-    return {name: float(np.mean(own)) for name, own in savings.items()}
+    return {name: float(np.mean(values)) for name, values in savings.items()}

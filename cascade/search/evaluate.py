@@ -18,7 +18,8 @@ def estimates(outcomes: Floats, weights: Floats, confidence: float) -> tuple[Est
     """Cost and accuracy of N plans with their intervals."""
     accuracy, usd = outcomes.mean(axis=2)
     accuracy_ends, usd_ends = (
-        intervals(own, confidence, outcomes.shape[2]) for own in replicate_means(outcomes, weights)
+        intervals(replicates, confidence, outcomes.shape[2])
+        for replicates in replicate_means(outcomes, weights)
     )
     return tuple(
         Estimate(float(c), float(a), Interval(*map(float, c_ends)), Interval(*map(float, a_ends)))
@@ -52,7 +53,9 @@ def savings(
     if np.isnan(found).all():
         return [None] * len(found), None
     parts = zip(*replicate_means(cascades, weights), *replicate_means(one_stage, weights), strict=True)
-    drawn = np.stack([cost_savings(own[1], own[0], own[3], own[2], window) for own in parts])
+    drawn = np.stack(
+        [cost_savings(replicate[1], replicate[0], replicate[3], replicate[2], window) for replicate in parts]
+    )
     each = [
         None if np.isnan(value) else Measured(float(value), interval(column, confidence, weights.shape[1]))
         for value, column in zip(found, drawn.T, strict=True)
@@ -84,11 +87,11 @@ def difference(
         The difference in accuracy, and the share of the second's cost that the first saves.
     """
     right = cascade[0] - one_stage[0]
-    own, other = weights @ cascade[1], weights @ one_stage[1]
+    cascade_usd, other = weights @ cascade[1], weights @ one_stage[1]
     saving = 1 - cascade[1].mean() / one_stage[1].mean()
     return (
         Measured(float(right.mean()), interval(weights @ right, confidence, len(right))),
-        Measured(float(saving), interval(1 - own / other, confidence, len(right))),
+        Measured(float(saving), interval(1 - cascade_usd / other, confidence, len(right))),
     )
 
 
@@ -101,8 +104,9 @@ def generalization_gap(
         validation, test: outcomes of the same plans on either side.
         weights: of either side's problems; the sides are drawn independently.
     """
-    before, after = (own[0].mean(axis=0) for own in (validation, test))
+    before, after = (side[0].mean(axis=0) for side in (validation, test))
     drawn = weights[0] @ before - weights[1] @ after
     return Measured(
-        float(before.mean() - after.mean()), interval(drawn, confidence, min(own.shape[1] for own in weights))
+        float(before.mean() - after.mean()),
+        interval(drawn, confidence, min(side_weights.shape[1] for side_weights in weights)),
     )

@@ -63,7 +63,7 @@ def exact_front(
     """
     rows = [range(len(tables[0].thetas))] if per_stage_theta else [[t] for t in range(len(tables[0].thetas))]
     known = _Found.nothing(len(tables))
-    spaces = [[_Choices.of(table, own) for table in tables] for own in rows]
+    spaces = [[_Choices.of(table, theta_indices) for table in tables] for theta_indices in rows]
     slopes = _slopes(tables)
     for beam in (BEAM, None):
         for space in spaces:
@@ -90,10 +90,12 @@ class _Choices:
     def of(cls, table: StageTable, thetas: Sequence[int]) -> "_Choices":
         correct, usd, _ = table.by_theta
         ends = [
-            (o, t) for o, own in enumerate(table.options) for t in (thetas if own.growing else thetas[:1])
+            (o, t)
+            for o, option in enumerate(table.options)
+            for t in (thetas if option.growing else thetas[:1])
         ]
-        way = [(o, t) for o, own in enumerate(table.options) if own.tests for t in thetas]
-        k = np.array([own.k for own in table.options])
+        way = [(o, t) for o, option in enumerate(table.options) if option.tests for t in thetas]
+        k = np.array([option.k for option in table.options])
         end_o, end_t = np.array(ends).reshape(-1, 2).T
         way_o, way_t = np.array(way, dtype=np.int64).reshape(-1, 2).T
         return cls(
@@ -197,11 +199,11 @@ class _Search:
     def _best_gain(self, model: int) -> Floats:
         """Float array (S, P): accuracy − λ · cost of the best that models from this one on can do."""
         gain = np.full((len(self._slopes), self._n_problems), -np.inf)
-        for own in reversed(self._space[model:]):
+        for choices in reversed(self._space[model:]):
             weights = np.stack([np.ones_like(self._slopes), -self._slopes], axis=1)
-            best_end = _largest(weights, own.ends)
-            if own.way.shape[1] and np.isfinite(gain).any():
-                longer = np.einsum("sv,vgp->sgp", weights, own.way) + own.hands_on * gain[:, None, :]
+            best_end = _largest(weights, choices.ends)
+            if choices.way.shape[1] and np.isfinite(gain).any():
+                longer = np.einsum("sv,vgp->sgp", weights, choices.way) + choices.hands_on * gain[:, None, :]
                 gain = np.maximum(gain, longer.max(axis=1))
             gain = np.maximum(gain, best_end)
         return gain
@@ -234,7 +236,7 @@ class _Search:
         for start in range(0, len(opened.reach), step):
             part = slice(start, start + step)
             reach = opened.reach[part]
-            so_far = opened.so_far[:, part, None] + np.stack([reach @ own.T for own in model.way]) / n
+            so_far = opened.so_far[:, part, None] + np.stack([reach @ measure.T for measure in model.way]) / n
             bound = (reach @ after).reshape(len(reach), n_choices, n_slopes) / n
             bound += so_far[0][..., None] - so_far[1][..., None] * self._slopes
             allowed = np.ones(so_far.shape[1:], dtype=bool)
@@ -296,8 +298,8 @@ class _Search:
     def _near(self, accuracy: Floats, usd: Floats) -> Indices:
         """Int array (steps, few): for each step of the front the slopes next to its own, and λ = 0."""
         rise = np.diff(accuracy, append=accuracy[-1] + 1e-3)
-        own = rise / np.maximum(np.diff(np.append(0.0, usd), prepend=0.0)[1:], 1e-12)
-        at = np.searchsorted(self._slopes, own)
+        slopes = rise / np.maximum(np.diff(np.append(0.0, usd), prepend=0.0)[1:], 1e-12)
+        at = np.searchsorted(self._slopes, slopes)
         near = at[:, None] + np.arange(-NEAR, NEAR + 1)
         near = np.clip(near, 0, len(self._slopes) - 1)
         return np.column_stack([near[:, NEAR], np.zeros(len(at), dtype=np.int64), near])
@@ -335,9 +337,9 @@ def _slopes(tables: Sequence[StageTable]) -> Floats:
 
 def _joined(parts: Sequence[_Prefixes]) -> _Prefixes:
     return _Prefixes(
-        np.concatenate([own.reach for own in parts]),
-        np.concatenate([own.so_far for own in parts], axis=1),
-        np.concatenate([own.options for own in parts]),
-        np.concatenate([own.thetas for own in parts]),
-        np.concatenate([own.last_k for own in parts]),
+        np.concatenate([part.reach for part in parts]),
+        np.concatenate([part.so_far for part in parts], axis=1),
+        np.concatenate([part.options for part in parts]),
+        np.concatenate([part.thetas for part in parts]),
+        np.concatenate([part.last_k for part in parts]),
     )

@@ -76,8 +76,8 @@ def grid_search(tables: Sequence[StageTable], *, per_stage_theta: bool = False) 
     space = plan_space(options, thetas if per_stage_theta else None)
     rows = [range(len(thetas))] if per_stage_theta else [[t] for t in range(len(thetas))]
     result = np.zeros((2, len(rows), len(space)))
-    for row, own in enumerate(rows):
-        stages = [_Stage.of(table, own) for table in tables]
+    for row, theta_indices in enumerate(rows):
+        stages = [_Stage.of(table, theta_indices) for table in tables]
         for part in _parts(stages, n_problems):
             _add_sums([stage.at(part) for stage in stages], result[:, row])
     accuracy, usd = result / n_problems
@@ -166,12 +166,14 @@ def _product(
         Float array (2, R + R·G, E).
     """
     n_values = values.shape[1]  # none on the way through a model without tests
-    without = np.stack([reach @ own.T for own in values])
+    without = np.stack([reach @ measure.T for measure in values])
     if previous is None:
         return without
-    joined = [reach @ _cross(previous.hands_on, own).T for own in values]
+    joined = [reach @ _cross(previous.hands_on, measure).T for measure in values]
     n_longer = len(reach) * len(previous.hands_on)
-    return np.concatenate([without, np.stack([own.reshape(n_longer, n_values) for own in joined])], axis=1)
+    return np.concatenate(
+        [without, np.stack([measure.reshape(n_longer, n_values) for measure in joined])], axis=1
+    )
 
 
 def _cross(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

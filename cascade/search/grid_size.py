@@ -46,12 +46,12 @@ def n_grid_plans(options: Sequence[Sequence[Option]], n_thetas: int, *, per_stag
         per_stage_theta: every stage that looks at a θ has its own.
     """
     total, prefixes = 0, 1
-    for own in options:
-        ends = len(own)
+    for model_options in options:
+        ends = len(model_options)
         if per_stage_theta:
-            ends += (n_thetas - 1) * sum(option.growing for option in own)
+            ends += (n_thetas - 1) * sum(option.growing for option in model_options)
         total += prefixes * ends
-        prefixes *= 1 + sum(option.tests for option in own) * (n_thetas if per_stage_theta else 1)
+        prefixes *= 1 + sum(option.tests for option in model_options) * (n_thetas if per_stage_theta else 1)
     return total if per_stage_theta else total * n_thetas
 
 
@@ -73,11 +73,13 @@ def size_of_grid(
     timed = max((m for m in range(1, len(options) + 1) if count(m) <= SAMPLE_PLANS), default=1)
     rng = np.random.default_rng(0)
     tables = []
-    for own in options[:timed]:
-        shape = (len(own), len(thetas), n_problems)
-        accept, flat = rng.random(shape), rng.random((len(own), n_problems))
-        grown = (accept, accept, accept) if any(option.growing for option in own) else None
-        tables.append(StageTable(tuple(own), tuple(thetas), accept, accept, flat, flat, flat, flat, grown))
+    for model_options in options[:timed]:
+        shape = (len(model_options), len(thetas), n_problems)
+        accept, flat = rng.random(shape), rng.random((len(model_options), n_problems))
+        grown = (accept, accept, accept) if any(option.growing for option in model_options) else None
+        tables.append(
+            StageTable(tuple(model_options), tuple(thetas), accept, accept, flat, flat, flat, flat, grown)
+        )
     started = time.perf_counter()
     grid_search(tables, per_stage_theta=per_stage_theta)
     seconds = time.perf_counter() - started

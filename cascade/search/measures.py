@@ -45,15 +45,18 @@ def targets(cascade: Floats, single: Floats) -> Targets | None:
         None where the fronts have no accuracy in common.
     """
     levels = [np.round(front[0], 12) for front in (cascade, single)]
-    if not all(len(own) for own in levels):
+    if not all(len(accuracies) for accuracies in levels):
         return None
-    low, high = max(own.min() for own in levels), min(own.max() for own in levels)
+    low, high = max(accuracies.min() for accuracies in levels), min(accuracies.max() for accuracies in levels)
     if low > high:
         return None
     edges = np.unique(np.clip(np.concatenate(levels), low, high))
     reached = edges[1:] if len(edges) > 1 else edges
     share = np.diff(edges) / (high - low) if len(edges) > 1 else np.ones(1)
-    picks = (_cheapest(own, front[1], reached) for own, front in zip(levels, (cascade, single), strict=True))
+    picks = (
+        _cheapest(accuracies, front[1], reached)
+        for accuracies, front in zip(levels, (cascade, single), strict=True)
+    )
     return Targets(share, reached, *picks)
 
 
@@ -233,8 +236,8 @@ def by_target_measured(sides: Sides, weights: Floats, confidence: float) -> tupl
         deployed, replicate_means(sides.front_test, weights), replicate_means(sides.singular_test, weights)
     )
     saving, accuracy = (
-        Measured(float(value), interval(own, confidence, weights.shape[1]))
-        for value, own in zip(found, drawn, strict=True)
+        Measured(float(value), interval(replicates, confidence, weights.shape[1]))
+        for value, replicates in zip(found, drawn, strict=True)
     )
     return saving, accuracy
 

@@ -217,7 +217,7 @@ class PlanFile:
             "constrained": None if self.constrained is None else self._entry(self.constrained),
             "front": [self._entry(chosen) for chosen in self.front],
             "singular": [self._entry(chosen) for chosen in self.singular],
-            "calibration": [own.to_json() for own in self.calibration],
+            "calibration": [model_calibration.to_json() for model_calibration in self.calibration],
             "band": [list(row) for row in self.band],
             "split": {"validation": list(self.validation_ids), "test": list(self.test_ids)},
         }
@@ -232,32 +232,35 @@ class PlanFile:
         return {"stages": stages, "theta": one}
 
     def _recommended(self) -> dict[str, Any] | None:
-        if (own := self.recommended) is None:
+        if (recommended := self.recommended) is None:
             return None
         return {
-            "sentence": own.sentence,
-            "plan": self._entry(own.chosen),
-            "instead_of_the_largest_model": self._replacement(own.largest),
-            "refuted": None if own.refuted is None else self._entry(own.refuted),
-            "settings": dict(own.settings),
+            "sentence": recommended.sentence,
+            "plan": self._entry(recommended.chosen),
+            "instead_of_the_largest_model": self._replacement(recommended.largest),
+            "refuted": None if recommended.refuted is None else self._entry(recommended.refuted),
+            "settings": dict(recommended.settings),
         }
 
     def _certificate(self) -> dict[str, Any] | None:
-        if (own := self.certificate) is None:
+        if (certificate := self.certificate) is None:
             return None
         return {
-            "sentence": own.sentence,
-            "accuracy": own.accuracy,
-            "usd_per_1k": own.usd_per_1k,
-            "confidence": own.confidence,
-            "n_problems": own.n_problems,
-            "plans": [self._plan(plan) for plan in own.plans],
+            "sentence": certificate.sentence,
+            "accuracy": certificate.accuracy,
+            "usd_per_1k": certificate.usd_per_1k,
+            "confidence": certificate.confidence,
+            "n_problems": certificate.n_problems,
+            "plans": [self._plan(plan) for plan in certificate.plans],
         }
 
-    def _replacement(self, own: Replacement | None) -> dict[str, Any] | None:
-        if own is None:
+    def _replacement(self, replacement: Replacement | None) -> dict[str, Any] | None:
+        if replacement is None:
             return None
-        return self._plan(own.plan) | {"accuracy": asdict(own.accuracy), "saving": asdict(own.saving)}
+        return self._plan(replacement.plan) | {
+            "accuracy": asdict(replacement.accuracy),
+            "saving": asdict(replacement.saving),
+        }
 
     def _stage(self, model: int, option: Option, theta: float | None) -> dict[str, Any]:
         stage = {"model": self.models[model], "k": option.k, "l": option.l, "theta": theta}
@@ -299,7 +302,7 @@ class PlanFile:
                 None if content["proof"] is None else _proof(content["proof"]),
                 _recommendation(content["recommended"], models),
                 _certificate(content["certificate"], models),
-                tuple(ModelCalibration.from_json(own) for own in content["calibration"]),
+                tuple(ModelCalibration.from_json(entry) for entry in content["calibration"]),
                 content["singular_optimism"],
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -373,7 +376,7 @@ def _recommendation(entry: Mapping[str, Any] | None, models: tuple[str, ...]) ->
 def _certificate(entry: Mapping[str, Any] | None, models: tuple[str, ...]) -> Certificate | None:
     if entry is None:
         return None
-    plans = tuple(_plan(own, models) for own in entry["plans"])
+    plans = tuple(_plan(plan_entry, models) for plan_entry in entry["plans"])
     return Certificate(**(dict(entry) | {"plans": plans}))
 
 

@@ -35,10 +35,10 @@ def listed_plans(
         rank[testing] = np.arange(len(testing))
         choice_options.append((*table.options, *(table.options[o] for o in testing for _ in table.thetas)))
         choice_thetas.append((*[math.nan] * n_options, *(theta for _ in testing for theta in table.thetas)))
-        own, asked = options[:, i], options[:, i] >= 0
-        on_the_way = n_options + rank[own] * n_thetas + thetas[:, i]
-        grows = np.array([*(option.growing for option in table.options), False])[own]
-        choices[asked, i] = np.where((last == i) & ~grows, own, on_the_way)[asked]
+        chosen, asked = options[:, i], options[:, i] >= 0
+        on_the_way = n_options + rank[chosen] * n_thetas + thetas[:, i]
+        grows = np.array([*(option.growing for option in table.options), False])[chosen]
+        choices[asked, i] = np.where((last == i) & ~grows, chosen, on_the_way)[asked]
     space = PlanSpace(tuple(choice_options), tuple(choice_thetas), choices)
     return GridResult(space, (math.nan,), accuracy[None], usd[None])
 
@@ -61,9 +61,9 @@ def one_stage_plans(tables: Sequence[StageTable]) -> NDArray[np.int64]:
     """Int array (N, models): every option of every model as a plan of its own."""
     rows = []
     for i, table in enumerate(tables):
-        own = np.full((len(table.options), len(tables)), -1)
-        own[:, i] = np.arange(len(table.options))
-        rows.append(own)
+        options = np.full((len(table.options), len(tables)), -1)
+        options[:, i] = np.arange(len(table.options))
+        rows.append(options)
     return np.concatenate(rows)
 
 

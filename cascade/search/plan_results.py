@@ -61,7 +61,7 @@ def combination_outcomes(
         thetas = np.repeat(combinations.theta[:, None], len(tables), axis=1)
     else:
         # A choice is an option with its θ; what skips a model or ends a plan looks at none.
-        own = [
+        option_indices = [
             np.array([table.options.index(option) for option in choice_options] + [-1])
             for table, choice_options in zip(tables, grid.space.options, strict=True)
         ]
@@ -69,7 +69,9 @@ def combination_outcomes(
             np.array([0 if np.isnan(theta) else table.thetas.index(theta) for theta in choice_thetas] + [0])
             for table, choice_thetas in zip(tables, grid.space.thetas, strict=True)
         ]
-        options = np.stack([choice_options[choices[:, i]] for i, choice_options in enumerate(own)], axis=1)
+        options = np.stack(
+            [choice_options[choices[:, i]] for i, choice_options in enumerate(option_indices)], axis=1
+        )
         thetas = np.stack([choice_thetas[choices[:, i]] for i, choice_thetas in enumerate(at)], axis=1)
     return outcomes_at(tables, options, thetas)
 

@@ -108,8 +108,8 @@ def create_app(service: Service, key: str | None) -> FastAPI:
     @app.get("/v1/plans/{name}/health")
     async def health(request: Request, name: str) -> dict[str, Any]:
         check_key(request)
-        own = _found(service, name)
-        return {"plan": own, **service.watches[own].report()}
+        plan = _found(service, name)
+        return {"plan": plan, **service.watches[plan].report()}
 
     @app.put("/v1/plans")
     async def put_plans(request: Request) -> dict[str, Any]:
@@ -148,20 +148,20 @@ def _error(status: int, message: str, code: str) -> JSONResponse:
 
 
 def _found(service: Service, name: str) -> str:
-    if (own := service.book.find(name)) is None:
+    if (plan := service.book.find(name)) is None:
         raise ApiError(404, f"there is no plan {name[:80]!r}", "model_not_found", "model")
-    return own
+    return plan
 
 
 def _card(service: Service, name: str) -> dict[str, Any]:
     """A plan as a model, with what is promised of it."""
-    own = service.book.default if name == ANY_PLAN else name
-    estimate, side = service.book.promise(own)
-    aliases = [alias for alias, of in service.book.aliases.items() if of == own]
+    plan_name = service.book.default if name == ANY_PLAN else name
+    estimate, side = service.book.promise(plan_name)
+    aliases = [alias for alias, of in service.book.aliases.items() if of == plan_name]
     return model_card(
         name,
         service.taken_at,
-        plan=service.book.by_name[own].plan.describe(service.book.file.models),
+        plan=service.book.by_name[plan_name].plan.describe(service.book.file.models),
         aliases=aliases if name != ANY_PLAN else [],
         usd_per_1k_queries=estimate.usd_per_1k_queries,
         accuracy=estimate.accuracy,

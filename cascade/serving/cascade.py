@@ -112,19 +112,19 @@ class _Query:
         raise NoAnswerError(self._failed(), "upstream", tuple(self._traces))
 
     def _stage(self, index: int, *, last: bool) -> StageRun:
-        own, option = self.cascade, self.cascade.plan.options[index]
-        name = own.models[index]
+        cascade, option = self.cascade, self.cascade.plan.options[index]
+        name = cascade.models[index]
         return StageRun(
-            member=own.members[name],
+            member=cascade.members[name],
             option=option,
-            theta=None if last and not option.growing else exact_theta(own.plan.theta_at(index)),
+            theta=None if last and not option.growing else exact_theta(cascade.plan.theta_at(index)),
             last=last,
             problem=self.problem,
             seed=self.seed,
             budget=self._budget,
             verdicts=self._verdicts,
-            decider=own.decider,
-            usd_per_token=usd_per_token(own.usd_per_1m_tokens[name]),
+            decider=cascade.decider,
+            usd_per_token=usd_per_token(cascade.usd_per_1m_tokens[name]),
         )
 
     def _answer(self, stopped_by: str | None) -> Answer:

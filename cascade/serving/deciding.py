@@ -118,7 +118,9 @@ def decider_of(settings: Mapping[str, object], calibration: Sequence[ModelCalibr
     if not calibration:
         raise DataError(f"rule={name}: the plan file has no calibrators; choose plans with rule={name}")
     calibrators = {
-        own.model: Calibrator(np.array([own.coefficients[part] for part in PARTS]), own.n_problems)
-        for own in calibration
+        calibrated.model: Calibrator(
+            np.array([calibrated.coefficients[part] for part in PARTS]), calibrated.n_problems
+        )
+        for calibrated in calibration
     }
     return CalibratedRule(rule, calibrators, without_tests)

@@ -31,8 +31,8 @@ def plan_name(plan: Plan, models: Sequence[str]) -> str:
         return f"{model}-{'greedy' if option == EXIT else many}"
 
     if not isinstance(plan.theta, tuple):
-        own = "_".join(stage(i, option) for i, option in plan.stages)
-        return f"{own}_t{plan.theta:g}" if plan.uses_theta else own
+        name = "_".join(stage(i, option) for i, option in plan.stages)
+        return f"{name}_t{plan.theta:g}" if plan.uses_theta else name
     *before, (last, end) = plan.stages
     return "_".join([*(f"{stage(i, o)}_t{plan.theta[i]:g}" for i, o in before), stage(last, end)])
 

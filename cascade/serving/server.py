@@ -23,19 +23,19 @@ def listen(host: str, port: int) -> socket.socket:
         CascadeError: the address is taken, or is none of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    own = socket.socket(family, socket.SOCK_STREAM)
-    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        own.bind((host, port))
+        listener.bind((host, port))
     except OSError as error:
-        own.close()
+        listener.close()
         raise CascadeError(
             f"serve.host={host} serve.port={port}: cannot listen there: {error.strerror}; choose others"
         ) from None
-    return own
+    return listener
 
 
-def serve(service: Service, own: socket.socket, key: str | None) -> None:
+def serve(service: Service, listener: socket.socket, key: str | None) -> None:
     """Serve until SIGINT or SIGTERM, with time for requests under way; SIGHUP reads the plan file again.
 
     Args:
@@ -52,7 +52,7 @@ def serve(service: Service, own: socket.socket, key: str | None) -> None:
         timeout_graceful_shutdown=int(service.settings.drain_s),
     )
     server = uvicorn.Server(config)
-    host, port = own.getsockname()[:2]
+    host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     if key is None and service.settings.host not in LOOPBACK:
         log.warning("anybody who reaches %s:%d can have programs run here: no key is set", shown, port)
@@ -64,7 +64,7 @@ def serve(service: Service, own: socket.socket, key: str | None) -> None:
     async def run() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         log.info("serving on http://%s:%d/v1 (%d plans)", shown, port, len(service.book.by_name))
-        await server.serve(sockets=[own])
+        await server.serve(sockets=[listener])
 
     # uvicorn gives the signal that ended it on to its caller, when everything is closed: that is the end.
     signal.signal(signal.SIGTERM, lambda *_: None)

@@ -171,9 +171,9 @@ class Service:
                 self.metrics.step("queue", waited)
                 came = await self._work(query, _less(limits, waited))
             status, failed = 200, ""
-            own = trace_id(span)
-            reply = Reply(came, query.plan, own, query.request.ignored(), chat=query.chat)
-            self._count(query, came, own)
+            trace = trace_id(span)
+            reply = Reply(came, query.plan, trace, query.request.ignored(), chat=query.chat)
+            self._count(query, came, trace)
             return reply
         except RefusedError as error:
             refused = _refused(error)
@@ -220,12 +220,12 @@ class Service:
         )
         return Answer(written.text, True, written.text, 1, (stage,), None, seconds)
 
-    def _count(self, query: Query, answer: Answer, own: str) -> None:
+    def _count(self, query: Query, answer: Answer, trace: str) -> None:
         self.metrics.stages(query.plan, answer.stages, stopped=answer.stopped_by is not None)
         self.metrics.step("own", answer.own_seconds)
         if query.problem is None:
             return
-        self.shadow.maybe(query.cascade, query.problem, query.plan, own, answer)
+        self.shadow.maybe(query.cascade, query.problem, query.plan, trace, answer)
         # A plan that was replaced meanwhile is not watched any more; another seed is as good as the own one.
         if (watch := self.watches.get(query.plan)) is None or query.cascade.plan != self._plan(query.plan):
             return

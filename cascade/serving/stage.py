@@ -127,11 +127,11 @@ class StageRun:
         solutions = [job for job in jobs if job.kind == SOLUTION]
         tests = [job for job in jobs if job.kind != SOLUTION]
         await self._write([*solutions, *tests])
-        own = [self._solution(job) for job in solutions]
+        written = [self._solution(job) for job in solutions]
         lines = valid_lines([self._test(job) for job in tests], self.option.l)
-        programs = [self.problem.program(one.text, completion=one.completion) for one in own]
+        programs = [self.problem.program(one.text, completion=one.completion) for one in written]
         if self.answer is None:
-            self.answer = own[0]
+            self.answer = written[0]
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.budget.seconds_left()):
@@ -143,8 +143,8 @@ class StageRun:
         finally:
             self.execute_s += time.monotonic() - began
         self.decision = self.decider.decide(self.member.model.name, passes, self.theta or ZERO)
-        self.answer = own[self.decision.best]
-        self.n_solutions, self.n_lines = len(own), len(lines)
+        self.answer = written[self.decision.best]
+        self.n_solutions, self.n_lines = len(written), len(lines)
         return self.theta is not None and self.decision.accepted
 
     async def _solutions(self, jobs: Sequence[Job]) -> list[Solution]:

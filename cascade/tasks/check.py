@@ -135,8 +135,8 @@ def _tests(first: ModelSamples) -> str:
 def _examples(problems: list[Problem], samples: Iterable[ModelSamples]) -> list[str]:
     """The first programs as they would be executed, without what the problem puts in front."""
     shown = []
-    for problem, own in list(zip(problems, samples, strict=True))[:SHOWN]:
-        draws = [own.greedy] if own.greedy is not None else list(own.draws)
+    for problem, model_samples in list(zip(problems, samples, strict=True))[:SHOWN]:
+        draws = [model_samples.greedy] if model_samples.greedy is not None else list(model_samples.draws)
         solution: Solution = draws[0].solutions[0]
         lines = solution.text.strip("\n").split("\n")
         more = [f"… {len(lines) - SHOWN_LINES} more lines"] if len(lines) > SHOWN_LINES else []

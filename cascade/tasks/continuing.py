@@ -317,7 +317,7 @@ def prices_digest(usd_per_1m_tokens: Mapping[str, float]) -> str:
 
 def next_command(study: Study, task: str, run_id: str) -> str:
     """The command that goes on from a run with the settings of this one."""
-    own = [
+    kept = [
         word for word in study.overrides if word.partition("=")[0] not in ("task", "run_id", "hydra.run.dir")
     ]
-    return f"{program()} {shlex.join([f'task={task}', f'run_id={run_id}', *own])}"
+    return f"{program()} {shlex.join([f'task={task}', f'run_id={run_id}', *kept])}"

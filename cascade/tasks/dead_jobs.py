@@ -39,14 +39,14 @@ def replace_launchers() -> None:
 
 def dead_job(context: Any, config: DictConfig, number: int, overrides: Sequence[str], how: str) -> JobReturn:
     """Leave in a job's folder that it is dead, where the table at the end finds it."""
-    own = context.config_loader.load_sweep_config(config, list(overrides))
-    with open_dict(own):
-        own.hydra.job.num = number
-    folder = Path(own.hydra.sweep.dir) / str(own.hydra.sweep.subdir)
+    job_config = context.config_loader.load_sweep_config(config, list(overrides))
+    with open_dict(job_config):
+        job_config.hydra.job.num = number
+    folder = Path(job_config.hydra.sweep.dir) / str(job_config.hydra.sweep.subdir)
     named = folder / ".hydra" / "overrides.yaml"
     named.parent.mkdir(parents=True, exist_ok=True)
     if not named.exists():
-        OmegaConf.save(OmegaConf.create(own.hydra.overrides.task), named)
+        OmegaConf.save(OmegaConf.create(job_config.hydra.overrides.task), named)
     (folder / FAILED).write_text(f"dead: {how}; the same command resumes it", encoding="utf-8")
     # Not failed to Hydra, which would end the sweep with the first one.
     return JobReturn(overrides=overrides, status=JobStatus.COMPLETED)

@@ -51,7 +51,7 @@ def diagnose(context: RunContext, executed: Executed, outcomes: dict[str, list[P
     tables = {"who_solves_what": solved_table(executed.models, solved, executed.task_ids)}
 
     every_run = _runs(study, executed, outcomes)
-    runs = {key: own for key, own in every_run.items() if key[2].tests}
+    runs = {key: option_runs for key, option_runs in every_run.items() if key[2].tests}
     if runs:
         accepted = acceptance_table(runs, study.thetas, accept_without_tests=study.accept_without_tests)
         options = options_table(runs)
@@ -62,11 +62,11 @@ def diagnose(context: RunContext, executed: Executed, outcomes: dict[str, list[P
             "rules": _rules_table(study, executed, every_run, options, accepted),
         }
         calibration = tables["calibration"]
-        own = calibration[calibration["rule"] == answered_by(study.rule)]
+        answering = calibration[calibration["rule"] == answered_by(study.rule)]
         context.save_and_log(
             "diagnostics_calibration.png",
             lambda path: calibration_figure(
-                path, f"{context.name}, rule={answered_by(study.rule)}", executed.models, own
+                path, f"{context.name}, rule={answered_by(study.rule)}", executed.models, answering
             ),
         )
     for name, table in tables.items():
@@ -84,9 +84,9 @@ def _runs(study: Study, executed: Executed, outcomes: Mapping[str, list[ProblemO
         if not option.growing  # its samples are those of the options that it passes through
     }
     return {
-        (rule, *place): judge_samples(own, RULES[rule])
+        (rule, *place): judge_samples(option_samples, RULES[rule])
         for rule in study.compared_rules
-        for place, own in samples.items()
+        for place, option_samples in samples.items()
     }
 
 
@@ -103,10 +103,10 @@ def _rules_table(
                 price,
                 ByScore(study.accept_without_tests),
             )
-            for model, own, price in zip(
+            for model, table, price in zip(
                 executed.models, executed.tables, _usd_per_token(executed), strict=True
             )
-            for fixed in [tuple(option for option in own.options if not option.growing)]
+            for fixed in [tuple(option for option in table.options if not option.growing)]
         )
 
     chosen = rule_comparison({rule: tables(rule) for rule in study.compared_rules}, executed.split)
@@ -125,8 +125,12 @@ def _rules_table(
 
 def _estimator(study: Study) -> Estimator:
     """The study's own way to take samples; of many random subsets some are enough to describe."""
-    own = study.estimator
-    return replace(own, n_subsets=min(own.n_subsets, MAX_SUBSETS)) if isinstance(own, Resample) else own
+    estimator = study.estimator
+    return (
+        replace(estimator, n_subsets=min(estimator.n_subsets, MAX_SUBSETS))
+        if isinstance(estimator, Resample)
+        else estimator
+    )
 
 
 def _usd_per_token(executed: Executed) -> list[float]:

@@ -184,7 +184,7 @@ def _proved(
     mean = None
     if of_front.shape[1]:
         mean = savings(of_front, baseline, weights, study.confidence, study.saving.window)[1]
-    own = select(grid, ThetaChoice(plans.selection["theta"])).front
+    test_front = select(grid, ThetaChoice(plans.selection["theta"])).front
     correction, singular_correction = plans.corrections
     sides = Sides(
         _results([one.validation for one in plans.front], correction),
@@ -195,7 +195,12 @@ def _proved(
         every_one_stage,
         k,
         # The front that the same choice among all executed plans would have made on the test side.
-        np.stack([grid.accuracy[own.theta, own.plan], grid.usd_per_1k_queries[own.theta, own.plan]]),
+        np.stack(
+            [
+                grid.accuracy[test_front.theta, test_front.plan],
+                grid.usd_per_1k_queries[test_front.theta, test_front.plan],
+            ]
+        ),
         float(grid.usd_per_1k_queries.max()),
         correction,
     )
@@ -206,7 +211,8 @@ def _proved(
 def _results(estimates: Sequence[Estimate], correction: float) -> NDArray[np.float64]:
     """Promised accuracy and cost."""
     accuracy, usd = zip(
-        *((own.accuracy - correction, own.usd_per_1k_queries) for own in estimates), strict=True
+        *((estimate.accuracy - correction, estimate.usd_per_1k_queries) for estimate in estimates),
+        strict=True,
     )
     return np.array([accuracy, usd])
 
@@ -225,12 +231,14 @@ def _proof(
     headline = by_target_measured(sides, weights, study.confidence)
     validation = [table.at(executed.split.validation) for table in executed.tables]
     before = plan_outcomes(validation, [one.plan for one in plans.front])
-    own = problem_weights(len(executed.split.validation), study.replicates, study.seed + 1)
+    validation_weights = problem_weights(len(executed.split.validation), study.replicates, study.seed + 1)
     return Proof(
         mean_saving=saving,
         n_cascades=len(cascades),
         n_empty_windows=sum(c.saving is None for c in cascades),
-        generalization_gap=generalization_gap(before, sides.front_test, (own, weights), study.confidence),
+        generalization_gap=generalization_gap(
+            before, sides.front_test, (validation_weights, weights), study.confidence
+        ),
         regret=known.regret,
         saving_by_target=None if headline is None else headline[0],
         accuracy_by_target=None if headline is None else headline[1],

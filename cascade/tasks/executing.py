@@ -64,8 +64,8 @@ def own_samples(study: Study, generated: SampleSet) -> Samples:
     if not study.estimator.pool_draws:
         return generated.samples
     return {
-        model: {task_id: one.pooled() for task_id, one in own.items()}
-        for model, own in generated.samples.items()
+        model: {task_id: one.pooled() for task_id, one in by_task.items()}
+        for model, by_task in generated.samples.items()
     }
 
 

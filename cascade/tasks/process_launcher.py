@@ -54,8 +54,8 @@ class ProcessLauncher(JoblibLauncher):  # type: ignore[misc]
                 finally:
                     running.discard(process)
             if process.returncode == 0:
-                own: JobReturn = pickle.loads(result.read_bytes())
-                return own
+                returned: JobReturn = pickle.loads(result.read_bytes())
+                return returned
             if process.returncode > 0:
                 how = f"its process ended with status {process.returncode}"
             else:

@@ -63,9 +63,9 @@ def _newest(tracker: Tracker, tags: dict[str, str], *, everywhere: bool) -> list
     newest: dict[tuple[str, ...], str] = {}
     for run in tracker.find_all(tags, everywhere=everywhere):
         # Other samples, problems or prices under the same settings are another study.
-        own = run.data.tags
-        made_of = (own[name] for name in sorted(own) if name.startswith("cascade.hash."))
-        newest.setdefault((own["cascade.signature"], *made_of), run.info.run_id)
+        tags = run.data.tags
+        made_of = (tags[name] for name in sorted(tags) if name.startswith("cascade.hash."))
+        newest.setdefault((tags["cascade.signature"], *made_of), run.info.run_id)
     if not newest:
         raise CascadeError(f"no evaluated study in {tracker.address}; run task=study or task=evaluate first")
     return list(newest.values())

@@ -139,12 +139,12 @@ def tabulated(
     accept: tuple[Acceptance, ...] = tuple(ByScore(study.accept_without_tests) for _ in models)
     if study.rule == CALIBRATED:
         accept = calibration = tuple(
-            calibrate(own, split.validation, study.seed, without_tests=study.accept_without_tests)
-            for own in runs
+            calibrate(model_runs, split.validation, study.seed, without_tests=study.accept_without_tests)
+            for model_runs in runs
         )
     tables = tuple(
-        table_of_runs(own, study.thetas, provenance.prices[model].usd_per_token, how)
-        for model, own, how in zip(models, runs, accept, strict=True)
+        table_of_runs(model_runs, study.thetas, provenance.prices[model].usd_per_token, how)
+        for model, model_runs, how in zip(models, runs, accept, strict=True)
     )
     return Executed(models, task_ids, tables, split, provenance, runs, calibration)
 
@@ -271,6 +271,6 @@ def _provenance(
             "config": study.signature,
             "prices": prices_digest(usd),
             "problems": digest(*(repr(problem) for problem in problems)),
-            "samples": digest(*(repr(own[p.task_id]) for own in samples.values() for p in problems)),
+            "samples": digest(*(repr(by_task[p.task_id]) for by_task in samples.values() for p in problems)),
         },
     )

@@ -119,8 +119,8 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
 
     def with_estimates(some: Combinations) -> tuple[ChosenPlan, ...]:
         found = _chosen(study, tables, grid, some, weights)
-        own = [expected_stages(executed.tables, one.plan, executed.models) for one in found]
-        return tuple(replace(one, expected=stages) for one, stages in zip(found, own, strict=True))
+        expected = [expected_stages(executed.tables, one.plan, executed.models) for one in found]
+        return tuple(replace(one, expected=stages) for one, stages in zip(found, expected, strict=True))
 
     front = with_estimates(chosen.front)
     front = tuple(
@@ -225,17 +225,20 @@ def log_calibration(context: RunContext, plans: PlanFile) -> None:
     context.save_and_log(
         "calibration.png", lambda path: reliability_figure(path, context.name, plans.calibration)
     )
-    for own in plans.calibration:
+    for calibrated in plans.calibration:
         log.info(
             "%s: probabilities on %d held-out problems (%s): Brier score %.3f, calibration error %.3f",
-            own.model,
-            own.n_held_out,
-            own.held_out,
-            own.brier,
-            own.calibration_error,
+            calibrated.model,
+            calibrated.n_held_out,
+            calibrated.held_out,
+            calibrated.brier,
+            calibrated.calibration_error,
         )
-    metrics = {f"brier.{own.model}": own.brier for own in plans.calibration}
-    metrics |= {f"expected_calibration_error.{own.model}": own.calibration_error for own in plans.calibration}
+    metrics = {f"brier.{calibrated.model}": calibrated.brier for calibrated in plans.calibration}
+    metrics |= {
+        f"expected_calibration_error.{calibrated.model}": calibrated.calibration_error
+        for calibrated in plans.calibration
+    }
     context.log(metrics=metrics)
 
 

@@ -24,7 +24,7 @@ def main(study: Study, output: Path) -> None:
     """Check everything, then serve until a signal; with `serve.dry_run` say what was found instead."""
     settings = study.serve
     book = plan_book(study, settings.plans)
-    own = listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     try:
         members = live_members(_impatient(study), model_names(study))
         sandbox = live_sandbox(study, settings.concurrency)
@@ -43,10 +43,10 @@ def main(study: Study, output: Path) -> None:
             members,
             sandbox,
         )
-        own.listen(1024)
-        serve(service, own, os.environ.get(settings.key_variable) or None)
+        listener.listen(1024)
+        serve(service, listener, os.environ.get(settings.key_variable) or None)
     finally:
-        own.close()
+        listener.close()
 
 
 def _impatient(study: Study) -> Study:
@@ -73,7 +73,7 @@ def costs(book: PlanBook) -> str:
     rows = []
     for name, chosen in book.by_name.items():
         estimate, side = book.promise(name)
-        aliases = [alias for alias, own in book.aliases.items() if own == name and " " not in alias]
+        aliases = [alias for alias, plan in book.aliases.items() if plan == name and " " not in alias]
         rows.append(
             [
                 name,

@@ -210,8 +210,8 @@ def _interval(values: Floats, study: Study) -> Interval:
     return interval(weights @ values, study.confidence, len(values))
 
 
-def _inside(value: float, own: Interval | None) -> bool | None:
-    return None if own is None else own.low <= value <= own.high
+def _inside(value: float, promised: Interval | None) -> bool | None:
+    return None if promised is None else promised.low <= value <= promised.high
 
 
 def in_words(found: Comparison) -> str:
@@ -235,5 +235,5 @@ def in_words(found: Comparison) -> str:
     return "\n".join(rows)
 
 
-def _ends(own: Interval | None, scale: float, form: str) -> str:
-    return "" if own is None else f"({scale * own.low:{form}} to {scale * own.high:{form}})"
+def _ends(promised: Interval | None, scale: float, form: str) -> str:
+    return "" if promised is None else f"({scale * promised.low:{form}} to {scale * promised.high:{form}})"

@@ -50,8 +50,8 @@ class _Launcher(plugin.BaseSubmititLauncher):  # type: ignore[misc]
         from submitit import AutoExecutor
 
         cluster = self._EXECUTOR
-        own = {f"{cluster}_{x}": self.params[x] for x in OF_EXECUTOR[1:] if x in self.params}
-        executor = AutoExecutor(folder=self.params["submitit_folder"], cluster=cluster, **own)
+        parameters = {f"{cluster}_{x}": self.params[x] for x in OF_EXECUTOR[1:] if x in self.params}
+        executor = AutoExecutor(folder=self.params["submitit_folder"], cluster=cluster, **parameters)
         common = OmegaConf.structured(BaseQueueConf).keys()
         executor.update_parameters(
             **{

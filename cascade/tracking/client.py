@@ -150,7 +150,7 @@ class Tracker:
     def create(self, name: str, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
         """A new run that is still open; returns its id."""
         # What the UI's columns "user" and "source" show, and only the fluent API fills in.
-        own = {
+        of_client = {
             HOST: this_host(),
             PROCESS: str(os.getpid()),
             "mlflow.user": getpass.getuser(),
@@ -158,7 +158,7 @@ class Tracker:
             "mlflow.source.type": "LOCAL",
         }
         run = self.client.create_run(
-            self.experiment_id, tags=own | dict(tags), run_name=shortened(name, MAX_NAME_CHARS)
+            self.experiment_id, tags=of_client | dict(tags), run_name=shortened(name, MAX_NAME_CHARS)
         )
         run_id = str(run.info.run_id)
         entries = [Param(legal_key(key), value[:MAX_PARAM_CHARS]) for key, value in params.items()]
@@ -188,8 +188,10 @@ class Tracker:
                     f"run_id={run_id}: that run was deleted; name another, or restore it in the MLflow UI or "
                     f"with MLFLOW_TRACKING_URI={self.address} mlflow runs restore --run-id {run_id}"
                 )
-            own = run.data.tags
-            different = [f"{key}={own.get(key)!r}" for key, value in tags.items() if own.get(key) != value]
+            carried = run.data.tags
+            different = [
+                f"{key}={carried.get(key)!r}" for key, value in tags.items() if carried.get(key) != value
+            ]
             if different:
                 raise CascadeError(f"run_id={run_id}: that run is not {what}: it has {', '.join(different)}")
             return str(run.info.run_id)
@@ -312,8 +314,8 @@ def _take_turns(store: Any, lock: BaseFileLock) -> None:
 
         @contextmanager
         def session(*args: Any, **options: Any) -> Iterator[Any]:
-            with lock, store.cascade_sessions(*args, **options) as own:
-                yield own
+            with lock, store.cascade_sessions(*args, **options) as session:
+                yield session
 
         store.ManagedSessionMaker = session
 

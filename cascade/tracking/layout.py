@@ -86,9 +86,9 @@ def log_plans(tracker: Tracker, run_id: str, plans: PlanFile) -> None:
     # The UI lists the newest first; the cheapest shall stand on top.
     for name, (member, fronts) in reversed(on.items()):
         params = _plan_params(member, plans.models) | {"front": ", ".join(fronts)}
-        own = tracker.create(name, {PARENT: run_id, KIND: PLAN}, params)
-        tracker.log(own, metrics=dict(_plan_metrics(member)))
-        tracker.client.set_terminated(own, "FINISHED")
+        plan_run = tracker.create(name, {PARENT: run_id, KIND: PLAN}, params)
+        tracker.log(plan_run, metrics=dict(_plan_metrics(member)))
+        tracker.client.set_terminated(plan_run, "FINISHED")
 
 
 def _plan_params(chosen: ChosenPlan, models: tuple[str, ...]) -> dict[str, str]:
@@ -97,8 +97,10 @@ def _plan_params(chosen: ChosenPlan, models: tuple[str, ...]) -> dict[str, str]:
     params["n_stages"] = str(len(chosen.plan.stages))
     if isinstance(chosen.plan.theta, tuple):
         # The last stage always answers.
-        own = {f"theta.{models[i]}": f"{chosen.plan.theta_at(i):g}" for i, _ in chosen.plan.stages[:-1]}
-        params |= own
+        stage_thetas = {
+            f"theta.{models[i]}": f"{chosen.plan.theta_at(i):g}" for i, _ in chosen.plan.stages[:-1]
+        }
+        params |= stage_thetas
     elif chosen.plan.uses_theta:
         params["theta"] = f"{chosen.plan.theta:g}"
     if chosen.replaces is not None:
@@ -190,10 +192,10 @@ def _names(params: Mapping[str, Sequence[str | None]], models: tuple[str, ...]) 
     names = []
     for i, theta in enumerate(params.get("theta", none)):
         asked = []
-        for model, k, lines, own in stages:
+        for model, k, lines, thetas in stages:
             if k[i] != "-1":
                 stage = f"{model} greedy" if k[i] == "0" else f"{model} {k[i]}:{lines[i]}"
-                asked.append(stage if own[i] is None else f"{stage} θ={own[i]}")
+                asked.append(stage if thetas[i] is None else f"{stage} θ={thetas[i]}")
         name = " → ".join(asked)
         names.append(name if theta is None else f"{name}, θ={theta}")
     return names

@@ -28,8 +28,8 @@ def links(uri: str, port: int) -> list[str]:
     experiments = client.search_experiments(ViewType.ACTIVE_ONLY, order_by=["last_update_time DESC"])
     lines = []
     for experiment in experiments:
-        own = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = '{STUDY}'", max_results=1)
-        if own:
+        studies = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = '{STUDY}'", max_results=1)
+        if studies:
             lines.append(experiment.name)
             for name, view in (("studies", STUDIES), ("fronts", FRONTS), ("plans", PLANS)):
                 lines.append(f"  {name:7}  http://{HOST}:{port}/{page(experiment.experiment_id, view)}")

@@ -167,7 +167,7 @@ def _view(
     order_by: str = "attributes.start_time",
     charts: Sequence[Mapping[str, Any]] = (),
 ) -> View:
-    own, generated = "cascade", "generated"
+    of_project, generated = "cascade", "generated"
     return {
         "name": name,
         "state": {
@@ -186,7 +186,7 @@ def _view(
             "compareRunCharts": list(charts) or None,
             # The UI adds a chart for every metric; they go into a section that begins closed.
             "compareRunSections": [
-                _section(own, name, display=True),
+                _section(of_project, name, display=True),
                 _section(generated, "Model metrics", display=False),
             ]
             if charts

@@ -122,15 +122,15 @@ def test_killed_writers_lose_at_most_the_record_in_hand(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "log"), str(w)]) for w in range(3)
     ]
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and any(len(own) < 50 for own in by_writer(tmp_path / "log")):
+    while time.monotonic() < deadline and any(len(records) < 50 for records in by_writer(tmp_path / "log")):
         time.sleep(0.05)
     for writer in writers:
         writer.send_signal(signal.SIGKILL)
         writer.wait()
     found = by_writer(tmp_path / "log")
-    assert all(len(own) >= 50 for own in found)
-    for own in found:
-        assert own == list(range(len(own)))  # every finished record, in order, none twice
+    assert all(len(records) >= 50 for records in found)
+    for records in found:
+        assert records == list(range(len(records)))  # every finished record, in order, none twice
 
 
 def by_writer(folder: Path) -> list[list[int]]:

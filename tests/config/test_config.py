@@ -36,8 +36,8 @@ def study(*overrides: str) -> Study:
 def remote(*overrides: str) -> Study:
     register_schemas()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        own = [*PAPER[:3], "generator=openai", *overrides]
-        return build_study(compose("config", overrides=own))
+        arguments = [*PAPER[:3], "generator=openai", *overrides]
+        return build_study(compose("config", overrides=arguments))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.stem}")
@@ -200,14 +200,14 @@ def test_ranges_around_generation(override: str, says: str) -> None:
 
 
 def test_a_member_has_its_own_server_and_prompts() -> None:
-    own = "family.models.m7B."
+    member = "family.models.m7B."
     checked = remote(
         *(
-            own + "server.base_url=http://a/v1",
-            own + "server.concurrency=2",
-            own + "max_reasoning_tokens=100",
+            member + "server.base_url=http://a/v1",
+            member + "server.concurrency=2",
+            member + "max_reasoning_tokens=100",
         ),
-        *("+" + own + "server.extra.reasoning_effort=low", "+" + own + "prompts.completion=true"),
+        *("+" + member + "server.extra.reasoning_effort=low", "+" + member + "prompts.completion=true"),
     )
     first, second = checked.family.models[:2]
     assert (first.server.base_url, first.server.concurrency) == ("http://a/v1", 2)
@@ -220,9 +220,9 @@ def test_a_member_has_its_own_server_and_prompts() -> None:
         ("max_reasoning_tokens=-1", r"max_reasoning_tokens=-1: must be at least 0"),
     ):
         with pytest.raises(ConfigError, match=says):
-            remote(own + wrong)
+            remote(member + wrong)
     with pytest.raises(ConfigError, match=r"family\.models\.m7B\.prompts\.sulution"):
-        remote("+" + own + "prompts.sulution=x")
+        remote("+" + member + "prompts.sulution=x")
 
 
 def test_a_command_line_that_names_no_port() -> None:

@@ -20,9 +20,9 @@ from cascade.core.pareto import on_front
 
 def test_the_interval_of_a_mean_is_as_wide_as_student_s() -> None:
     """With 49 problems the plain percentiles are 3 % too narrow."""
-    own = np.random.default_rng(2).standard_normal(49)
-    ours = interval(problem_weights(49, 200_000, seed=1) @ own, 0.95, 49)
-    student = 2 * 2.0106 * own.std(ddof=1) / 7
+    values = np.random.default_rng(2).standard_normal(49)
+    ours = interval(problem_weights(49, 200_000, seed=1) @ values, 0.95, 49)
+    student = 2 * 2.0106 * values.std(ddof=1) / 7
     assert ours.high - ours.low == pytest.approx(student, rel=0.01)
 
 
@@ -36,9 +36,9 @@ def test_weights_are_draws_with_replacement() -> None:
 
 def test_the_interval_is_scipy_s() -> None:
     rng = np.random.default_rng(0)
-    own = rng.random(60)
-    theirs = bootstrap((own,), np.mean, n_resamples=4000, method="percentile", rng=rng).confidence_interval
-    ours = interval(problem_weights(60, 4000, seed=1) @ own, 0.95, 60)
+    values = rng.random(60)
+    theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=rng).confidence_interval
+    ours = interval(problem_weights(60, 4000, seed=1) @ values, 0.95, 60)
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.01)
 
 
@@ -87,8 +87,8 @@ def test_front_stability_is_what_a_loop_counts() -> None:
     grid = np.linspace(0.3, 0.9, 7)
     ours = front_stability(outcomes, weights, grid, 0.8)
     frequency, optimism, best = np.zeros(8), [], []
-    for own in weights:
-        accuracy, cost = outcomes @ own
+    for replicate_weights in weights:
+        accuracy, cost = outcomes @ replicate_weights
         members = on_front(cost, accuracy)
         frequency += members / 200
         optimism.append((accuracy - outcomes[0].mean(axis=1))[members].mean())

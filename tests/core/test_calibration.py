@@ -37,20 +37,20 @@ def test_features_by_hand() -> None:
     for feature, expected in zip(
         range(len(FEATURES)), (4 / 6, 2 / 3, 2 / 2, np.log(3), 0.0, 0.0, np.log(2)), strict=True
     ):
-        own = coefficients.copy()
-        own[1 + feature] = 1.0
-        logit = np.log(1 / (1 / answer_probability(Calibrator(own, 1), Answer(2, 4, 6, 2, 2, 3)) - 1))
+        changed = coefficients.copy()
+        changed[1 + feature] = 1.0
+        logit = np.log(1 / (1 / answer_probability(Calibrator(changed, 1), Answer(2, 4, 6, 2, 2, 3)) - 1))
         assert logit == pytest.approx(expected), FEATURES[feature]
-    own = coefficients.copy()
-    own[1 + FEATURES.index("no_lines")] = 1.0
-    assert answer_probability(Calibrator(own, 1), Answer(2, 0, 0, 0, 0, 0)) == pytest.approx(
+    changed = coefficients.copy()
+    changed[1 + FEATURES.index("no_lines")] = 1.0
+    assert answer_probability(Calibrator(changed, 1), Answer(2, 0, 0, 0, 0, 0)) == pytest.approx(
         1 / (1 + np.exp(-1))
     )
 
 
 def test_the_fit_is_the_penalised_maximum() -> None:
     known = runs(12)
-    rows = [one for o, own in zip(known.options, known.rounds, strict=True) if o.tests for one in own]
+    rows = [one for o, rounds in zip(known.options, known.rounds, strict=True) if o.tests for one in rounds]
     fitted = fit_calibrator(evidence(rows), np.arange(12), ridge=0.7)
     x = np.concatenate([features(one) for one in rows])
     y = np.concatenate([one.right for one in rows]).astype(float)
@@ -68,7 +68,10 @@ def test_the_fit_is_the_penalised_maximum() -> None:
     best = minimize(loss, np.zeros(1 + len(FEATURES)), tol=1e-12).x
     slopes = best[1:] / scale
     expected = np.concatenate([[best[0] - slopes @ centre], slopes])
-    logit, other = (np.column_stack([np.ones(len(x)), x]) @ own for own in (fitted.coefficients, expected))
+    logit, other = (
+        np.column_stack([np.ones(len(x)), x]) @ coefficients
+        for coefficients in (fitted.coefficients, expected)
+    )
     assert logit == pytest.approx(other, abs=1e-3)
 
 
@@ -85,14 +88,14 @@ def test_no_problem_is_judged_by_its_own_label() -> None:
                     type(one)(
                         **{**vars_of(one), "right": np.where(one.problem == problem, ~one.right, one.right)}
                     )
-                    for one in own
+                    for one in rounds
                 )
-                for own in known.rounds
+                for rounds in known.rounds
             ),
         )
         after = calibrate(turned, validation, 3, without_tests=True)
-        for own in known.rounds:
-            for one in own:
+        for rounds in known.rounds:
+            for one in rounds:
                 at = one.problem == problem
                 assert before.probability(one)[at] == pytest.approx(after.probability(one)[at], abs=1e-12)
     # The labels of the test side are never looked at.
@@ -120,7 +123,7 @@ def test_tables_are_what_every_run_says(seed: int, without_tests: bool, coeffici
                 answers = by_hand(known.rounds[o], option, p, tau, np.array(coefficients), without_tests)
                 accepted, right, tokens, rounds = np.mean(answers, axis=0)
                 both = np.mean([a * r for a, r, _, _ in answers])
-                correct, usd, n_rounds = (own[o, t, p] for own in table.by_theta)
+                correct, usd, n_rounds = (values[o, t, p] for values in table.by_theta)
                 got = [table.accept[o, t, p], table.accept_correct[o, t, p], correct, usd, n_rounds]
                 expected = [accepted, both, right, 1e-6 * tokens, rounds]
                 assert got == pytest.approx(expected, abs=1e-12), (option, tau)
@@ -155,8 +158,8 @@ def test_arrays_round_trip_and_parts() -> None:
     known = runs(5)
     again = ModelRuns.from_arrays(known.to_arrays())
     assert again.options == known.options
-    for own, other in zip(known.rounds, again.rounds, strict=True):
-        for one, two in zip(own, other, strict=True):
+    for rounds, other in zip(known.rounds, again.rounds, strict=True):
+        for one, two in zip(rounds, other, strict=True):
             for name in vars_of(one):
                 assert np.array_equal(getattr(one, name), getattr(two, name)), name
     some = known.at(np.array([3, 1])).part(OPTIONS[1:3])

@@ -38,13 +38,18 @@ RUNS = StageRuns(
 
 
 def test_quality_by_hand() -> None:
-    own = quality(RUNS)
-    assert (own.accuracy, own.oracle_pass_at_k, own.pass_at_1, own.without_tests) == (0.5, 0.75, 0.5, 0.25)
+    measured = quality(RUNS)
+    assert (measured.accuracy, measured.oracle_pass_at_k, measured.pass_at_1, measured.without_tests) == (
+        0.5,
+        0.75,
+        0.5,
+        0.25,
+    )
     # Two right ones against one wrong one: a tie at 0.7 and a win.
-    assert own.auc == pytest.approx((0.5 + 1) / 2)
-    assert own.brier == pytest.approx((0.3**2 + 0.7**2 + 0) / 3)
+    assert measured.auc == pytest.approx((0.5 + 1) / 2)
+    assert measured.brier == pytest.approx((0.3**2 + 0.7**2 + 0) / 3)
     # At 0.7 half are right: two thirds of the runs are 0.2 off; at 1.0 all are right.
-    assert own.calibration_error == pytest.approx(2 / 3 * 0.2)
+    assert measured.calibration_error == pytest.approx(2 / 3 * 0.2)
 
 
 def test_bins_by_hand() -> None:
@@ -70,9 +75,9 @@ def test_acceptance_by_hand(theta: float, without: bool, expected: Acceptance) -
 def test_no_line_anywhere_and_nothing_to_tell_apart() -> None:
     none = np.zeros(1, dtype=np.int64)
     silent = StageRuns(1, none + 1, none, none, none > 0, *[none] * 6)
-    own = quality(silent)
-    assert own.without_tests == 1.0 and reliability(silent) == ()
-    assert all(math.isnan(x) for x in (own.auc, own.brier, own.calibration_error))
+    measured = quality(silent)
+    assert measured.without_tests == 1.0 and reliability(silent) == ()
+    assert all(math.isnan(x) for x in (measured.auc, measured.brier, measured.calibration_error))
 
 
 def draw(correct: list[bool], passes: list[list[int]]) -> DrawOutcome:
@@ -96,7 +101,7 @@ def test_runs_of_two_draws() -> None:
 
 def test_who_solves_what() -> None:
     solved = np.array([[1, 0, 1, 0], [1, 1, 1, 0]], dtype=bool)
-    found = {pattern: own.tolist() for pattern, own in who_solves_what(solved).items()}
+    found = {pattern: indices.tolist() for pattern, indices in who_solves_what(solved).items()}
     assert found == {(True, True): [0, 2], (False, False): [3], (False, True): [1]}
     assert next(iter(found)) == (True, True)
 

@@ -40,7 +40,7 @@ PROBLEM = ProblemOutcome(block([[0]], [0], 4), (block([[0, 1, 0], [0, 0, 0], [1,
 )
 def test_by_hand(theta: float, accept: int, correct: int, tokens: int, rounds: int) -> None:
     table = stage_table([PROBLEM], [EXIT, GROWS], [theta], 1e-3, accept_without_tests=True)
-    of_theta = [own[1, 0, 0] for own in table.by_theta]
+    of_theta = [values[1, 0, 0] for values in table.by_theta]
     assert table.accept[1, 0, 0] == accept
     assert table.accept_correct[1, 0, 0] == accept * correct
     assert of_theta == pytest.approx([correct, tokens * 1e-3, rounds])

@@ -27,7 +27,9 @@ def test_holds_every_valid_plan_once() -> None:
         return bool(stages) and EXIT not in stages[:-1]
 
     options = [PAPER[:4], PAPER[:3], (EXIT,)]
-    expected = {row for row in itertools.product(*[(SKIP, *own) for own in options]) if valid(row)}
+    expected = {
+        row for row in itertools.product(*[(SKIP, *model_options) for model_options in options]) if valid(row)
+    }
     space = plan_space(options)
     found = [space.plan(i, 0.5).options for i in range(len(space))]
     assert len(found) == len(set(found))

@@ -21,18 +21,18 @@ def runs(problem: list[int], right: list[int], tokens: list[int], n_draws: list[
 
 def test_errors_by_hand() -> None:
     """The standard error of a mean of n: √(Σ(x − x̄)² / (n − 1) / n)."""
-    own = runs([0, 0, 0, 0, 1, 1], [1, 1, 1, 0, 1, 1], [10, 20, 30, 40, 7, 7], [1, 1])
-    assert own.per_problem(own.right).tolist() == [0.75, 1.0]
+    by_hand = runs([0, 0, 0, 0, 1, 1], [1, 1, 1, 0, 1, 1], [10, 20, 30, 40, 7, 7], [1, 1])
+    assert by_hand.per_problem(by_hand.right).tolist() == [0.75, 1.0]
     # Squares: 3·(1/4)² + (3/4)² = 0.75, over 3 and over 4.
-    assert own.errors(own.right) == pytest.approx([np.sqrt(0.75 / 3 / 4), 0.0])
-    assert own.errors(own.tokens) == pytest.approx([np.sqrt(500 / 3 / 4), 0.0])
-    assert own.weight == pytest.approx([0.125] * 4 + [0.25] * 2)
+    assert by_hand.errors(by_hand.right) == pytest.approx([np.sqrt(0.75 / 3 / 4), 0.0])
+    assert by_hand.errors(by_hand.tokens) == pytest.approx([np.sqrt(500 / 3 / 4), 0.0])
+    assert by_hand.weight == pytest.approx([0.125] * 4 + [0.25] * 2)
 
 
 def test_draws_that_were_looked_at_once_each_have_no_monte_carlo_error() -> None:
-    own = runs([0, 0, 1, 1, 1], [1, 0, 1, 0, 0], [1, 2, 3, 4, 5], [2, 1])
-    assert own.errors(own.right)[0] == 0.0
-    assert own.errors(own.right)[1] == pytest.approx(np.std([1, 0, 0], ddof=1) / np.sqrt(3))
+    by_hand = runs([0, 0, 1, 1, 1], [1, 0, 1, 0, 0], [1, 2, 3, 4, 5], [2, 1])
+    assert by_hand.errors(by_hand.right)[0] == 0.0
+    assert by_hand.errors(by_hand.right)[1] == pytest.approx(np.std([1, 0, 0], ddof=1) / np.sqrt(3))
 
 
 def block(size: int, seed: int) -> DrawOutcome:

@@ -76,9 +76,9 @@ def test_each_model_has_random_numbers_of_its_own() -> None:
     outcomes = [ProblemOutcome(block(rng, 1), (block(rng, 8),)) for _ in range(5)]
 
     def correct(**model: int) -> list[float]:
-        own = stage_table(
+        table = stage_table(
             outcomes, [Option(2, 2)], THETAS, 1.0, accept_without_tests=True, estimator=Resample(10), **model
         )
-        return own.correct[0].tolist()  # type: ignore[no-any-return]
+        return table.correct[0].tolist()  # type: ignore[no-any-return]
 
     assert correct() == correct(model=0) != correct(model=1)

@@ -47,8 +47,8 @@ def test_an_empty_test() -> None:
 def test_tokens_of_several_characters() -> None:
     words = ["def ", "f", "(x)", ":"]
 
-    def decode_words(own: list[int]) -> str:  # type: ignore[misc]
-        return "".join(words[i] for i in own)
+    def decode_words(token_ids: list[int]) -> str:  # type: ignore[misc]
+        return "".join(words[i] for i in token_ids)
 
     counts = {end: tokens_up_to(decode_words, [0, 1, 2, 3], end) for end in (0, 1, 4, 5, 8, 9)}
     assert counts == {0: 0, 1: 1, 4: 1, 5: 2, 8: 3, 9: 4}

@@ -96,7 +96,9 @@ def _plans(executed: Executed, theta: str) -> PlanFile:
         )
     ]
     alone = estimates(combination_outcomes(tables, grid, chosen.singular), weights, CONFIDENCE)
-    singular = [ChosenPlan(plan, own) for plan, own in zip(grid.plans(chosen.singular), alone, strict=True)]
+    singular = [
+        ChosenPlan(plan, estimate) for plan, estimate in zip(grid.plans(chosen.singular), alone, strict=True)
+    ]
     plans = PlanFile(
         models=executed.models,
         theta=chosen.theta,
@@ -149,13 +151,13 @@ def _proved(executed: Executed, plans: PlanFile) -> PlanFile:
     validation = plan_outcomes(
         [table.at(executed.split.validation) for table in executed.tables], [one.plan for one in front]
     )
-    own = problem_weights(len(executed.split.validation), REPLICATES, 2)
+    validation_weights = problem_weights(len(executed.split.validation), REPLICATES, 2)
     values = [saving.value for saving in saved if saving is not None]
     proof = Proof(
         Measured(float(np.mean(values)), Interval(min(values), max(values))) if values else None,
         len(saved),
         len(saved) - len(values),
-        generalization_gap(validation, outcomes, (own, weights), CONFIDENCE),
+        generalization_gap(validation, outcomes, (validation_weights, weights), CONFIDENCE),
         0.05,
         saving_by_target=Measured(0.3 - 0.01 * seed, Interval(0.1, 0.4)),
         accuracy_by_target=Measured(-0.01, Interval(-0.03, 0.01)),

@@ -17,7 +17,7 @@ def with_cascade(saving: tuple[float, float, float], accuracy: tuple[float, floa
     study = evaluated(4)
     chosen = next(c for c in study.plans.front if c.replaces is not None)
     assert chosen.replaces is not None
-    told = [Measured(own[0], Interval(*own[1:])) for own in (accuracy, saving)]
+    told = [Measured(numbers[0], Interval(*numbers[1:])) for numbers in (accuracy, saving)]
     chosen = replace(chosen, replaces=Replacement(chosen.replaces.plan, *told))
     return replace(study, plans=replace(study.plans, constrained=chosen))
 

@@ -53,14 +53,14 @@ class Sheet:
 
 @pytest.fixture
 def sheet(browser: Any, request: pytest.FixtureRequest) -> Iterator[Sheet]:
-    own = Sheet(browser, *getattr(request, "param", [DESKTOP]))
-    yield own
+    opened = Sheet(browser, *getattr(request, "param", [DESKTOP]))
+    yield opened
     if pictures := os.environ.get("CASCADE_SCREENSHOTS"):
-        own.tab.screenshot(path=str(Path(pictures) / f"{request.node.name}.png"), full_page=True)
+        opened.tab.screenshot(path=str(Path(pictures) / f"{request.node.name}.png"), full_page=True)
     # The file itself, and what is inside it.
-    assert not [url for url in own.asked if not url.startswith(("file:", "data:", "blob:"))]
-    assert own.errors == []
-    own.context.close()
+    assert not [url for url in opened.asked if not url.startswith(("file:", "data:", "blob:"))]
+    assert opened.errors == []
+    opened.context.close()
 
 
 def press(tab: Any, key: str) -> str:
@@ -87,7 +87,7 @@ def test_the_sliders_move_by_keyboard(sheet: Sheet, page: Path, study: Evaluated
         focus(tab, name)
         assert press(tab, "Home") == plans[0]["summary"]
         seen = [press(tab, key) for key in ["ArrowRight"] * 3 + ["PageUp"] * 6]
-        order = [next(i for i, own in enumerate(plans) if own["summary"] == said) for said in seen]
+        order = [next(i for i, plan in enumerate(plans) if plan["summary"] == said) for said in seen]
         # More for more, and not all the same.
         assert order == sorted(order) and len(set(order)) > 2
         assert press(tab, "End") == plans[-1]["summary"]
@@ -111,13 +111,13 @@ def test_every_position_gives_the_best_plan(sheet: Sheet, page: Path, study: Eva
     assert len(budgets) == 101
     for step, said in budgets:
         spend = cheapest * (dearest / cheapest) ** (step / 100)
-        affordable = [own for own in plans if own["cost"] <= spend * (1 + 1e-9)]
-        assert said == max(affordable, key=lambda own: own["accuracy"])["summary"], step
+        affordable = [plan for plan in plans if plan["cost"] <= spend * (1 + 1e-9)]
+        assert said == max(affordable, key=lambda plan: plan["accuracy"])["summary"], step
     shares = tab.evaluate(positions, "least")
     assert len(shares) > 10
     for value, said in shares:
-        good = [own for own in plans if 100 * own["accuracy"] >= value - 1e-6]
-        assert said == min(good, key=lambda own: own["cost"])["summary"], value
+        good = [plan for plan in plans if 100 * plan["accuracy"] >= value - 1e-6]
+        assert said == min(good, key=lambda plan: plan["cost"])["summary"], value
 
 
 def test_everything_follows_the_slider(sheet: Sheet, page: Path, study: Evaluated) -> None:

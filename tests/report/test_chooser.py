@@ -13,10 +13,10 @@ def test_the_sliders_have_the_front(n_models: int) -> None:
     study = evaluated(n_models)
     front = study.plans.front
     found = chooser(study)
-    assert [own["cost"] for own in found["plans"]] == [c.validation.usd_per_1k_queries for c in front]
+    assert [plan["cost"] for plan in found["plans"]] == [c.validation.usd_per_1k_queries for c in front]
     # Rising in both: the dearest that can be paid is the best, the first that is good enough the cheapest.
     for key in ("cost", "accuracy"):
-        values = [own[key] for own in found["plans"]]
+        values = [plan[key] for plan in found["plans"]]
         assert values == sorted(values)
     assert front[found["start"]] == recommended(study.plans)
     low, high = found["accuracies"]
@@ -40,8 +40,8 @@ def test_what_is_said_of_a_plan() -> None:
         answered = [float(stage["answered"].removesuffix(" %")) for stage in said["stages"]]
         assert len(asked) == len(chosen.plan.stages) and asked[0] == 100.0
         assert sum(answered) == pytest.approx(100, abs=0.2)
-        for before, own, after in zip(asked, answered, asked[1:], strict=False):
-            assert after == pytest.approx(before - own, abs=0.11)
+        for before, share, after in zip(asked, answered, asked[1:], strict=False):
+            assert after == pytest.approx(before - share, abs=0.11)
         assert all("otherwise the next model" in stage["does"] for stage in said["stages"][:-1])
         assert "next model" not in said["stages"][-1]["does"]
         assert (chosen.replaces is None) == said["replaces"].startswith("Nothing") == (not cascade)

@@ -45,14 +45,14 @@ def test_shares_are_where_problems_end() -> None:
     for chosen in study.plans.front:
         found = shares(study, chosen, "test")
         assert found[0].asked == 1.0
-        assert sum(own.answered for own in found) == pytest.approx(1.0)
-        assert [own.asked for own in found[1:]] == pytest.approx(
+        assert sum(share.answered for share in found) == pytest.approx(1.0)
+        assert [share.asked for share in found[1:]] == pytest.approx(
             [before.asked - before.answered for before in found[:-1]]
         )
         # Who is right somewhere is right in the whole.
         accuracy = plan_outcomes(study.side("test"), [chosen.plan])[0].mean()
         assert chosen.test is not None
-        assert sum(own.right for own in found) == pytest.approx(accuracy) == chosen.test.accuracy
+        assert sum(share.right for share in found) == pytest.approx(accuracy) == chosen.test.accuracy
 
 
 def test_the_band_holds_the_front_and_rises() -> None:
@@ -72,7 +72,7 @@ def test_the_curve_goes_through_the_chosen_plans() -> None:
     found = curve(study, grids(study)["test"])
     assert found is not None
     tested = {round(one.test.accuracy, 9) for one in study.plans.front if one.test is not None}
-    assert {round(own, 9) for own in found.cascade_plans[1]} == tested
+    assert {round(accuracy, 9) for accuracy in found.cascade_plans[1]} == tested
     assert found.saving == pytest.approx(np.mean(1 - found.cascade / found.one_model))
 
 

@@ -32,7 +32,7 @@ def draw(rng: np.random.Generator, k: int) -> tuple[Draw, DrawOutcome]:
         test_tokens={at: rng.integers(1, 50, k) for at in (2, 4)},
     )
     samples = Draw(
-        tuple(Solution(f"s{i}", 1) for i in range(k)), tuple(SelfTest("\n".join(own), 1) for own in tests)
+        tuple(Solution(f"s{i}", 1) for i in range(k)), tuple(SelfTest("\n".join(lines), 1) for lines in tests)
     )
     return samples, outcome
 
@@ -72,14 +72,14 @@ def test_it_is_what_the_tables_say(
     )
     tables = {
         model: stage_table(
-            [own],
+            [model_outcomes],
             OPTIONS,
             [theta],
             PRICE[model] / 1e6,
             accept_without_tests=accept_without_tests,
             rule=rule,
         )
-        for model, own in outcomes.items()
+        for model, model_outcomes in outcomes.items()
     }
     asked = [("small", first)] if first != SKIP else []
     if not asked or tables["small"].accept[OPTIONS.index(first), 0, 0] == 0:
@@ -113,7 +113,7 @@ def test_by_hand() -> None:
 
 
 def test_problems_that_differ_come_first() -> None:
-    def own(*right: bool) -> list[ProblemOutcome]:
+    def of(*right: bool) -> list[ProblemOutcome]:
         none = np.zeros(0, dtype=np.int64)
         return [
             ProblemOutcome(
@@ -126,7 +126,7 @@ def test_problems_that_differ_come_first() -> None:
         ]
 
     n = 20
-    outcomes = {"small": own(*[True] * 18, False, False), "large": own(*[True] * 19, False)}
+    outcomes = {"small": of(*[True] * 18, False, False), "large": of(*[True] * 19, False)}
     problems = [Problem(f"T/{i}", "", "f", "", None) for i in range(n)]
     samples = {
         m: {p.task_id: ModelSamples(Draw((Solution("x", 1),), ()), ()) for p in problems} for m in outcomes

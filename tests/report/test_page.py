@@ -63,9 +63,9 @@ def test_its_numbers_are_the_plans(tmp_path: Path) -> None:
     data = pd.read_csv(tmp_path / "front_test.csv")
     front = data[data["kind"] == "cascade front"]
     known = [one.test for one in study.plans.front if one.test is not None]
-    assert front["accuracy"].tolist() == pytest.approx([own.accuracy for own in known], rel=1e-5)
+    assert front["accuracy"].tolist() == pytest.approx([estimate.accuracy for estimate in known], rel=1e-5)
     assert front["usd_per_1k_queries"].tolist() == pytest.approx(
-        [own.usd_per_1k_queries for own in known], rel=1e-5
+        [estimate.usd_per_1k_queries for estimate in known], rel=1e-5
     )
     assert set(data["kind"]) == {"cascade front", "one-model front", "plan", "band"}
     twin = json.loads(page.one("script", id="chart-front-test").text)

@@ -40,5 +40,5 @@ def test_prices_follow_from_hours_and_machines() -> None:
     for family, models in (("wizardcoder_python", 3), ("wizardcoder", 3), ("codegen", 4)):
         speed = published(family, "humaneval", "rtx3090").speed
         assert len(speed) == models
-        for own in speed.values():
-            assert own.usd == pytest.approx(0.44 * own.gpus * own.hours, abs=0.01)
+        for cell in speed.values():
+            assert cell.usd == pytest.approx(0.44 * cell.gpus * cell.hours, abs=0.01)

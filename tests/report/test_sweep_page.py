@@ -20,7 +20,7 @@ def test_groups_differ_in_more_than_the_split() -> None:
     studies = [evaluated(3, seed) for seed in (2, 0, 1)]
     studies += [evaluated(3, 0, dataset="words"), replace(evaluated(3, 5), rule="codet")]
     groups = group_studies(studies)
-    assert {name: [s.provenance.seed for s in own] for name, own in groups.items()} == {
+    assert {name: [s.provenance.seed for s in studies] for name, studies in groups.items()} == {
         "made_up on numbers, rule paper": [0, 1, 2],
         "made_up on words, rule paper": [0],
         "made_up on numbers, rule codet": [5],
@@ -47,7 +47,7 @@ def test_settings_beyond_the_usual_tell_groups_apart() -> None:
         provenance=replace(study.provenance, hashes=dict(study.provenance.hashes) | {"prices": "c9"}),
     )
     groups = group_studies([*others, replace(others[0], plans=dearer)])
-    assert sorted(len(own) for own in groups.values()) == [1, 1, 2]
+    assert sorted(len(studies) for studies in groups.values()) == [1, 1, 2]
     assert all("search.k=" in name for name in groups) and any("hash of prices=c9" in name for name in groups)
 
 

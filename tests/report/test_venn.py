@@ -37,7 +37,7 @@ def test_patterns_by_hand() -> None:
     }
     # The most frequent first.
     assert list(found.values()) == [2, 2, 1, 1, 1]
-    assert {solved_by(MODELS, own) for own in found} == {"all", "b and c", "a only", "c only", "none"}
+    assert {solved_by(MODELS, pattern) for pattern in found} == {"all", "b and c", "a only", "c only", "none"}
 
 
 @pytest.mark.parametrize("pattern", [p for p in product([True, False], repeat=3) if any(p)])

@@ -29,7 +29,7 @@ def test_both_parts_of_a_promise_must_hold() -> None:
     sure = outcomes(np.ones((1, 100)), np.ones((1, 100)))
     bound = np.array([10.0])
     both = evidence(sure, bound, Promise(0.8, 5.0, 0.95))
-    parts = [evidence(sure, bound, Promise(*own, 0.95)) for own in ((0.8, None), (None, 5.0))]
+    parts = [evidence(sure, bound, Promise(*bounds, 0.95)) for bounds in ((0.8, None), (None, 5.0))]
     assert both == min(parts)
     assert evidence(sure, bound, Promise(None, 20.0, 0.95)) == np.inf
 

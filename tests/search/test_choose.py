@@ -15,7 +15,7 @@ ONE_STAGE = [(1.0, 0.3), (2.0, 0.3), (8.0, 0.6), (9.0, 0.6)]
 
 def grid(*cascades: list[tuple[float, float]]) -> GridResult:
     """One row a θ: the (cost, accuracy) of the two cascade plans."""
-    points = np.array([[*ONE_STAGE, *own] for own in cascades])
+    points = np.array([[*ONE_STAGE, *points_of_theta] for points_of_theta in cascades])
     thetas = tuple(i / 10 for i in range(len(cascades)))
     return GridResult(SPACE, thetas, points[..., 1].copy(), points[..., 0].copy())
 

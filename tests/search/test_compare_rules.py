@@ -36,7 +36,7 @@ def test_each_rule_as_if_it_were_alone_up_to_the_dearest_plan_of_any() -> None:
     found = {one.rule: one for one in rule_comparison(of_rules, SPLIT)}
     assert list(found) == ["paper", "dear"]
     sides = {
-        name: {rule: grid_search([t.at(side) for t in own]) for rule, own in of_rules.items()}
+        name: {rule: grid_search([t.at(side) for t in rule_tables]) for rule, rule_tables in of_rules.items()}
         for name, side in (("validation", SPLIT.validation), ("test", SPLIT.test))
     }
     dearest = {name: max(g.usd_per_1k_queries.max() for g in grids.values()) for name, grids in sides.items()}

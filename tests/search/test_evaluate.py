@@ -20,8 +20,8 @@ def ends(one: Interval) -> tuple[float, float]:
     return one.low, one.high
 
 
-def plans(*own: np.ndarray) -> np.ndarray:
-    return np.stack(own, axis=1)
+def plans(*values: np.ndarray) -> np.ndarray:
+    return np.stack(values, axis=1)
 
 
 def test_estimates() -> None:
@@ -89,11 +89,13 @@ def test_intervals_of_savings_are_those_of_a_loop_over_replicates() -> None:
     each, mean = savings(cascades, one_stage, weights, 0.9, window=0.08)
     drawn: list[list[float]] = [[] for _ in range(3)]
     means = []
-    for own in weights:
+    for replicate in weights:
         found = []
         for p in range(3):
-            right, usd = cascades[:, p] @ own
-            equal = [c for a, c in zip(*(one_stage @ own), strict=True) if abs(a - right) <= 0.08 + 1e-9]
+            right, usd = cascades[:, p] @ replicate
+            equal = [
+                c for a, c in zip(*(one_stage @ replicate), strict=True) if abs(a - right) <= 0.08 + 1e-9
+            ]
             if equal:
                 drawn[p].append(1 - usd / np.mean(equal))
                 found.append(drawn[p][-1])
@@ -112,8 +114,8 @@ def test_intervals_of_a_difference_are_those_of_a_loop_over_replicates() -> None
     cascades, one_stage, weights = random_sides(4)
     ours, other = cascades[:, 0], one_stage[:, 0]
     accuracy, saving = difference(ours, other, weights, 0.9)
-    rights = [own @ ours[0] - own @ other[0] for own in weights]
-    saved = [1 - (own @ ours[1]) / (own @ other[1]) for own in weights]
+    rights = [replicate @ ours[0] - replicate @ other[0] for replicate in weights]
+    saved = [1 - (replicate @ ours[1]) / (replicate @ other[1]) for replicate in weights]
     for measured, drawn in ((accuracy, rights), (saving, saved)):
         assert ends(measured.interval) == pytest.approx(ends(interval(np.array(drawn), 0.9, 30)))
     # And where the other's cost is the same on every problem the interval is another one.

@@ -54,28 +54,28 @@ def tables(
 def test_the_front_is_the_grid_s(
     seed: int, n_models: int, n_problems: int, growing: Growing, per_stage: bool, falls: bool, coarse: bool
 ) -> None:
-    own = tables(seed, n_models, n_problems, growing, coarse=coarse)
-    grid = grid_search(own, per_stage_theta=per_stage)
+    stage_tables = tables(seed, n_models, n_problems, growing, coarse=coarse)
+    grid = grid_search(stage_tables, per_stage_theta=per_stage)
     allowed = falling_k(grid.space) if falls else np.ones(len(grid.space), dtype=bool)
     usd, accuracy = grid.usd_per_1k_queries[:, allowed].ravel(), grid.accuracy[:, allowed].ravel()
     best = front(usd, accuracy)
-    found = exact_front(own, per_stage_theta=per_stage, falling=falls)
-    ours = np.stack(values(own, found.options, found.thetas))
+    found = exact_front(stage_tables, per_stage_theta=per_stage, falling=falls)
+    ours = np.stack(values(stage_tables, found.options, found.thetas))
     # Members that differ in the last bits alone are one.
     theirs = np.stack([accuracy[best], usd[best]])
     for some, others in ((ours, theirs), (theirs, ours)):
         for a, c in some.T:
             beaten = (others[0] >= a - 1e-12) & (others[1] <= c * (1 + 1e-12) + 1e-15)
             assert beaten.any(), (a, c)
-    listed = listed_plans(own, found.options, found.thetas)
+    listed = listed_plans(stage_tables, found.options, found.thetas)
     if falls:
         assert falling_k(listed.space).all()
 
 
 def test_what_does_not_fit_is_an_error() -> None:
-    own = tables(0, 4, 12, Growing.also)
+    stage_tables = tables(0, 4, 12, Growing.also)
     with pytest.raises(CascadeError, match="search=exact: more than 100 prefixes"):
-        exact_front(own, per_stage_theta=True, max_bytes=1)
+        exact_front(stage_tables, per_stage_theta=True, max_bytes=1)
 
 
 def test_one_model_and_no_tests() -> None:

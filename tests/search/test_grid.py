@@ -24,8 +24,8 @@ def draw_outcomes(draw: st.DrawFn, size: int) -> DrawOutcome:
     positions = [
         sorted(draw(st.sets(st.integers(1, 3), max_size=3))) for _ in range(size)
     ]  # which logical lines of each test are valid
-    line_sample = [i for i, own in enumerate(positions) for _ in own]
-    line_position = [position for own in positions for position in own]
+    line_sample = [i for i, positions_of in enumerate(positions) for _ in positions_of]
+    line_position = [position for positions_of in positions for position in positions_of]
     bits = draw(st.lists(st.booleans(), min_size=size * len(line_sample), max_size=size * len(line_sample)))
     tokens = st.lists(st.integers(0, 50), min_size=size, max_size=size)
     return DrawOutcome(
@@ -143,8 +143,8 @@ def test_growing_stages_are_what_their_rounds_say(
     prices = [1e-6 * 3**i for i in range(len(study))]
     options = option_space(K, L, growing)
     tables = [
-        stage_table(own, options, THETAS, price, accept_without_tests=accept)
-        for own, price in zip(study, prices, strict=True)
+        stage_table(outcomes, options, THETAS, price, accept_without_tests=accept)
+        for outcomes, price in zip(study, prices, strict=True)
     ]
     grid = grid_search(tables)
     every = [(t, p) for t in range(len(grid.thetas)) for p in range(len(grid.space))]
@@ -154,8 +154,8 @@ def test_growing_stages_are_what_their_rounds_say(
 def check(study: list[list[ProblemOutcome]], accept: bool) -> None:
     prices = [1e-6 * 3**i for i in range(len(study))]
     tables = [
-        stage_table(own, OPTIONS, THETAS, price, accept_without_tests=accept)
-        for own, price in zip(study, prices, strict=True)
+        stage_table(outcomes, OPTIONS, THETAS, price, accept_without_tests=accept)
+        for outcomes, price in zip(study, prices, strict=True)
     ]
     for per_stage in (False, True):
         grid = grid_search(tables, per_stage_theta=per_stage)
@@ -187,8 +187,8 @@ def check_plans(
             # Every model has its draw independently of the others.
             for draws in itertools.product(range(n_draws), repeat=len(study)):
                 blocks = [
-                    {True: own[problem].greedy, False: own[problem].draws[d]}
-                    for own, d in zip(study, draws, strict=True)
+                    {True: outcomes[problem].greedy, False: outcomes[problem].draws[d]}
+                    for outcomes, d in zip(study, draws, strict=True)
                 ]
                 results.append(run_plan(plan, blocks, prices, accept))  # type: ignore[arg-type]
         right, cost = np.mean(results, axis=0)
@@ -238,8 +238,8 @@ def random_table(rng: np.random.Generator) -> StageTable:
 def test_equal_theta_at_every_stage_is_one_theta() -> None:
     rng = np.random.default_rng(2)
     tables = [random_table(rng) for _ in range(3)]
-    one, own = grid_search(tables), grid_search(tables, per_stage_theta=True)
-    found = {own.space.plan(p, 0.0): own.accuracy[0, p] for p in range(len(own.space))}
+    one, per_stage = grid_search(tables), grid_search(tables, per_stage_theta=True)
+    found = {per_stage.space.plan(p, 0.0): per_stage.accuracy[0, p] for p in range(len(per_stage.space))}
     for t, theta in enumerate(THETAS):
         for p in range(len(one.space)):
             options = one.space.plan(p, theta).options

@@ -67,7 +67,7 @@ def test_fronts_without_a_target_in_common(other: np.ndarray) -> None:
 
 
 fronts = st.lists(st.tuples(st.integers(0, 49), st.integers(1, 40)), min_size=1, max_size=6).map(
-    lambda own: np.array([[a / 49 for a, _ in own], [float(c) for _, c in own]])
+    lambda points: np.array([[a / 49 for a, _ in points], [float(c) for _, c in points]])
 )
 
 
@@ -86,7 +86,7 @@ def test_the_mean_over_targets_is_that_of_a_fine_grid(cascade: np.ndarray, singl
         n * max(1, round(49 * (high - low)))
     )
     for level in levels:
-        cheapest = [own[1][own[0] >= level - 1e-12].min() for own in (cascade, single)]
+        cheapest = [points[1][points[0] >= level - 1e-12].min() for points in (cascade, single)]
         logs.append(np.log(cheapest[0] / cheapest[1]))
     assert found == pytest.approx(1 - np.exp(np.mean(logs)), abs=1e-9)
 
@@ -177,10 +177,12 @@ def test_what_two_fronts_have_in_common_cancels_in_the_interval() -> None:
 
 def test_the_single_models_cost_is_part_of_the_interval_of_the_saving() -> None:
     """The same cascade against a model whose cost varies over problems by a factor of 16."""
-    own = sides()
-    varying = own.singular_test.copy()
+    measured_sides = sides()
+    varying = measured_sides.singular_test.copy()
     varying[1, 1] = np.where(FIRST, 1.0, 15.0)
-    both = by_target_measured(replace(own, singular_test=varying), problem_weights(100, 4000, seed=0), 0.95)
+    both = by_target_measured(
+        replace(measured_sides, singular_test=varying), problem_weights(100, 4000, seed=0), 0.95
+    )
     assert both is not None
     saving, _ = both
     assert saving.value == pytest.approx(0.75)
@@ -195,9 +197,9 @@ def test_at_equal_accuracy_has_an_interval() -> None:
 
 
 def test_fronts_without_a_common_target_have_no_headline() -> None:
-    own = replace(sides(), front=np.array([[0.95, 0.97], [1.0, 2.0]]))
-    assert np.isnan(measures(own).saving_by_target)
-    assert by_target_measured(own, problem_weights(100, 100, seed=0), 0.95) is None
+    measured_sides = replace(sides(), front=np.array([[0.95, 0.97], [1.0, 2.0]]))
+    assert np.isnan(measures(measured_sides).saving_by_target)
+    assert by_target_measured(measured_sides, problem_weights(100, 100, seed=0), 0.95) is None
 
 
 def test_paired_differences_over_splits() -> None:

@@ -67,9 +67,9 @@ def test_the_same_seed_is_the_same_search() -> None:
 
 def test_a_stage_after_an_exit_is_not_one() -> None:
     tables = made_up_tables(3, 20, SMALL)
-    for own in search(300).options:
-        stages = np.flatnonzero(own >= 0)
-        assert all(tables[i].options[own[i]].tests for i in stages[:-1])
+    for row in search(300).options:
+        stages = np.flatnonzero(row >= 0)
+        assert all(tables[i].options[row[i]].tests for i in stages[:-1])
 
 
 def test_a_storage_that_cannot_be_used(tmp_path: Path) -> None:

@@ -111,6 +111,6 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, damage: str) -> None:
 
 def test_descriptions() -> None:
     assert Plan((Option(3, 4), SKIP, EXIT), 0.8).describe(MODELS) == "7B 3:4 → 34B greedy, θ=0.8"
-    own = Plan((Option(3, 4), Option(1, 2), EXIT), (0.8, 0.3, 0.0))
-    assert own.describe(MODELS) == "7B 3:4 θ=0.8 → 13B 1:2 θ=0.3 → 34B greedy"
+    plan = Plan((Option(3, 4), Option(1, 2), EXIT), (0.8, 0.3, 0.0))
+    assert plan.describe(MODELS) == "7B 3:4 θ=0.8 → 13B 1:2 θ=0.3 → 34B greedy"
     assert Plan((EXIT, SKIP, SKIP), (0.0, 0.0, 0.0)).describe(MODELS) == "7B greedy"

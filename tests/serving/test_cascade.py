@@ -27,8 +27,8 @@ def by_hand(family: LiveFamily, plan: Plan, problem: Problem) -> tuple[str, int,
 
     async def written(member: Member, kind: str, size: int, lines: int) -> list[StoredSample]:
         jobs = member.asked.jobs(problem, max(2, size), None)
-        own = [j for j in jobs if j.kind == kind and (j.draw is None) == (size == 1) and j.index < size]
-        return [await member.write(job, lines, Ticket()) for job in own]
+        asked = [j for j in jobs if j.kind == kind and (j.draw is None) == (size == 1) and j.index < size]
+        return [await member.write(job, lines, Ticket()) for job in asked]
 
     async def round_of(member: Member, size: int, lines: int, theta: float) -> tuple[bool, str, int]:
         solutions = await written(member, "solution", size, lines)

@@ -37,8 +37,8 @@ def test_a_stage_without_tests_does_what_the_setting_says() -> None:
 def test_a_calibrated_rule_takes_what_is_probably_right() -> None:
     # Shares: 6/12 of the score, 3/4 of the lines, 2/3 of the solutions; ln 4 lines; ln 3 solutions.
     by_score = {"score_share": 2.0, "passed_share": 1.0, "agreed_share": 0.5}
-    own = calibration(intercept=-1.0, ln_lines=0.1, all_pass=9.0, ln_k=-0.2, **by_score)
-    decider = decider_of({"rule": "calibrated"}, own)
+    calibrated = calibration(intercept=-1.0, ln_lines=0.1, all_pass=9.0, ln_k=-0.2, **by_score)
+    decider = decider_of({"rule": "calibrated"}, calibrated)
     logit = -1 + 2 * 0.5 + 0.75 + 0.5 * 2 / 3 + 0.1 * log(4) - 0.2 * log(3)
     right = 1 / (1 + exp(-logit))
     for theta, taken in ((right - 0.01, True), (right + 0.01, False)):

@@ -15,9 +15,16 @@ def tables(accept: np.ndarray, rng: np.random.Generator) -> list[StageTable]:
     """A testing model and one that ends the plan, on as many problems as `accept` has."""
     n = len(accept)
     zeros = np.zeros((1, n))
-    own = np.stack([np.minimum(1.0, accept + 0.1), accept])[None]
+    acceptances = np.stack([np.minimum(1.0, accept + 0.1), accept])[None]
     small = StageTable(
-        (Option(3, 2),), (0.1, 0.5), own, 0.5 * own, 0.5 + zeros, rng.uniform(1, 3, (1, n)), zeros, zeros
+        (Option(3, 2),),
+        (0.1, 0.5),
+        acceptances,
+        0.5 * acceptances,
+        0.5 + zeros,
+        rng.uniform(1, 3, (1, n)),
+        zeros,
+        zeros,
     )
     ones = np.ones((1, 2, n))
     large = StageTable((EXIT,), (0.1, 0.5), ones, ones, 1 + zeros, rng.uniform(5, 9, (1, n)), zeros, zeros)

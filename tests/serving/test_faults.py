@@ -77,9 +77,9 @@ def test_a_killed_upstream_fails_over_or_is_one_clear_line(upstream: Upstream, t
     )
     assert child.stdout is not None
     url = child.stdout.readline().strip()
-    own = settings(upstream, f"family.models.small.server.base_url={url}")
+    overrides = settings(upstream, f"family.models.small.server.base_url={url}")
     try:
-        with Served(tmp_path, *own) as served, ThreadPoolExecutor(8) as threads:
+        with Served(tmp_path, *overrides) as served, ThreadPoolExecutor(8) as threads:
             client = served.client()
 
             def ask(plan: str) -> object:
@@ -115,9 +115,9 @@ def test_a_key_is_asked_for_and_a_full_queue_says_when_to_come_again(
     upstream: Upstream, tmp_path: Path
 ) -> None:
     plan_file(tmp_path / "plans.json")
-    own = settings(upstream, "serve.concurrency=1", "serve.queue=1", "serve.deadline_s=30")
+    overrides = settings(upstream, "serve.concurrency=1", "serve.queue=1", "serve.deadline_s=30")
     key = {"CASCADE_API_KEY": "open sesame"}
-    with Served(tmp_path, *own, env=key) as served, ThreadPoolExecutor(4) as threads:
+    with Served(tmp_path, *overrides, env=key) as served, ThreadPoolExecutor(4) as threads:
         a_key_is_asked_for(served)
         served.http.headers["authorization"] = "Bearer open sesame"
         upstream.fault = "slow"
@@ -185,8 +185,8 @@ def under_reload(served: Served, folder: Path, n: int) -> list[int]:
 
 def test_no_request_is_lost_while_plans_change(upstream: Upstream, tmp_path: Path) -> None:
     plan_file(tmp_path / "plans.json")
-    own = settings(upstream, "serve.queue=2000", "serve.shadow_share=0.5", "serve.pass_through=true")
-    with Served(tmp_path, *own) as served:
+    overrides = settings(upstream, "serve.queue=2000", "serve.shadow_share=0.5", "serve.pass_through=true")
+    with Served(tmp_path, *overrides) as served:
         assert under_reload(served, tmp_path, 100) == [200] * 100
         (tmp_path / "plans.json").write_text("{")
         served.process.send_signal(signal.SIGHUP)
@@ -245,8 +245,8 @@ def test_what_a_server_does_not_have_is_named(upstream: Upstream) -> None:
     generator = replace(compose_study(("generator=openai",)).generator, base_url=upstream.url, retries=0)
     [small, *_] = compose_study(()).family.models
     for served_as, said in (("small", "served as small at"), ("tiny", "serves small, medium and no tiny")):
-        own = Family("x", (replace(small, served_as=served_as),))
-        [member] = generator.members(own, 2)  # type: ignore[attr-defined]
+        family = Family("x", (replace(small, served_as=served_as),))
+        [member] = generator.members(family, 2)  # type: ignore[attr-defined]
         try:
             assert said in asyncio.run(member.check())
         except CascadeError as error:

@@ -109,10 +109,10 @@ def test_a_soak_leaves_nothing_behind(tmp_path: Path) -> None:
     """Requests, clients that leave and mistakes, for `CASCADE_SOAK_S` seconds (600 in the long version)."""
     plan_file(tmp_path / "plans.json")
     upstream = Upstream().start()
-    own = ("serve.plans=plans.json", *UPSTREAM, f"generator.base_url={upstream.url}")
+    overrides = ("serve.plans=plans.json", *UPSTREAM, f"generator.base_url={upstream.url}")
     problems = [one.prompt for one in load_problems(compose_study(()).dataset)]
     plans = [plan_name(plan, MODELS) for plan in (TWO, THREE)]
-    with Served(tmp_path, *own) as served:
+    with Served(tmp_path, *overrides) as served:
         pid, stop, sent = served.process.pid, threading.Event(), [0, 0]
 
         def work(number: int) -> None:

@@ -13,8 +13,8 @@ DOC = '    """Sum of a and b."""\n'
 def same(problems: list) -> None:  # type: ignore[type-arg]
     for problem in problems:
         found = problem_of(problem.prompt, pure_only=True)
-        own = problem.prompt.rstrip(), problem.entry_point, problem.preamble
-        assert (found.prompt.rstrip(), found.entry_point, found.preamble) == own
+        expected = problem.prompt.rstrip(), problem.entry_point, problem.preamble
+        assert (found.prompt.rstrip(), found.entry_point, found.preamble) == expected
 
 
 def test_every_prompt_of_the_embedded_set_is_read_as_it_is() -> None:

@@ -45,14 +45,14 @@ def test_answers_are_those_of_the_cascade(served: Served, family: LiveFamily) ->
     with ThreadPoolExecutor(3) as threads:
         answers = list(threads.map(ask, [problem.prompt for problem in problems]))
     for problem, answer in zip(problems, answers, strict=True):
-        own = family.run(family.cascade(THREE).answer(problem))
-        assert answer.choices[0].text == own.text
+        expected = family.run(family.cascade(THREE).answer(problem))
+        assert answer.choices[0].text == expected.text
         assert answer.usage is not None
-        assert answer.usage.completion_tokens == own.tokens
+        assert answer.usage.completion_tokens == expected.tokens
         said = answer.cascade  # type: ignore[attr-defined]
-        assert (said["stage"], said["model"]) == (own.stage, own.of.model)
-        assert said["usd"] == pytest.approx(own.usd)
-        assert [stage["tokens"] for stage in said["stages"]] == [stage.tokens for stage in own.stages]
+        assert (said["stage"], said["model"]) == (expected.stage, expected.of.model)
+        assert said["usd"] == pytest.approx(expected.usd)
+        assert [stage["tokens"] for stage in said["stages"]] == [stage.tokens for stage in expected.stages]
 
 
 def test_a_chat_gets_a_whole_program_and_hears_what_was_ignored(served: Served, family: LiveFamily) -> None:
@@ -66,14 +66,14 @@ def test_a_chat_gets_a_whole_program_and_hears_what_was_ignored(served: Served, 
         ],
     )
     answer = raw.parse()
-    own = family.run(family.cascade(SMALL).answer(problem))
-    assert answer.choices[0].message.content == f"```python\n{own.program.rstrip()}\n```"
+    expected = family.run(family.cascade(SMALL).answer(problem))
+    assert answer.choices[0].message.content == f"```python\n{expected.program.rstrip()}\n```"
     said = answer.cascade  # type: ignore[attr-defined]
     assert said["ignored"] == ["temperature", "messages[system]"]
     assert raw.headers["x-cascade-plan"] == SMALL_NAME
     assert raw.headers["x-cascade-stage"] == "1"
     assert raw.headers["x-cascade-trace-id"] == said["trace_id"]
-    assert float(raw.headers["x-cascade-usd"]) == pytest.approx(own.usd, rel=1e-4)
+    assert float(raw.headers["x-cascade-usd"]) == pytest.approx(expected.usd, rel=1e-4)
 
 
 def test_wishes_choose_a_plan(served: Served) -> None:
@@ -90,7 +90,7 @@ def test_wishes_choose_a_plan(served: Served) -> None:
 
 def test_a_stream_replays_the_answer_with_its_usage(served: Served, family: LiveFamily) -> None:
     problem = family.problems[4]
-    own = family.run(family.cascade(TWO).answer(problem))
+    expected = family.run(family.cascade(TWO).answer(problem))
     with served.http.stream(
         "POST",
         "/v1/completions",
@@ -100,8 +100,8 @@ def test_a_stream_replays_the_answer_with_its_usage(served: Served, family: Live
         raw = "".join(response.iter_text())
     assert raw.endswith("data: [DONE]\n\n")
     events = [json.loads(line[6:]) for line in raw.splitlines() if line.startswith("data: {")]
-    assert "".join(event["choices"][0]["text"] for event in events) == own.text
-    assert events[-1]["cascade"]["tokens"] == own.tokens
+    assert "".join(event["choices"][0]["text"] for event in events) == expected.text
+    assert events[-1]["cascade"]["tokens"] == expected.tokens
     stream = served.client().chat.completions.create(
         model=TWO_NAME,
         messages=[{"role": "user", "content": problem.prompt}],
@@ -110,9 +110,9 @@ def test_a_stream_replays_the_answer_with_its_usage(served: Served, family: Live
     )
     client_events = list(stream)
     text = "".join(event.choices[0].delta.content or "" for event in client_events if event.choices)
-    assert text == f"```python\n{own.program.rstrip()}\n```"
+    assert text == f"```python\n{expected.program.rstrip()}\n```"
     assert client_events[-1].usage is not None
-    assert client_events[-1].usage.completion_tokens == own.tokens
+    assert client_events[-1].usage.completion_tokens == expected.tokens
 
 
 HOSTILE = "import os\nos.system('touch /tmp/cascade-was-here')\n" + PROMPT

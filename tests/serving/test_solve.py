@@ -61,8 +61,12 @@ def test_a_killed_solve_goes_on_and_says_what_was_promised(
     )
     for line in after[:2]:
         problem = next(p for p in family.problems if p.task_id == line["task_id"])
-        own = family.run(family.cascade(TWO).answer(problem))
-        assert (line["solution"], line["stage"], line["tokens"]) == (own.program, own.stage, own.tokens)
+        expected = family.run(family.cascade(TWO).answer(problem))
+        assert (line["solution"], line["stage"], line["tokens"]) == (
+            expected.program,
+            expected.stage,
+            expected.tokens,
+        )
 
 
 def lines_of(path: Path) -> list[dict]:  # type: ignore[type-arg]
@@ -73,8 +77,8 @@ def test_prompts_of_ones_own_are_answered_without_references(tmp_path: Path, run
     plan_file(tmp_path / "plans.json")
     problems = [{"prompt": PROMPT, "entry_point": "add"}, {"prompt": "Negate x.", "entry_point": "neg"}]
     (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, problems)))
-    own = ("task=solve", "solve.plans=plans.json", "solve.problems=mine.jsonl")
-    done = run(*own, "solve.budget_usd_per_1k=0.1")
+    overrides = ("task=solve", "solve.plans=plans.json", "solve.problems=mine.jsonl")
+    done = run(*overrides, "solve.budget_usd_per_1k=0.1")
     assert done.returncode == 0, done.stderr
     assert "unknown: the problems have no references" in done.stdout
     found = lines(tmp_path)
@@ -82,7 +86,7 @@ def test_prompts_of_ones_own_are_answered_without_references(tmp_path: Path, run
     assert {line["plan"] for line in found} == {plan_name(SMALL, MODELS)}
     for line in found:
         assert "def " in line["solution"]
-    other = run(*own, "solve.plan=best")
+    other = run(*overrides, "solve.plan=best")
     assert other.returncode == 1
     assert "other settings or prices; name another solve.output" in other.stderr
 

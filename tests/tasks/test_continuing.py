@@ -67,7 +67,7 @@ class Toy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         write_toy(folder / "toy", n_problems=40)
-        self.own = [
+        self.overrides = [
             "experiment=toy",
             f"dataset.path={folder}/toy/problems.jsonl",
             f"generator.path={folder}/toy/recording.jsonl.gz",
@@ -84,7 +84,7 @@ class Toy:
         self.executed = self.newest  # the run that the others go on from
 
     def compose(self, *overrides: str) -> Study:
-        return compose(*self.own, *overrides, config_dir=ROOT / "tests" / "conf")
+        return compose(*self.overrides, *overrides, config_dir=ROOT / "tests" / "conf")
 
     def run(self, task: Callable[[Study, Path], None], *overrides: str) -> Path:
         self._n += 1
@@ -159,17 +159,17 @@ def test_every_setting_is_taken_or_refused_by_its_name(toy: Toy, takes: tuple[st
     n_tried = 0
     prepare_composition()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        whole = hydra_compose("config", [f"hydra.searchpath=[{ROOT}/tests/conf]", *toy.own])
+        whole = hydra_compose("config", [f"hydra.searchpath=[{ROOT}/tests/conf]", *toy.overrides])
     tracker = open_tracker(toy.compose())
     for key, words in tried.items():
         if not words:
             continue
-        own = copy.deepcopy(whole)
+        config = copy.deepcopy(whole)
         try:
             for word in [*words, f"run_id={run_id}"]:
                 name, _, value = word.lstrip("+").partition("=")
-                OmegaConf.update(own, name, yaml.safe_load(value))
-            changed = build_study(own)
+                OmegaConf.update(config, name, yaml.safe_load(value))
+            changed = build_study(config)
         except (CascadeError, HydraException, OmegaConfBaseException):
             continue  # no study takes it either
         n_tried += 1
@@ -224,12 +224,17 @@ def test_everything_that_select_takes_is_a_whole_study(toy: Toy) -> None:
 @pytest.mark.slow
 def test_random_subsets_are_those_of_the_smaller_space(toy: Toy) -> None:
     """The subsets of an option do not depend on which other options there are."""
-    own = toy.own
+    overrides = toy.overrides
     try:
-        toy.own = [*own, "estimator=resample", "search.per_stage_theta=true", "search.theta=[0.2,0.5,0.8]"]
+        toy.overrides = [
+            *overrides,
+            "estimator=resample",
+            "search.per_stage_theta=true",
+            "search.theta=[0.2,0.5,0.8]",
+        ]
         identical(toy, ["search.k=[-1,1,10]", "search.l=[0,4]"])
     finally:
-        toy.own = own
+        toy.overrides = overrides
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ PATIENCE_S = 120.0
 def toy(tmp_path: Path) -> list[str]:
     """Arguments of the toy study; the store is `own_store` in the test's folder."""
     write_toy(tmp_path / "store" / "toy")
-    own = ["experiment=toy", "tracking.combinations=table", "paths.store=own_store"]
-    return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *own]
+    overrides = ["experiment=toy", "tracking.combinations=table", "paths.store=own_store"]
+    return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *overrides]
 
 
 @pytest.fixture

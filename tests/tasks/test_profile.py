@@ -40,10 +40,17 @@ def test_a_profile_prices_the_next_study(run: Run, tmp_path: Path) -> None:
     search = write_family(tmp_path, "tiny", {"a": {"hub_id": str(tmp_path / "a")}})
     (tmp_path / "conf" / "hardware").mkdir()
     path = "conf/hardware/mine.yaml"
-    own = ["task=profile", search, "hardware.name=mine", f"profile.path={path}", "hydra.run.dir=out", *SHORT]
-    done = run("family=shapes", "profile.weights=random", *own)
+    overrides = [
+        "task=profile",
+        search,
+        "hardware.name=mine",
+        f"profile.path={path}",
+        "hydra.run.dir=out",
+        *SHORT,
+    ]
+    done = run("family=shapes", "profile.weights=random", *overrides)
     assert done.returncode == 0, done.stderr
-    done = run("family=tiny", *own)
+    done = run("family=tiny", *overrides)
     assert done.returncode == 0, done.stderr
     throughput = yaml.safe_load((tmp_path / path).read_text())["throughput"]
     assert list(throughput) == ["any", "humaneval"]
@@ -86,12 +93,12 @@ def test_shards_fill_the_store_for_the_whole(run: Run, tmp_path: Path) -> None:
     write_toy(tmp_path / "toy", n_problems=10)
     save_tiny(tmp_path / "a", "llama", 1)
     search = write_family(tmp_path, "tiny", {"a": {"hub_id": str(tmp_path / "a")}})
-    own = [search, "family=tiny", "search.k=[0,1]", "split.max_accuracy_gap=1", *SHORT]
-    done = run("-m", "task=run", "n_shards=3", "shard=range(3)", *own)
+    overrides = [search, "family=tiny", "search.k=[0,1]", "split.max_accuracy_gap=1", *SHORT]
+    done = run("-m", "task=run", "n_shards=3", "shard=range(3)", *overrides)
     assert done.returncode == 0, done.stderr
     assert n_samples(tmp_path / "store") == 20
-    done = run("task=run", "hydra.run.dir=out", *own)
+    done = run("task=run", "hydra.run.dir=out", *overrides)
     assert done.returncode == 0, done.stderr
     assert n_samples(tmp_path / "store") == 20
-    done = run("n_shards=2", "hydra.run.dir=out2", *own)
+    done = run("n_shards=2", "hydra.run.dir=out2", *overrides)
     assert done.returncode == 1 and "only task=run takes a shard" in done.stderr

@@ -32,8 +32,8 @@ def test_the_page_leads_to_what_is_read(run: Run, tmp_path: Path) -> None:
         "large": [f"```python\ndef f{i}(x):\n    return x + {i}\n```" for i in range(3)],
     }
     (tmp_path / "out").mkdir()
-    for model, own in texts.items():
-        lines = [{"task_id": f"HumanEval_{i}", "completion": text} for i, text in enumerate(own)]
+    for model, model_texts in texts.items():
+        lines = [{"task_id": f"HumanEval_{i}", "completion": text} for i, text in enumerate(model_texts)]
         (tmp_path / "out" / f"{model}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     [command] = re.findall(r"^python run\.py (task=check .*?[^\\])$", PAGE, re.MULTILINE | re.DOTALL)
     done = run(*shlex.split(command.replace("\\\n", " ")))

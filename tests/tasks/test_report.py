@@ -46,10 +46,10 @@ def artifacts(home: Path, run_id: str) -> set[str]:
 
 def report(home: Path, output: Path, *overrides: str) -> Path:
     """`task=report` in this process, with the embedded family's settings, which are the default."""
-    own = [f"paths.mlruns={home}/mlruns", "task=report", *overrides]
+    arguments = [f"paths.mlruns={home}/mlruns", "task=report", *overrides]
     register_schemas()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        study = build_study(compose("config", overrides=own), own)
+        study = build_study(compose("config", overrides=arguments), arguments)
     main(study, output)
     return output / "report" / "report.html"
 
@@ -83,7 +83,7 @@ def test_a_study_ends_with_its_page(home: Path, seed: int) -> None:
     # The sliders and the tables have the numbers of plans.json.
     content = json.loads((output / "plans.json").read_text())
     known = json.loads(page.one("script", id="plans").text)["plans"]
-    assert [own["cost"] for own in known] == [
+    assert [plan["cost"] for plan in known] == [
         one["validation"]["usd_per_1k_queries"] for one in content["front"]
     ]
     _, *rows = page.one("table", id="table-plans").rows()
@@ -141,9 +141,11 @@ def test_several_studies(home: Path, tmp_path: Path) -> None:
     made = [pre.text for pre in page.one("section", id="made").all("pre")]
     assert len(made) == 1 and made[0].endswith(f" paths.mlruns={home}/mlruns task=report report.of=store")
     # It is a run of its own, and not one of the studies.
-    [own] = runs(home, "report")
-    assert own.data.params["studies"].split() == [third, second]
-    assert artifacts(home, own.info.run_id) == {f"report/{f.name}" for f in (tmp_path / "report").iterdir()}
+    [report_run] = runs(home, "report")
+    assert report_run.data.params["studies"].split() == [third, second]
+    assert artifacts(home, report_run.info.run_id) == {
+        f"report/{f.name}" for f in (tmp_path / "report").iterdir()
+    }
 
 
 def test_runs_by_name(home: Path, tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ def test_nothing_to_report(home: Path, tmp_path: Path, overrides: list[str], sai
     other = Tracker(None, home / "mlruns", "toy on toy").create("other", {}, {})
     n_reports = len(runs(home, "report"))
     with pytest.raises(CascadeError, match=said.replace("OTHER", other)) as error:
-        report(home, tmp_path, *(own.replace("OTHER", other) for own in overrides))
+        report(home, tmp_path, *(override.replace("OTHER", other) for override in overrides))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "report").exists() and len(runs(home, "report")) == n_reports
 

@@ -31,8 +31,8 @@ def toy(tmp_path: Path, toy_store: Path, empty_mlruns: Path) -> list[str]:
     """
     write_toy(tmp_path / "store" / "toy")
     shutil.copytree(empty_mlruns, tmp_path / "mlruns")
-    own = ["experiment=toy", "tracking.combinations=table", f"paths.store={toy_store}"]
-    return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *own]
+    overrides = ["experiment=toy", "tracking.combinations=table", f"paths.store={toy_store}"]
+    return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *overrides]
 
 
 def runs(folder: Path) -> list[MlflowRun]:
@@ -162,9 +162,9 @@ def test_a_validation_list_may_name_every_problem(run: Run, tmp_path: Path, toy:
 def test_without_tests_only_greedy_plans_remain(run: Run, tmp_path: Path, toy: list[str]) -> None:
     untested = {
         model: {
-            task: ModelSamples(Draw(own.greedy.solutions, ()), ())
-            for task, own in samples.items()
-            if own.greedy
+            task: ModelSamples(Draw(samples_of.greedy.solutions, ()), ())
+            for task, samples_of in samples.items()
+            if samples_of.greedy
         }
         for model, samples in make_samples(60, 0).items()
     }
@@ -211,8 +211,8 @@ def at_once(run: Run, folder: Path, toy: list[str], n_jobs: int) -> None:
     assert "WARNING" not in done.stdout
     client = MlflowClient(sqlite_uri(folder / "mlruns"))
     [combinations] = [e for e in client.search_experiments() if e.name == "toy on toy: all combinations"]
-    for own in runs(folder):
-        mine = f"tags.`cascade.study` = '{own.info.run_id}'"
+    for job_run in runs(folder):
+        mine = f"tags.`cascade.study` = '{job_run.info.run_id}'"
         assert len(client.search_runs([combinations.experiment_id], mine, max_results=10_000)) == 9009
 
 
@@ -238,10 +238,10 @@ def test_stage_tables_survive_the_file(run: Run, tmp_path: Path, toy: list[str])
 
 def test_shards_write_one_store(run: Run, tmp_path: Path, toy: list[str]) -> None:
     """Parts of the problems as jobs of their own; a whole study finds all their verdicts."""
-    own = [*toy[:-1], "paths.store=own_store"]
-    parts = run("-m", "task=run", "n_shards=3", "shard=0,1,2", *own)
+    overrides = [*toy[:-1], "paths.store=own_store"]
+    parts = run("-m", "task=run", "n_shards=3", "shard=0,1,2", *overrides)
     assert parts.returncode == 0, parts.stderr
-    whole = run("task=run", "hydra.run.dir=out", *own)
+    whole = run("task=run", "hydra.run.dir=out", *overrides)
     assert whole.returncode == 0, whole.stderr
     assert " 0 executed now" in whole.stdout
     # Nothing was executed by two of them either.
@@ -331,10 +331,10 @@ def test_robust_and_one_theta_a_stage(run: Run, tmp_path: Path, toy: list[str]) 
     name = cascade.plan.describe(plans.models)
     ids = {e.name: e.experiment_id for e in client.search_experiments()}
     for home in ("toy on toy", "toy on toy: all combinations"):
-        [own] = client.search_runs([ids[home]], f"attributes.run_name = '{name}'")
-        assert own.data.params[f"theta.{plans.models[first]}"] == f"{cascade.plan.theta_at(first):g}"
+        [plan_run] = client.search_runs([ids[home]], f"attributes.run_name = '{name}'")
+        assert plan_run.data.params[f"theta.{plans.models[first]}"] == f"{cascade.plan.theta_at(first):g}"
         last = plans.models[cascade.plan.stages[-1][0]]
-        assert f"theta.{last}" not in own.data.params and "theta" not in own.data.params
+        assert f"theta.{last}" not in plan_run.data.params and "theta" not in plan_run.data.params
 
 
 def test_nested_splits_decide(run: Run, tmp_path: Path, toy: list[str]) -> None:
@@ -386,9 +386,9 @@ def test_another_rule_and_the_diagnostics(run: Run, tmp_path: Path, toy: list[st
     solved = pd.read_csv(tmp_path / "out" / "diagnostics_who_solves_what.csv")
     assert list(solved.columns) == ["7B", "13B", "34B", "n_problems", "task_ids"]
     assert solved["n_problems"].sum() == 60
-    own = solved[solved["34B"]]["n_problems"].sum()
+    n_solved = solved[solved["34B"]]["n_problems"].sum()
     greedy = make_samples(60, 0)
-    assert set(greedy) == {"7B", "13B", "34B"} and own == round(
+    assert set(greedy) == {"7B", "13B", "34B"} and n_solved == round(
         60 * logged.data.metrics["greedy_accuracy.34B"]
     )
 

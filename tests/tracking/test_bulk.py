@@ -40,11 +40,11 @@ def test_they_are_what_the_client_logs(tracker: Tracker) -> None:
     [*inserted] = tracker.client.search_runs([tracker.experiment_id])
     for i, name in enumerate(ROWS.names):
         params = {key: str(values[i]) for key, values in ROWS.params.items()}
-        own = tracker.create(name, ROWS.tags, params)
-        tracker.log(own, metrics={key: values[i] for key, values in ROWS.metrics.items()})
-        tracker.client.set_terminated(own)
+        same_row = tracker.create(name, ROWS.tags, params)
+        tracker.log(same_row, metrics={key: values[i] for key, values in ROWS.metrics.items()})
+        tracker.client.set_terminated(same_row)
         [same] = [run for run in inserted if run.info.run_name == name]
-        assert seen(same) == seen(tracker.client.get_run(own))
+        assert seen(same) == seen(tracker.client.get_run(same_row))
         # The history as well as the latest value.
         history = tracker.client.get_metric_history(same.info.run_id, "accuracy")
         assert [(m.value, m.step) for m in history] == [(ROWS.metrics["accuracy"][i], 0)]

@@ -89,8 +89,8 @@ def test_a_study(run: Run, tmp_path: Path, toy: list[str]) -> None:
     rows = {tuple(r.data.params[key] for key in keys): r for r in everything}
     for row in table.sample(50, random_state=0).itertuples():
         options = (row.k_1, row.k_2, row.k_3, row.l_1, row.l_2, row.l_3)
-        own = rows[(*map(str, options), f"{row.theta:g}")]
-        assert own.data.metrics == {"accuracy": row.accuracy, "usd_per_1k_queries": row.usd_per_1k_queries}
+        logged = rows[(*map(str, options), f"{row.theta:g}")]
+        assert logged.data.metrics == {"accuracy": row.accuracy, "usd_per_1k_queries": row.usd_per_1k_queries}
 
     # A plan explained on a handful of problems.
     traces = client.search_traces(locations=[home], run_id=study.info.run_id)

@@ -33,9 +33,9 @@ def is_confined(layers: list[str]) -> bool:
 def _readable() -> list[str]:
     """What a child may read: the interpreter, its libraries, this package."""
     paths = sysconfig.get_paths()
-    own = [sys.base_prefix, sys.base_exec_prefix, paths["stdlib"], paths["purelib"], paths["platlib"]]
-    own += _user_site()
-    return list(dict.fromkeys([*SYSTEM_FOLDERS, *own, f"{PACKAGE_ROOT}/cascade"]))
+    interpreter = [sys.base_prefix, sys.base_exec_prefix, paths["stdlib"], paths["purelib"], paths["platlib"]]
+    interpreter += _user_site()
+    return list(dict.fromkeys([*SYSTEM_FOLDERS, *interpreter, f"{PACKAGE_ROOT}/cascade"]))
 
 
 def _user_site() -> list[str]:

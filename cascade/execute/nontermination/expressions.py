@@ -159,9 +159,9 @@ class Terms(ABC):
                 results.append(None)
                 continue
             known = dict(state)
-            for side, own, how, rest in ((one, left, kind, right), (other, right, _MIRRORED[kind], left)):
+            for side, value, how, rest in ((one, left, kind, right), (other, right, _MIRRORED[kind], left)):
                 if isinstance(side, ast.Name) and side.id in known:
-                    known[side.id] = _narrowed(own, how, rest)
+                    known[side.id] = _narrowed(value, how, rest)
             results.append(known)
         return results[0], results[1]
 
@@ -285,14 +285,14 @@ def either(values: list[Value]) -> Value:
     return result
 
 
-def _narrowed(own: Value, how: type[ast.cmpop], rest: Value) -> Value:
-    if not isinstance(own, Int) or not isinstance(rest, Int):
-        return own
+def _narrowed(value: Value, how: type[ast.cmpop], rest: Value) -> Value:
+    if not isinstance(value, Int) or not isinstance(rest, Int):
+        return value
     if how in (ast.Lt, ast.LtE, ast.Eq):
-        own = own.at_most(moved(rest.high, -1) if how is ast.Lt else rest.high)
+        value = value.at_most(moved(rest.high, -1) if how is ast.Lt else rest.high)
     if how in (ast.Gt, ast.GtE, ast.Eq):
-        own = own.at_least(moved(rest.low, 1) if how is ast.Gt else rest.low)
-    return own
+        value = value.at_least(moved(rest.low, 1) if how is ast.Gt else rest.low)
+    return value
 
 
 def _give_up() -> NoReturn:

@@ -156,8 +156,8 @@ def _common(first: Value, later: Value | None, every: int) -> int:
     """What the distances of an int from its first value are multiples of, with those of one more round."""
     if not isinstance(first, Int) or not isinstance(later, Int):
         return 1
-    (own, rest), (other, at) = first.steps, later.steps
-    return gcd(every, own, other, at - rest)
+    (step, rest), (other, at) = first.steps, later.steps
+    return gcd(every, step, other, at - rest)
 
 
 def _counter(

@@ -155,9 +155,9 @@ class ContinuousBatch:
         slots = [slot for p in prompts for slot in slots_of[p]]
         copies = torch.tensor([i for i, p in enumerate(prompts) for _ in slots_of[p]], device=self.device)
         at = torch.tensor(slots, device=self.device)
-        for own, layer in zip(self._cache.layers, read.layers, strict=True):
+        for target, layer in zip(self._cache.layers, read.layers, strict=True):
             source = copies.to(layer.keys.device)
-            own.place(at, layer.keys[source], layer.values[source], self._filled)
+            target.place(at, layer.keys[source], layer.values[source], self._filled)
         starts = self._filled - lengths[copies]
         visible = torch.arange(self._filled, device=self.device) >= starts.unsqueeze(1)
         self._mask[at, 0, 0, : self._filled] = torch.where(visible, 0.0, self._never).to(self._kind)
@@ -225,9 +225,9 @@ class ContinuousBatch:
         grown: Any = roomy_cache(self._model.config, self.slots)
         end = self._filled - 1
         slots = torch.arange(self.slots, device=self.device)
-        for own, fixed in zip(grown.layers, self._cache.layers, strict=True):
+        for target, fixed in zip(grown.layers, self._cache.layers, strict=True):
             if end:
-                own.place(slots, fixed.keys[..., :end, :], fixed.values[..., :end, :], end)
+                target.place(slots, fixed.keys[..., :end, :], fixed.values[..., :end, :], end)
         self._cache, self._columns, self._step = grown, None, self._model
         self._mask = self._mask[..., : self._filled].contiguous()
 

@@ -108,9 +108,9 @@ class TransformersGenerator:
                 members += self._served(model).members(replace(family, models=(model,)), lines)
                 continue
             model = pinned(model)
-            own = SampleRequest(family, (), 0, lines, "", Path()).to(model).family
+            prompted = SampleRequest(family, (), 0, lines, "", Path()).to(model).family
             sampling = Sampling(self.temperature, self.top_p, self.seed)
-            asked = Asked(own, f"{fingerprint(model)} {self.dtype}", sampling, lines)
+            asked = Asked(prompted, f"{fingerprint(model)} {self.dtype}", sampling, lines)
             loaded = LoadedModel(model, self.dtype, self.device_map)
             device = str(loaded.weights.device)
             if device not in workers:
@@ -121,16 +121,16 @@ class TransformersGenerator:
 
     def _served(self, model: Model) -> OpenAIGenerator:
         """How a member with a server of its own is asked for a service; its tokens are as billed."""
-        own = model.server
+        server = model.server
         return OpenAIGenerator(
-            base_url=own.base_url or "",
-            api=own.api or "completions",
-            key_variable=own.key_variable or "OPENAI_API_KEY",
+            base_url=server.base_url or "",
+            api=server.api or "completions",
+            key_variable=server.key_variable or "OPENAI_API_KEY",
             draws=self.draws,
             temperature=self.temperature,
             top_p=self.top_p,
             seed=self.seed,
-            concurrency=own.concurrency or SERVED_CONCURRENCY,
+            concurrency=server.concurrency or SERVED_CONCURRENCY,
             samples_per_request=1,
             retries=1,
             timeout_s=SERVED_TIMEOUT_S,

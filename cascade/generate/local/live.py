@@ -183,8 +183,8 @@ class LiveModel:
             self._rows = {new: self._rows[slot] for new, slot in enumerate(old)}
         if joining:
             batch.make_room(max(len(row.generation.ids) for row in joining) - 1)
-            self._rows |= (own := dict(zip(batch.free, joining, strict=False)))
-            batch.admit({slot: row.generation for slot, row in own.items()})
+            self._rows |= (joined := dict(zip(batch.free, joining, strict=False)))
+            batch.admit({slot: row.generation for slot, row in joined.items()})
         return batch
 
     def _write_queue(self) -> None:

@@ -40,8 +40,8 @@ class LoadedModel:
         self.weights = load_weights(model, dtype, device_map)
         self.draft_model: Any = None
         if model.draft_model is not None:
-            own = Model(f"{model.name}'s draft model", model.draft_model, model.tokenizer, key=model.key)
-            self.draft_model = load_weights(own, dtype, device_map)
+            draft = Model(f"{model.name}'s draft model", model.draft_model, model.tokenizer, key=model.key)
+            self.draft_model = load_weights(draft, dtype, device_map)
         self._encoded: dict[tuple[str, str, bool], tuple[int, ...]] = {}
         self.ends = frozenset(_end_ids(self.weights, self.tokenizer))
 

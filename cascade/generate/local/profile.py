@@ -89,7 +89,7 @@ def set_length(prompt_tokens: int, new_tokens: int, vocabulary: int) -> list[Gen
     """Prompts of random tokens and of one length, each different."""
     numbers = torch.Generator().manual_seed(0)
     ids = torch.randint(vocabulary, (MOST_ROWS, prompt_tokens), generator=numbers).tolist()
-    return [GenerationRequest(tuple(own), new_tokens, seed) for seed, own in enumerate(ids)]
+    return [GenerationRequest(tuple(prompt), new_tokens, seed) for seed, prompt in enumerate(ids)]
 
 
 def profile_random(

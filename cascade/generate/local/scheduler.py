@@ -80,12 +80,12 @@ def run_queue(
         before = {position: len(written[position]) for position in in_flight.values()}
         over = set()
         for slot, position in in_flight.items():
-            own, limit = written[position], requests[position].limit
-            own += news[slot]
-            end = next((i for i in range(before[position], len(own)) if own[i] in ends), len(own))
-            if end < len(own) or end >= limit:
+            ids, limit = written[position], requests[position].limit
+            ids += news[slot]
+            end = next((i for i in range(before[position], len(ids)) if ids[i] in ends), len(ids))
+            if end < len(ids) or end >= limit:
                 over.add(position)
-                del own[min(end, limit) :]
+                del ids[min(end, limit) :]
         going = [position for position in in_flight.values() if position not in over]
         over |= {
             p for p, is_done in zip(going, done(going, [written[p] for p in going]), strict=True) if is_done

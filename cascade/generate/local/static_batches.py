@@ -45,12 +45,12 @@ def run_in_batches(
             news = step.advance(STEPS_BETWEEN_REPORTS)
             over = []
             for row in going:
-                own, limit = written[row], batch[row].limit
-                own += news[row]
-                end = next((i for i in range(before[row], len(own)) if own[i] in ends), len(own))
-                if end < len(own) or end >= limit:
+                ids, limit = written[row], batch[row].limit
+                ids += news[row]
+                end = next((i for i in range(before[row], len(ids)) if ids[i] in ends), len(ids))
+                if end < len(ids) or end >= limit:
                     over.append(row)
-                    del own[min(end, limit) :]
+                    del ids[min(end, limit) :]
             rest = [row for row in going if row not in over]
             finished = done([first + row for row in rest], [written[row] for row in rest])
             over += [row for row, is_done in zip(rest, finished, strict=True) if is_done]

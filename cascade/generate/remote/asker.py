@@ -172,7 +172,9 @@ class Reader:
         texts = [choice.text for choice in answer.choices]
         if self._tokenizer is not None:
             ids = [self._ids(choice.text, choice.token_ids) for choice in answer.choices]
-            samples = [self._cut(job, own, self._decode) for job, own in zip(jobs, ids, strict=False)]
+            samples = [
+                self._cut(job, token_ids, self._decode) for job, token_ids in zip(jobs, ids, strict=False)
+            ]
         elif answer.tokens is None and any(texts):
             raise CascadeError(
                 f"generator.base_url={self._base_url}: the server does not count its tokens (usage is "

@@ -38,9 +38,9 @@ class EngineGenerator(Engine):
             for missing in missing_in_turn([job for member in members for job in member.jobs], store):
                 keys = {job.key for job in missing}
                 asked = [
-                    replace(member, missing=own)
+                    replace(member, missing=jobs)
                     for member in members
-                    if (own := [job for job in member.jobs if job.key in keys])
+                    if (jobs := [job for job in member.jobs if job.key in keys])
                 ]
                 asyncio.run(write_side_by_side(asked, store))
             samples = {m.model.name: put_together(m.jobs, m.request, store) for m in members}

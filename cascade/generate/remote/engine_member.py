@@ -275,12 +275,12 @@ async def write_side_by_side(members: Sequence[EngineMember], store: SampleStore
     async def write(member: EngineMember, prompts: Mapping[str, Sequence[int]], columns: int, n: int) -> None:
         async with changed:
             await changed.wait_for(lambda: len(free) >= n)
-            own = [free.pop(0) for _ in range(n)]
+            taken = [free.pop(0) for _ in range(n)]
         try:
-            await member.write(prompts, columns, own, store)
+            await member.write(prompts, columns, taken, store)
         finally:
             async with changed:
-                free.extend(own)
+                free.extend(taken)
                 free.sort(key=gpus.index)
                 changed.notify_all()
 

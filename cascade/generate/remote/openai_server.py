@@ -85,8 +85,8 @@ class OpenAIGenerator:
                 asyncio.run(_ask_side_by_side(members, {job.key for job in missing}, store))
             for member in members:
                 name = member.model.name
-                own = samples[name] = put_together(member.jobs, member.request, store)
-                if _draws_are_copies(own):
+                of_member = samples[name] = put_together(member.jobs, member.request, store)
+                if _draws_are_copies(of_member):
                     notes.append(
                         f"{name}: all samples of a draw are alike, on every problem: the server at "
                         f"{member.generator.base_url} appears to ignore generator.temperature"
@@ -105,12 +105,12 @@ class OpenAIGenerator:
 
         members: list[LiveMember] = []
         for model in family.models:
-            own = at_server(self, model)
+            server = at_server(self, model)
             asked_family = SampleRequest(family, (), 0, lines, "", Path()).to(model).family
-            check_api(own, model, asked_family)
-            sampling = Sampling(own.temperature, own.top_p, own.seed)
+            check_api(server, model, asked_family)
+            sampling = Sampling(server.temperature, server.top_p, server.seed)
             members.append(
-                RemoteMember(own, model, Asked(asked_family, identity_at(own, model), sampling, lines))
+                RemoteMember(server, model, Asked(asked_family, identity_at(server, model), sampling, lines))
             )
         return members
 
@@ -142,9 +142,9 @@ class OpenAIGenerator:
         together = groupby(jobs, key=lambda job: (job.task_id, job.kind, job.draw))
         waiting: deque[list[Job]] = deque()
         for _, group in together:
-            own = list(group)
+            group_jobs = list(group)
             size = self.samples_per_request
-            waiting.extend(own[at : at + size] for at in range(0, len(own), size))
+            waiting.extend(group_jobs[at : at + size] for at in range(0, len(group_jobs), size))
         with Progress(f"asking {model.name}", "samples", len(jobs)) as progress:
             async with AsyncOpenAI(
                 base_url=self.base_url,
@@ -192,10 +192,10 @@ class _Member:
 
     @classmethod
     def of(cls, generator: OpenAIGenerator, model: Model, request: SampleRequest) -> "_Member":
-        own, asked = at_server(generator, model), request.to(model)
-        check_api(own, model, asked.family)
-        sampling = Sampling(own.temperature, own.top_p, own.seed)
-        return cls(own, model, asked, jobs_of(identity_at(own, model), asked, own.draws, sampling))
+        server, asked = at_server(generator, model), request.to(model)
+        check_api(server, model, asked.family)
+        sampling = Sampling(server.temperature, server.top_p, server.seed)
+        return cls(server, model, asked, jobs_of(identity_at(server, model), asked, server.draws, sampling))
 
 
 def check_api(generator: OpenAIGenerator, model: Model, family: Family) -> None:
@@ -217,13 +217,13 @@ def identity_at(generator: OpenAIGenerator, model: Model) -> str:
 
 def at_server(generator: OpenAIGenerator, model: Model) -> OpenAIGenerator:
     """The generator with what one member's server says otherwise."""
-    own = model.server
+    server = model.server
     return replace(
         generator,
-        base_url=own.base_url or generator.base_url,
-        api=own.api or generator.api,
-        key_variable=own.key_variable or generator.key_variable,
-        concurrency=own.concurrency or generator.concurrency,
+        base_url=server.base_url or generator.base_url,
+        api=server.api or generator.api,
+        key_variable=server.key_variable or generator.key_variable,
+        concurrency=server.concurrency or generator.concurrency,
     )
 
 
@@ -293,5 +293,5 @@ class _Kept:
 
 def _draws_are_copies(samples: dict[str, ModelSamples]) -> bool:
     """Whether sampling makes no difference anywhere, where it could."""
-    draws = [draw for own in samples.values() for draw in own.draws if len(draw.solutions) > 1]
+    draws = [draw for of_problem in samples.values() for draw in of_problem.draws if len(draw.solutions) > 1]
     return len(draws) > 1 and all(len({s.text for s in draw.solutions}) == 1 for draw in draws)

@@ -151,15 +151,15 @@ def _joined(body: str) -> dict[str, Any]:
             return {"error": event["error"]}
         usage = event.get("usage") or usage
         for piece in event.get("choices") or ():
-            own = choices.setdefault(
+            choice = choices.setdefault(
                 piece.get("index", 0), {"index": piece.get("index", 0), "finish_reason": None}
             )
-            own["finish_reason"] = piece.get("finish_reason") or own["finish_reason"]
+            choice["finish_reason"] = piece.get("finish_reason") or choice["finish_reason"]
             delta = piece.get("delta") or piece.get("message")
             if delta is None:
-                own["text"] = own.get("text", "") + (piece.get("text") or "")
+                choice["text"] = choice.get("text", "") + (piece.get("text") or "")
                 continue
-            message = own.setdefault("message", {"content": ""})
+            message = choice.setdefault("message", {"content": ""})
             text, thoughts = _content(delta.get("content"))
             message["content"] += text
             for field in ("reasoning_content", "reasoning"):

@@ -74,8 +74,8 @@ def go_on(
     """Continue each prompt n times through a queue; the rows of a prompt together."""
     ids = [loaded.encode(prompt, "", chat=False) for prompt in prompts]
     requests = [
-        (i, j, GenerationRequest(own, limit, None if seed is None else 1000 * seed + 10 * i + j))
-        for i, own in enumerate(ids)
+        (i, j, GenerationRequest(prompt, limit, None if seed is None else 1000 * seed + 10 * i + j))
+        for i, prompt in enumerate(ids)
         for j in range(n)
     ]
     requests.sort(key=lambda one: len(one[2].ids), reverse=True)
@@ -210,9 +210,9 @@ def test_samples_are_written_once(tiny: Path, tmp_path: Path) -> None:
     family = Family("tiny", (Model("m", str(tiny), str(tiny)),), PromptStyle(), 24)
     request = SampleRequest(family, PROBLEMS, 3, 2, "cpu", tmp_path / "store")
     first = GENERATOR.samples(request)
-    own = first.samples["m"]
-    assert list(own) == [p.task_id for p in PROBLEMS]
-    for samples in own.values():
+    by_task = first.samples["m"]
+    assert list(by_task) == [p.task_id for p in PROBLEMS]
+    for samples in by_task.values():
         assert samples.greedy is not None and len(samples.greedy.solutions) == len(samples.greedy.tests) == 1
         assert [(len(d.solutions), len(d.tests)) for d in samples.draws] == [(3, 3)] * 2
         assert all(s.tokens is not None and s.tokens <= 24 for d in samples.draws for s in d.solutions)
@@ -220,8 +220,8 @@ def test_samples_are_written_once(tiny: Path, tmp_path: Path) -> None:
     assert GENERATOR.samples(request) == first  # the measured price too
     assert n_samples(tmp_path / "store") == written
     changed = replace(GENERATOR, seed=1).samples(request).samples["m"]
-    assert changed != own
-    assert [s.greedy for s in changed.values()] == [s.greedy for s in own.values()]
+    assert changed != by_task
+    assert [s.greedy for s in changed.values()] == [s.greedy for s in by_task.values()]
 
 
 def test_other_weights_are_another_model(tiny: Path, tmp_path: Path) -> None:
@@ -237,8 +237,8 @@ def test_other_weights_are_another_model(tiny: Path, tmp_path: Path) -> None:
 def test_mini_stops_after_the_lines_that_are_looked_at(tmp_path: Path) -> None:
     style = PromptStyle("Solution:\n{prompt}", "Tests:\n{prompt}", stop=("\n    return",))
     family = Family("mini", (Model("m", str(WEIGHTS / "small"), str(WEIGHTS / "small")),), style, 60)
-    own = GENERATOR.samples(SampleRequest(family, load_mini()[:6], 1, 2, "cpu", tmp_path)).samples["m"]
-    for samples in own.values():
+    by_task = GENERATOR.samples(SampleRequest(family, load_mini()[:6], 1, 2, "cpu", tmp_path)).samples["m"]
+    for samples in by_task.values():
         [test], [solution] = samples.greedy.tests, samples.greedy.solutions  # type: ignore[union-attr]
         assert test.text.count("\n") == 1 and test.text.count("assert ") == 2
         assert sorted(test.tokens_at) == [1, 2] and test.tokens_at[2] == test.tokens
@@ -254,11 +254,11 @@ def test_a_small_model_writes_ahead_of_a_large_one(tmp_path: Path) -> None:
     made = GENERATOR.samples(SampleRequest(family, load_mini()[:3], 1, 2, "cpu", tmp_path))
     assert n_samples(tmp_path) == 2 * 3 * 2
     assert set(made.measured) == {"large", "drafted"}
-    for task, own in made.samples["large"].items():
+    for task, model_samples in made.samples["large"].items():
         other = made.samples["drafted"][task].greedy
-        assert own.greedy is not None and other is not None
-        assert [s.text for s in own.greedy.solutions] == [s.text for s in other.solutions]
-        assert [s.text for s in own.greedy.tests] == [s.text for s in other.tests]
+        assert model_samples.greedy is not None and other is not None
+        assert [s.text for s in model_samples.greedy.solutions] == [s.text for s in other.solutions]
+        assert [s.text for s in model_samples.greedy.tests] == [s.text for s in other.tests]
 
 
 def test_quantized_weights_are_another_model(tmp_path: Path) -> None:
@@ -271,7 +271,10 @@ def test_quantized_weights_are_another_model(tmp_path: Path) -> None:
     family = Family("f", (Model("32 bits", folder, folder), eight), style, 48)
     made = GENERATOR.samples(SampleRequest(family, load_mini()[:10], 1, 0, "cpu", tmp_path))
     answers = [
-        [own.greedy.solutions[0].text if own.greedy else "" for own in samples.values()]
+        [
+            model_samples.greedy.solutions[0].text if model_samples.greedy else ""
+            for model_samples in samples.values()
+        ]
         for samples in made.samples.values()
     ]
     assert n_samples(tmp_path) == 2 * 10
@@ -422,8 +425,8 @@ def test_samples_that_never_end_in_one_go_are_finished_piece_by_piece(
 
     def write(store: str) -> list[tuple[str, int]]:
         asked = SampleRequest(family, PROBLEMS[:2], 2, 4, "cpu", tmp_path / store)
-        own = TransformersGenerator(4, 1, 0.8, 0.95, "auto", "cpu", "auto", 0).samples(asked).samples["m"]
-        draws = [d for one in own.values() for d in (one.greedy, *one.draws) if d is not None]
+        by_task = TransformersGenerator(4, 1, 0.8, 0.95, "auto", "cpu", "auto", 0).samples(asked).samples["m"]
+        draws = [d for one in by_task.values() for d in (one.greedy, *one.draws) if d is not None]
         return [(s.text, s.tokens or 0) for d in draws for s in d.solutions]
 
     whole = write("whole")

@@ -163,9 +163,9 @@ def test_outputs_of_every_harness_are_the_same_programs(
 ) -> None:
     found = read(made(tmp_path / "outputs"))
     assert list(found) == TASKS
-    for i, (problem, own) in enumerate(zip(PROBLEMS, found.values(), strict=True)):
-        assert own.greedy is not None
-        [solution] = own.greedy.solutions
+    for i, (problem, model_samples) in enumerate(zip(PROBLEMS, found.values(), strict=True)):
+        assert model_samples.greedy is not None
+        [solution] = model_samples.greedy.solutions
         space: dict[str, object] = {}
         exec(problem.program(solution.text, completion=solution.completion), space)
         assert space[f"f{i}"](1) == i + 1  # type: ignore[operator]

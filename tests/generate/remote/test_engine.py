@@ -224,8 +224,8 @@ def test_members_behind_servers_of_their_own_are_asked_side_by_side(tmp_path: Pa
         command += ["--host=127.0.0.1", f"--port={port}", f"--note={note}"]
         servers.append(ServerProcess(command, port, f"our-{key}", {}))
         extra = {"reasoning_effort": "low"} if key == "medium" else {}
-        own = Server(servers[-1].url, concurrency=2, extra=extra)
-        members.append(Model(key, folder, folder, key=key, served_as=f"our-{key}", server=own))
+        server = Server(servers[-1].url, concurrency=2, extra=extra)
+        members.append(Model(key, folder, folder, key=key, served_as=f"our-{key}", server=server))
     try:
         for one in servers:
             asyncio.run(one.up(120))
@@ -246,7 +246,10 @@ def test_members_behind_servers_of_their_own_are_asked_side_by_side(tmp_path: Pa
     ours = local.samples(request(tmp_path / "local", family=family))
     for member in members:
         texts = [
-            {task: (own.greedy.solutions[0].text, own.greedy.tests[0].text) for task, own in samples.items()}
+            {
+                task: (model_samples.greedy.solutions[0].text, model_samples.greedy.tests[0].text)
+                for task, model_samples in samples.items()
+            }
             for samples in (made.samples[member.name], ours.samples[member.name])
         ]
         assert texts[0] == texts[1]

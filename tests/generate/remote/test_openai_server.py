@@ -55,14 +55,14 @@ class Server:
 
     def start(self) -> None:
         (self._folder / "hub").mkdir(exist_ok=True)
-        own = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(self._folder), "OMP_NUM_THREADS": "1"}
+        variables = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(self._folder), "OMP_NUM_THREADS": "1"}
         address = ["--host", "127.0.0.1", "--port", str(self.port)]
         with (self._folder / "log").open("a") as out:
             self._process = subprocess.Popen(
                 [*self._serve, *address, "--dtype", "float32"],
                 stdout=out,
                 stderr=out,
-                env={**os.environ, **own},
+                env={**os.environ, **variables},
                 start_new_session=True,
             )
 
@@ -158,9 +158,9 @@ def test_greedy_samples_are_the_local_ones(server: Server, tmp_path: Path) -> No
 def greedy(samples: Mapping[str, ModelSamples]) -> dict[str, tuple[object, ...]]:
     """By problem: texts and token counts, without how long they took."""
     made = {}
-    for task, own in samples.items():
-        assert own.greedy is not None
-        [solution], [test] = own.greedy.solutions, own.greedy.tests
+    for task, model_samples in samples.items():
+        assert model_samples.greedy is not None
+        [solution], [test] = model_samples.greedy.solutions, model_samples.greedy.tests
         made[task] = (solution.text, solution.tokens, test.text, test.tokens, test.tokens_at)
     return made
 
@@ -189,8 +189,8 @@ def test_greedy_samples_of_vllm_are_the_local_ones(tmp_path: Path) -> None:
 def test_usage_is_what_the_server_bills(server: Server, tmp_path: Path) -> None:
     counted = generator(server.url).samples(request(tmp_path)).samples["small"]
     billed = generator(server.url, count="usage").samples(request(tmp_path)).samples["small"]
-    for task, own in counted.items():
-        a, b = own.greedy, billed[task].greedy
+    for task, model_samples in counted.items():
+        a, b = model_samples.greedy, billed[task].greedy
         assert a is not None and b is not None and b.tests[0].tokens_at == {}
         # The end token is billed, and so is a test's text behind its last line.
         assert b.solutions[0].tokens - a.solutions[0].tokens in (0, 1)  # type: ignore[operator]
@@ -200,7 +200,7 @@ def test_usage_is_what_the_server_bills(server: Server, tmp_path: Path) -> None:
 def test_a_server_that_ignores_n_or_the_temperature(server: Server, tmp_path: Path) -> None:
     several = generator(server.url, draws=1, samples_per_request=3)
     made = several.samples(request(tmp_path, draw_size=3, problems=PROBLEMS[:2], lines=0))
-    assert all(len(own.draws[0].solutions) == 3 for own in made.samples["small"].values())
+    assert all(len(model_samples.draws[0].solutions) == 3 for model_samples in made.samples["small"].values())
     assert n_samples(tmp_path) == 2 * 4
     [note] = made.notes
     assert "appears to ignore generator.temperature" in note
@@ -346,5 +346,5 @@ def test_a_connection_that_the_server_closes_between_two_requests(tmp_path: Path
     samples = generator(url, concurrency=1, count="usage").samples(asked).samples["small"]
     http.shutdown()
     http.server_close()
-    assert [own.greedy is not None for own in samples.values()] == [True] * len(PROBLEMS)
+    assert [model_samples.greedy is not None for model_samples in samples.values()] == [True] * len(PROBLEMS)
     assert n_cut > 0

@@ -28,8 +28,8 @@ def read(path: Path, model: str | None) -> Iterator[RecordedSample]:
     records = [record for file in record_files(path) for record in read_records(file)]
     texts = [_texts(record) for record in records]
     greedy = max(map(len, texts), default=0) <= 1
-    for record, own in zip(records, texts, strict=True):
-        for index, text in enumerate(own):
+    for record, codes in zip(records, texts, strict=True):
+        for index, text in enumerate(codes):
             yield RecordedSample(
                 model,
                 record.text("question_id"),

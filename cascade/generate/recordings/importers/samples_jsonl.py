@@ -39,7 +39,7 @@ def read(path: Path, model: str | None) -> Iterator[RecordedSample]:
     model = named(model, path)
     files = {file: list(read_records(file)) for file in record_files(path)}
     _differ(path, files)
-    records = [record for own in files.values() for record in own]
+    records = [record for of_file in files.values() for record in of_file]
     counts = Counter(map(task_id_of, records))
     _no_repeats(records, counts)
     greedy = max(counts.values(), default=0) <= 1

@@ -98,10 +98,10 @@ def read_folder(folder: Path) -> Iterator[Record]:
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise DataError(f"{folder}: holds no folder; give each problem one, with prompt.md and tests.py")
-    for number, own in enumerate(folders, start=1):
-        place = Place(str(own), "problem", number)
-        fields: dict[str, Any] = {"task_id": own.name}
-        for path in sorted(own.iterdir()):
+    for number, problem_folder in enumerate(folders, start=1):
+        place = Place(str(problem_folder), "problem", number)
+        fields: dict[str, Any] = {"task_id": problem_folder.name}
+        for path in sorted(problem_folder.iterdir()):
             if path.name.startswith(".") or path.name == "__pycache__":
                 continue
             if path.name in FOLDER_FILES:

@@ -25,7 +25,7 @@ STDIN = {
 }
 
 
-def own(path: Path, *records: object) -> DataSet:
+def data_set(path: Path, *records: object) -> DataSet:
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return DataSet("own", "own", str(path))
 
@@ -50,7 +50,7 @@ def run(trials: Sequence[Trial]) -> list[list[str | None]]:
 
 @pytest.mark.parametrize("record", [GOOD, PAIRS])
 def test_asserts_and_pairs(tmp_path, record):
-    (problem,) = load_problems(own(tmp_path / "p.jsonl", record))
+    (problem,) = load_problems(data_set(tmp_path / "p.jsonl", record))
     assert problem.prompt.startswith("def double(x):\n")
     assert right(problem, GOOD["reference"])
     assert right(problem, "from __future__ import annotations\ndef double(x: int) -> int:\n    return x + x")
@@ -69,7 +69,7 @@ def test_asserts_and_pairs(tmp_path, record):
     ],
 )
 def test_programs_that_read_their_input(tmp_path, text):
-    (problem,) = load_problems(own(tmp_path / "p.jsonl", STDIN))
+    (problem,) = load_problems(data_set(tmp_path / "p.jsonl", STDIN))
     assert problem.reads_stdin
     assert right(problem, text)
     assert not right(problem, "print(3)")
@@ -78,7 +78,7 @@ def test_programs_that_read_their_input(tmp_path, text):
 def test_files_and_setup_come_before_the_answer(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     record = GOOD | {"files": {"in/a.txt": "4"}, "setup": "TWO = 2", "tests": ["assert double(TWO) == 4"]}
-    (problem,) = load_problems(own(tmp_path / "p.jsonl", record))
+    (problem,) = load_problems(data_set(tmp_path / "p.jsonl", record))
     assert right(problem, "def double(x):\n    return int(open('in/a.txt').read()) * TWO // 2")
 
 
@@ -117,14 +117,14 @@ def test_a_folder_a_problem(tmp_path):
 def test_a_broken_file_is_one_line(tmp_path, record, says):
     path = tmp_path / "p.jsonl"
     with pytest.raises(DataError) as caught:
-        load_problems(own(path, record))
+        load_problems(data_set(path, record))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 def test_the_checker_names_every_fault_by_its_line(tmp_path):
-    dataset = own(
+    dataset = data_set(
         tmp_path / "p.jsonl",
         GOOD,
         STDIN,
