@@ -49,8 +49,8 @@ def empty_mlruns(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _shared(factory: pytest.TempPathFactory) -> Path:
     """A folder of this session's; pytest-xdist's workers have theirs side by side in it."""
-    own = factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="module")

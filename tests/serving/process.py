@@ -30,8 +30,8 @@ class Served:
 
     def __init__(self, folder: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
         self._log = (folder / "serve.log").open("w+")
-        own = ("task=serve", "serve.port=0", *arguments)
-        self.process = Program(own, folder, self._log, self._log, env or {})
+        command = ("task=serve", "serve.port=0", *arguments)
+        self.process = Program(command, folder, self._log, self._log, env or {})
         self.url = self._url()
         self.http = httpx.Client(base_url=self.url, timeout=120)
 

@@ -223,8 +223,8 @@ def test_a_dry_run_says_what_is_missing_and_what_a_query_costs(upstream: Upstrea
     plan_file(tmp_path / "plans.json")
 
     def dry(*more: str) -> subprocess.CompletedProcess[str]:
-        own = ("task=serve", "serve.port=0", "serve.dry_run=true", *settings(upstream))
-        return run_program(*own, *more, folder=tmp_path)
+        arguments = ("task=serve", "serve.port=0", "serve.dry_run=true", *settings(upstream))
+        return run_program(*arguments, *more, folder=tmp_path)
 
     done = dry()
     assert done.returncode == 0, done.stderr

@@ -20,8 +20,8 @@ from tests.tracking.server import serving
 @pytest.fixture
 def toy(tmp_path: Path, toy_store: Path) -> list[str]:
     write_toy(tmp_path / "store" / "toy", n_problems=30)
-    own = ["experiment=toy", "split.max_accuracy_gap=0.2", f"paths.store={toy_store}"]
-    return [f"hydra.searchpath=[{ROOT}/tests/conf]", *own]
+    overrides = ["experiment=toy", "split.max_accuracy_gap=0.2", f"paths.store={toy_store}"]
+    return [f"hydra.searchpath=[{ROOT}/tests/conf]", *overrides]
 
 
 def test_a_study(run: Run, tmp_path: Path, toy: list[str]) -> None:
