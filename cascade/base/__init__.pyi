@@ -12,6 +12,7 @@ from .errors import (
     DataError as DataError,
     ExecutionError as ExecutionError,
 )
+from .hub import reach_hub as reach_hub
 from .names import file_name as file_name, shortened as shortened
 from .program import install_command as install_command, program as program, requirement as requirement
 from .progress import Progress as Progress

@@ -1,5 +1,6 @@
 """Where the configuration files lie, and composing them from Python as the command line does."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cascade.base import program
 from cascade.config.schemas import register_schemas
 from cascade.config.study import Study, build_study
 
+HELP = {"--help", "-h"}
 PACKAGE = Path(__file__).parents[1]
 #: The folder of `config.yaml`: inside the installed package, beside it in a checkout.
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
@@ -30,6 +32,8 @@ def is_option(name: str) -> bool:
 
 def _groups() -> str:
     """A line for each group with its options, those of a folder of one's own among them."""
+    if HELP.isdisjoint(sys.argv[1:]):
+        return ""  # Hydra resolves the help text with every configuration, and the listing takes 0.3 s
     loader = GlobalHydra.instance().config_loader()
     groups = [group for group in loader.list_groups("") if group != "hydra"]
     return "\n".join(

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from cascade.base import CascadeError
+from cascade.base import CascadeError, reach_hub
 from cascade.generate.family import Model
 
 WEIGHTS_AND_SETTINGS = (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja", ".gguf")
@@ -21,6 +21,7 @@ def pinned(model: Model) -> Model:
         raise CascadeError(f"{model.name}: no model can be loaded from {model.hub_id}: no such folder")
     from transformers.utils.hub import cached_file, extract_commit_hash  # slow, and local folders do without
 
+    reach_hub()
     try:
         config = cached_file(model.hub_id, "config.json", revision=model.revision)
     except Exception as error:  # what the hub's client raises is of a dozen kinds

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from cascade.base import DataError, Place, Record, install_command, read_records
+from cascade.base import DataError, Place, Record, install_command, reach_hub, read_records
 from cascade.problems.dataset import DataSet
 from cascade.problems.user_problems import read_folder
 
@@ -53,6 +53,8 @@ def _parquet(path: Path) -> Iterator[Record]:
 
 
 def _hub(dataset: DataSet, hub_id: str) -> Iterator[Record]:
+    if not Path(hub_id).is_dir():
+        reach_hub()  # before the library is imported, which reads then whether it is offline
     try:
         from datasets import load_dataset
         from datasets.exceptions import DatasetsError

@@ -3,8 +3,9 @@
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from cascade.base import DataError, install_command
+from cascade.base import DataError, install_command, reach_hub
 from cascade.generate.family import Model
 from cascade.generate.reader import read_test_lines
 from cascade.generate.recordings.importers.base import RecordedSample
@@ -66,6 +67,8 @@ def _tokenizer(model: Model, path: str) -> Callable[[list[str]], list[list[int]]
             f"{path}: {model.name} has samples without token counts, and counting them needs "
             f"`transformers`: {install_command('models')}, or {remedy}"
         ) from error
+    if not Path(model.tokenizer).is_dir():
+        reach_hub()
     try:
         tokenizer = AutoTokenizer.from_pretrained(model.tokenizer)
         if not tokenizer.is_fast:
