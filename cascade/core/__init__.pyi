@@ -43,7 +43,7 @@ from .outcomes import (
     ProblemOutcome as ProblemOutcome,
     available_options as available_options,
 )
-from .pareto import front as front, hypervolume as hypervolume
+from .pareto import front as front, hypervolume as hypervolume, on_front as on_front
 from .plans import (
     EXIT as EXIT,
     SKIP as SKIP,

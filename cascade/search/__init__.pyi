@@ -3,6 +3,7 @@ from .artifacts import (
     STAGE_TABLES as STAGE_TABLES,
     Executed as Executed,
     combinations_table as combinations_table,
+    ranked as ranked,
 )
 from .calibration_report import (
     ModelCalibration as ModelCalibration,

@@ -12,7 +12,17 @@ import numpy as np
 import pandas as pd
 
 from cascade.base import DataError
-from cascade.core import ARRAYS, ByProbability, Calibrator, ModelRuns, Option, Split, StageTable, Throughput
+from cascade.core import (
+    ARRAYS,
+    ByProbability,
+    Calibrator,
+    ModelRuns,
+    Option,
+    Split,
+    StageTable,
+    Throughput,
+    on_front,
+)
 from cascade.search.choose import near_front
 from cascade.search.grid import Combinations, GridResult
 from cascade.search.provenance import Provenance
@@ -179,3 +189,21 @@ def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
     columns["accuracy"] = grid.accuracy[rows.theta, rows.plan]
     columns["usd_per_1k_queries"] = grid.usd_per_1k_queries[rows.theta, rows.plan]
     return pd.DataFrame(columns)
+
+
+def ranked(combinations: pd.DataFrame) -> pd.DataFrame:
+    """Combinations in the order in which people look for them, with two columns more.
+
+    Args:
+        combinations: as `combinations_table` makes them.
+
+    Returns:
+        The rows on the Pareto front first, then by accuracy, then by cost; `on_front` (0 or 1) says which
+        no other row beats, and `rank` counts from 1.
+    """
+    cost, accuracy = combinations["usd_per_1k_queries"], combinations["accuracy"]
+    best = on_front(cost.to_numpy(), accuracy.to_numpy())
+    ordered = combinations.assign(on_front=best.astype(float)).sort_values(
+        ["on_front", "accuracy", "usd_per_1k_queries"], ascending=[False, False, True], kind="stable"
+    )
+    return ordered.assign(rank=np.arange(1.0, len(ordered) + 1))

@@ -5,14 +5,15 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from mlflow.entities import LifecycleStage, RunStatus, SourceType
 from mlflow.exceptions import MlflowException
 from sqlalchemy import insert, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from cascade.tracking.client import Tracker, legal_key
+from cascade.base import shortened
+from cascade.tracking.client import MAX_NAME_CHARS, MAX_PARAM_CHARS, Tracker, legal_key
 from cascade.tracking.internals import (
     SqlAlchemyStore,
     SqlLatestMetric,
@@ -23,23 +24,37 @@ from cascade.tracking.internals import (
     store_of,
 )
 
+Value = TypeVar("Value")
+
+MANY_RUNS = 1000  # from here on the database is told anew how its tables are filled
 RUNS_AT_ONCE = 3000  # of one transaction: other writers of the store get their turn in between
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some runs, by columns.
+    """Some runs, by columns; the UI, which lists the newest first, shows them in this order.
 
     Attributes:
         names: one a run.
-        params, metrics: by key, a value for each run; a param that is None is left out.
+        params, metrics: by key, a value for each run; where it is None the run has no such entry.
         tags: the same for every run.
     """
 
     names: Sequence[str]
     params: Mapping[str, Sequence[object]]
-    metrics: Mapping[str, Sequence[float]]
+    metrics: Mapping[str, Sequence[float | None]]
     tags: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[str],
+        params: Sequence[Mapping[str, object]],
+        metrics: Sequence[Mapping[str, float]],
+        tags: Mapping[str, str],
+    ) -> "Rows":
+        """From the params and metrics of each run, whose keys may differ."""
+        return cls(names, _columns(params), _columns(metrics), tags)
 
 
 def can_insert(tracker: Tracker) -> bool:
@@ -53,7 +68,7 @@ def insert_runs(
     """Insert runs; they are all seen at once, or, where an exception passes, none of them.
 
     MLflow has no public call for it, so this writes into its tables as its own store does. ANALYZE
-    at the end: without it the database orders such a number of runs by a metric in minutes.
+    after many: without it the database orders such a number of runs by a metric in minutes.
 
     Args:
         tracker: of a store that `can_insert`.
@@ -66,6 +81,7 @@ def insert_runs(
     """
     store = store_of(tracker.client)
     location = tracker.client.get_experiment(experiment_id).artifact_location
+    now = int(time.time() * 1000)
     # Ids in rising order: each insert goes to the end of the tables' indices.
     prefix = secrets.token_hex(10)
     ids = [f"{prefix}{i:012x}" for i in range(len(rows.names))]
@@ -73,7 +89,7 @@ def insert_runs(
     for start in range(0, len(ids), RUNS_AT_ONCE):
         part = slice(start, start + RUNS_AT_ONCE)
         with store.ManagedSessionMaker(read_only=False) as session:
-            for table, entries in _entries(ids[part], rows, part, experiment_id, location).items():
+            for table, entries in _entries(ids[part], rows, part, experiment_id, location, now).items():
                 if entries:
                     session.execute(insert(table), entries)
         progress(len(ids[part]))
@@ -84,20 +100,25 @@ def insert_runs(
             .values(lifecycle_stage=LifecycleStage.ACTIVE, deleted_time=None),
             execution_options={"synchronize_session": False},
         )
-    if store.db_type in ("sqlite", "postgresql"):
+    if len(ids) >= MANY_RUNS and store.db_type in ("sqlite", "postgresql"):
         with store.ManagedSessionMaker(read_only=False) as session:
             session.execute(text("ANALYZE"))
+
+
+def _columns(runs: Sequence[Mapping[str, Value]]) -> dict[str, list[Value | None]]:
+    keys = dict.fromkeys(key for run in runs for key in run)
+    return {key: [run.get(key) for run in runs] for key in keys}
 
 
 INSERT_ERRORS = (MlflowException, SQLAlchemyError)
 
 
 def _entries(
-    ids: Sequence[str], rows: Rows, part: slice, experiment_id: str, location: str
+    ids: Sequence[str], rows: Rows, part: slice, experiment_id: str, location: str, now: int
 ) -> dict[Any, list[dict[str, Any]]]:
     """The tables' rows for some of the runs."""
-    now, user = int(time.time() * 1000), getpass.getuser()
-    names = rows.names[part]
+    user = getpass.getuser()
+    names = [shortened(name, MAX_NAME_CHARS) for name in rows.names[part]]
     runs = [
         {
             "run_uuid": run_id,
@@ -107,15 +128,15 @@ def _entries(
             "entry_point_name": "",
             "user_id": user,
             "status": RunStatus.to_string(RunStatus.FINISHED),
-            "start_time": now,
-            "end_time": now,
+            "start_time": now - place,
+            "end_time": now - place,
             "deleted_time": now,
             "source_version": "",
             "lifecycle_stage": LifecycleStage.DELETED,
             "artifact_uri": f"{location}/{run_id}/artifacts",
             "experiment_id": int(experiment_id),
         }
-        for run_id, name in zip(ids, names, strict=True)
+        for place, (run_id, name) in enumerate(zip(ids, names, strict=True), start=part.start)
     ]
     tags = [
         {"key": "mlflow.runName", "value": name, "run_uuid": run_id}
@@ -124,7 +145,7 @@ def _entries(
     for key, value in rows.tags.items():
         tags += [{"key": key, "value": value, "run_uuid": run_id} for run_id in ids]
     params = [
-        {"key": legal_key(key), "value": str(value), "run_uuid": run_id}
+        {"key": legal_key(key), "value": str(value)[:MAX_PARAM_CHARS], "run_uuid": run_id}
         for key, values in rows.params.items()
         for run_id, value in zip(ids, values[part], strict=True)
         if value is not None
@@ -140,6 +161,7 @@ def _entries(
         }
         for key, values in rows.metrics.items()
         for run_id, value in zip(ids, values[part], strict=True)
+        if value is not None
     ]
     # Tables and the UI read the latest metrics, which are a table of their own.
     return {SqlRun: runs, SqlTag: tags, SqlParam: params, SqlMetric: metrics, SqlLatestMetric: metrics}

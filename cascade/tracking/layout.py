@@ -13,7 +13,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from cascade.base import Progress, digest
 from cascade.problems import DataSet, Problem
 from cascade.report import plans_markdown
-from cascade.search import ChosenPlan, PlanFile
+from cascade.search import ChosenPlan, PlanFile, ranked
 from cascade.tracking.bulk import INSERT_ERRORS, Rows, can_insert, insert_runs
 from cascade.tracking.client import Tracker
 from cascade.tracking.views import (
@@ -83,11 +83,18 @@ def log_plans(tracker: Tracker, run_id: str, plans: PlanFile) -> None:
     for front, members in (("cascade", plans.front), ("one model", plans.singular), ("wanted", wanted)):
         for member in members:
             on.setdefault(member.plan.describe(plans.models), (member, []))[1].append(front)
+    tags = {PARENT: run_id, KIND: PLAN}
+    params = [
+        _plan_params(member, plans.models) | {"front": ", ".join(fronts)} for member, fronts in on.values()
+    ]
+    metrics = [dict(_plan_metrics(member)) for member, _ in on.values()]
+    if can_insert(tracker):
+        insert_runs(tracker, tracker.experiment_id, Rows.of(list(on), params, metrics, tags))
+        return
     # The UI lists the newest first; the cheapest shall stand on top.
-    for name, (member, fronts) in reversed(on.items()):
-        params = _plan_params(member, plans.models) | {"front": ", ".join(fronts)}
-        plan_run = tracker.create(name, {PARENT: run_id, KIND: PLAN}, params)
-        tracker.log(plan_run, metrics=dict(_plan_metrics(member)))
+    for name, its_params, its_metrics in reversed(list(zip(on, params, metrics, strict=True))):
+        plan_run = tracker.create(name, tags, its_params)
+        tracker.log(plan_run, metrics=its_metrics)
         tracker.client.set_terminated(plan_run, "FINISHED")
 
 
@@ -172,6 +179,7 @@ def combination_rows(combinations: pd.DataFrame, models: tuple[str, ...], tags: 
         for i, model in enumerate(models, 1)
         for letter in ("k", "l", "theta")
     }
+    combinations = ranked(combinations)
     # A θ that nobody looks at is NaN, and no param.
     params: dict[str, list[str | None]] = {
         name: [None if value != value else f"{value:g}" for value in combinations[column].to_list()]

@@ -143,7 +143,7 @@ def combinations_of(run_id: str) -> str:
 
 
 def combinations_view(params: Sequence[str], run_id: str) -> dict[str, View]:
-    """The view of one study's combinations: the most accurate first.
+    """The view of one study's combinations: those on the front first, then by accuracy, then by cost.
 
     Args:
         params: of the combinations, in the order of their columns.
@@ -153,8 +153,12 @@ def combinations_view(params: Sequence[str], run_id: str) -> dict[str, View]:
         combinations_of(run_id): _view(
             f"all combinations of run {run_id[:8]}",
             filter_by=f"tags.`{OF_STUDY}` = '{run_id}'",
-            columns=[_metric("accuracy"), _metric("usd_per_1k_queries"), *map(_param, params)],
-            order_by=_metric("accuracy"),
+            columns=[
+                *map(_metric, ("accuracy", "usd_per_1k_queries", "on_front", "rank")),
+                *map(_param, params),
+            ],
+            order_by=_metric("rank"),
+            ascending=True,
         )
     }
 
@@ -165,6 +169,7 @@ def _view(
     columns: Sequence[str] = (),
     filter_by: str = "",
     order_by: str = "attributes.start_time",
+    ascending: bool = False,
     charts: Sequence[Mapping[str, Any]] = (),
 ) -> View:
     of_project, generated = "cascade", "generated"
@@ -173,7 +178,7 @@ def _view(
         "state": {
             "searchFilter": filter_by,
             "orderByKey": order_by,
-            "orderByAsc": False,
+            "orderByAsc": ascending,
             "startTime": "ALL",
             "lifecycleFilter": "Active",
             "datasetsFilter": [],

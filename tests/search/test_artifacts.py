@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cascade.base.errors import DataError
@@ -12,7 +13,7 @@ from cascade.core.pricing import Throughput
 from cascade.core.split import Split
 from cascade.core.stage_tables import ARRAYS
 from cascade.search import artifacts
-from cascade.search.artifacts import Executed, combinations_table
+from cascade.search.artifacts import Executed, combinations_table, ranked
 from cascade.search.choose import ThetaChoice, select
 from cascade.search.grid import grid_search
 from cascade.search.provenance import Provenance
@@ -118,3 +119,13 @@ def test_of_too_many_combinations_the_nearest_to_the_front_stay(monkeypatch: pyt
     assert len(kept) == (grid.accuracy.size - 1) // 10
     best = set(grid.accuracy[front.theta, front.plan].tolist())
     assert set(kept["accuracy"]) & best
+
+
+def test_ranked_puts_the_front_first_then_accuracy_then_cost() -> None:
+    rows = pd.DataFrame(
+        {"accuracy": [0.5, 0.9, 0.8, 0.8, 0.9], "usd_per_1k_queries": [1.0, 5.0, 3.0, 2.0, 6.0], "theta": 0.5}
+    )
+    by_rank = ranked(rows)
+    assert by_rank.index.to_list() == [1, 3, 0, 4, 2]
+    assert by_rank["on_front"].to_list() == [1, 1, 1, 0, 0]
+    assert by_rank["rank"].to_list() == [1, 2, 3, 4, 5]

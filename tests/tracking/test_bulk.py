@@ -41,13 +41,24 @@ def test_they_are_what_the_client_logs(tracker: Tracker) -> None:
     for i, name in enumerate(ROWS.names):
         params = {key: str(values[i]) for key, values in ROWS.params.items()}
         same_row = tracker.create(name, ROWS.tags, params)
-        tracker.log(same_row, metrics={key: values[i] for key, values in ROWS.metrics.items()})
+        tracker.log(same_row, metrics={key: values[i] or 0.0 for key, values in ROWS.metrics.items()})
         tracker.client.set_terminated(same_row)
         [same] = [run for run in inserted if run.info.run_name == name]
         assert seen(same) == seen(tracker.client.get_run(same_row))
         # The history as well as the latest value.
         history = tracker.client.get_metric_history(same.info.run_id, "accuracy")
         assert [(m.value, m.step) for m in history] == [(ROWS.metrics["accuracy"][i], 0)]
+
+
+def test_runs_of_different_keys_are_listed_in_their_order(tracker: Tracker) -> None:
+    params = [{"k": "1"}, {"k": "2", "theta": "0.5"}, {}]
+    metrics = [{"saving": 0.25}, {}, {"saving": 0.5, "cost": 1.0}]
+    rows = Rows.of(["first", "second", "x" * 300], params, metrics, {OF_STUDY: "abc"})
+    insert_runs(tracker, tracker.experiment_id, rows)
+    listed = tracker.client.search_runs([tracker.experiment_id], order_by=["attributes.start_time DESC"])
+    assert [run.info.run_name[:6] for run in listed] == ["first", "second", "xxxxxx"]
+    assert [run.data.params for run in listed] == params
+    assert [run.data.metrics for run in listed] == metrics
 
 
 def test_they_are_found_and_ordered(tracker: Tracker) -> None:

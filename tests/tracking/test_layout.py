@@ -90,7 +90,11 @@ def test_a_study(run: Run, tmp_path: Path, toy: list[str]) -> None:
     for row in table.sample(50, random_state=0).itertuples():
         options = (row.k_1, row.k_2, row.k_3, row.l_1, row.l_2, row.l_3)
         logged = rows[(*map(str, options), f"{row.theta:g}")]
-        assert logged.data.metrics == {"accuracy": row.accuracy, "usd_per_1k_queries": row.usd_per_1k_queries}
+        metrics = logged.data.metrics
+        assert (metrics["accuracy"], metrics["usd_per_1k_queries"]) == (row.accuracy, row.usd_per_1k_queries)
+        assert metrics.keys() - {"accuracy", "usd_per_1k_queries"} == {"on_front", "rank"}
+    first = min(everything, key=lambda run: run.data.metrics["rank"]).data.metrics
+    assert (first["rank"], first["on_front"], first["accuracy"]) == (1, 1, table["accuracy"].max())
 
     # A plan explained on a handful of problems.
     traces = client.search_traces(locations=[home], run_id=study.info.run_id)
