@@ -9,6 +9,11 @@ _LANGUAGE = re.compile(
     r"(?:\{?\.?[\w+#.-]+\}?)?(?::[^\s`]+)?(?:[ \t]+[\w-]+=[^\n]*|[ \t]*\{[^\n]*\})?[ \t]*\r?$"
 )
 _PYTHON = re.compile(r"(?:python3?|py3?)\b[ \t]+", re.IGNORECASE)
+# What stands behind a fence on its own line is about the block, unless it begins code.
+_CODE = re.compile(
+    r"(?:async def|def|class|import|from|return|assert|for|while|if|with|try|print)\b|@\w|#|[\w.]+ = "
+    r"|[\w.]+\(.*\)$"
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def _inside_begins(match: re.Match[str], at: int, behind: int) -> int | None:
     if match["before"].strip():
         return None
     python = _PYTHON.match(rest)
-    return at + match.start("rest") + (python.end() if python else 0)
+    code = python.end() if python else 0
+    return at + match.start("rest") + code if _CODE.match(rest, code) else behind
 
 
 def _closes(line: str, fence: str) -> int | None:

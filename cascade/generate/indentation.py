@@ -1,5 +1,6 @@
 """The indentation of Python source as models, tokenizers and web pages leave it, and how to give it back."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -15,9 +16,10 @@ def body_indent(prompt: str) -> str:
 def reindented(text: str, indent: str) -> Iterator[str]:
     """The text with other indentations: tabs, all of it stripped, a first line that is off.
 
-    All of these keep the order of the lines' depths, so that one program at most comes out of a text.
+    All of these keep the order of the lines' depths, so that one program at most comes out of a text. A tab
+    is four blanks, or eight where it stands beside blanks that way.
     """
-    for one in dict.fromkeys((text, "\n".join(map(_tabs_as_blanks, text.split("\n"))))):
+    for one in dict.fromkeys((text, _tabs_as_blanks(text, 4), _tabs_as_blanks(text, 8))):
         yield one
         lines = one.split("\n")
         head = next((i for i, line in enumerate(lines) if line.strip()), 0)
@@ -29,14 +31,19 @@ def reindented(text: str, indent: str) -> Iterator[str]:
 
 
 def without_odd_blanks(text: str) -> str:
-    """Blanks that Python does not know as blanks, and such as have no width at all."""
+    """With plain blanks and line ends for those that Python does not know, and none without a width."""
+    text = re.sub("[\u2028\u2029\u0085\x0b]\n?", "\n", text)
     for odd in "\u00a0\u202f\u2007\u3000":
         text = text.replace(odd, " ")
-    for none in "\u200b\u200c\u200d\u2060\ufeff":
+    for none in "\x00\u200b\u200c\u200d\u2060\ufeff":
         text = text.replace(none, "")
     return text
 
 
-def _tabs_as_blanks(line: str) -> str:
-    body = line.lstrip(" \t")
-    return line[: len(line) - len(body)].expandtabs(4) + body
+def _tabs_as_blanks(text: str, size: int) -> str:
+    lines = text.split("\n")
+    bodies = [line.lstrip(" \t") for line in lines]
+    return "\n".join(
+        line[: len(line) - len(body)].expandtabs(size) + body
+        for line, body in zip(lines, bodies, strict=True)
+    )

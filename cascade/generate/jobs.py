@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from cascade.base import digest
 from cascade.generate.family import Family
 from cascade.generate.interface import SampleRequest
-from cascade.generate.reader import TextKind, only_thoughts, read_program
+from cascade.generate.reader import TextKind, read_program
 from cascade.generate.reading import LENGTH, StoredSample, self_test
 from cascade.generate.sample import Draw, ModelSamples, Solution
 from cascade.generate.sample_store import SampleStore
+from cascade.generate.thoughts import only_thoughts
 from cascade.problems import Problem
 
 log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 import ast
 import importlib
 from collections.abc import Iterable
+from typing import TypeGuard
 
 _DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -15,9 +16,38 @@ def names_bound(statements: Iterable[ast.stmt]) -> set[str]:
             bound.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Assign):
-            bound |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            bound |= {one.id for target in targets for one in ast.walk(target) if _stored(one)}
+        else:
+            for inner in ("body", "orelse", "finalbody"):
+                bound |= names_bound(getattr(node, inner, []))
+            for handler in getattr(node, "handlers", []):
+                bound |= names_bound(handler.body)
     return bound
+
+
+def names_changed(node: ast.stmt) -> set[str]:
+    """The names that a statement binds, and those whose items, attributes or contents it changes."""
+    changed = names_bound([node])
+    if isinstance(node, _DEFINED):
+        return changed
+    for one in ast.walk(node):
+        if _stored(one):
+            changed.add(one.id)
+        called = isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)
+        inside = isinstance(one, ast.Subscript | ast.Attribute) and isinstance(one.ctx, ast.Store | ast.Del)
+        if called or inside:
+            root: ast.AST = one
+            while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
+                root = root.func if isinstance(root, ast.Call) else root.value
+            if isinstance(root, ast.Name):
+                changed.add(root.id)
+    return changed
+
+
+def _stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def names_read(node: ast.AST) -> set[str]:

@@ -8,23 +8,9 @@ from enum import Enum
 from cascade.core import split_lines
 from cascade.generate import fences, source
 from cascade.generate.repairs import REPAIRS
+from cascade.generate.thoughts import BOM, answer_span, clean, first_turn
 from cascade.problems import Problem, takes_input
 
-BOM = "\ufeff"
-# What opens and what closes a model's thoughts, by the ways in which servers and templates write them.
-THOUGHTS = (
-    (
-        "<(?:think|thinking|thoughts?|reasoning|reflection)>",
-        "</(?:think|thinking|thoughts?|reasoning|reflection)>",
-    ),
-    (r"<seed:think>", r"</seed:think>"),
-    (r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),
-    (r"\[THINK\]", r"\[/THINK\]"),
-    ("◁think▷", "◁/think▷"),
-    (r"<\|channel\|>analysis<\|message\|>", r"<\|channel\|>final<\|message\|>"),
-)
-_OPENING = re.compile("|".join(opening for opening, _ in THOUGHTS), re.IGNORECASE)
-_CLOSING = re.compile("|".join(closing for _, closing in THOUGHTS), re.IGNORECASE)
 _ASSERT = re.compile(r"^[ \t]*assert\b", re.MULTILINE)
 
 
@@ -74,6 +60,11 @@ def read_program(text: str, problem: Problem, kind: TextKind, *, mend: bool = Tr
     read = FORMATS[kind](text, problem, False)
     if kind in VERBATIM:
         return read
+    turn = first_turn(text)
+    if turn != text:
+        first = FORMATS[kind](turn, problem, False)
+        if _usable(first, problem) and source.complete(first.text, problem.entry_point):
+            return first
     if mend and not _usable(read, problem):
         return _mended(clean(text), problem, kind, read)
     return read
@@ -108,27 +99,6 @@ def _usable(read: Program, problem: Problem) -> bool:
     return source.defines(program, problem.entry_point)
 
 
-def answer_span(text: str) -> tuple[int, int]:
-    """Where the answer stands beside a model's thoughts: (start, end); empty where it ends inside them."""
-    start = 0
-    for closing in _CLOSING.finditer(text):
-        start = closing.end()
-    opening = _OPENING.search(text, start)
-    return start, len(text) if opening is None else opening.start()
-
-
-def only_thoughts(text: str) -> bool:
-    """Whether a text has thoughts and no answer."""
-    start, end = answer_span(text)
-    return (start, end) != (0, len(text)) and not text[start:end].strip()
-
-
-def clean(text: str) -> str:
-    """Without thoughts, byte order marks and carriage returns."""
-    start, end = answer_span(text)
-    return text[start:end].replace(BOM, "").replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _program(text: str, problem: Problem, mend: bool) -> Program:
     return Program(text)
 
@@ -138,18 +108,31 @@ def _continuation(text: str, problem: Problem, mend: bool) -> Program:
 
 
 def _auto(text: str, problem: Problem, mend: bool) -> Program:
+    answer = clean(text)
+    name = problem.entry_point
+    bare = not fences.blocks(answer) and not source.begins_with_definition(answer, name)
+    if _first_line(answer)[:1].isspace() and bare and not problem.reads_stdin:
+        body = source.continued(problem.prompt, answer, name, mend=mend)
+        if body is not None:
+            return Program(body, completion=True)
     read = _reply(text, problem, mend)
-    if read.completion or source.defines(read.text, problem.entry_point) or problem.reads_stdin:
+    if read.completion or source.defines(read.text, name) or problem.reads_stdin:
         return read
-    body = source.continued(problem.prompt, clean(text), problem.entry_point, mend=mend)
+    body = source.continued(problem.prompt, answer, name, mend=mend)
     return read if body is None else Program(body, completion=True)
 
 
 def _completion(text: str, problem: Problem, mend: bool) -> Program:
     answer = clean(text)
     name = problem.entry_point
-    first = next((line for line in answer.split("\n") if line.strip()), "")
-    flush = not first[:1].isspace() and (fences.blocks(answer) or source.opens_definition(answer, name))
+    first = _first_line(answer)
+    within = problem.prompt[problem.prompt.rfind("\n") + 1 :].isspace()  # the prompt ends in its first blanks
+    flush = (
+        not first[:1].isspace()
+        and not within
+        and (fences.blocks(answer) or source.opens_definition(answer, name))
+    )
+    flush = flush or fences.first_line(first) == 0
     if flush or source.begins_with_definition(answer, name):
         read = _reply(answer, problem, mend)
         if read.completion or source.defines(read.text, name):
@@ -159,7 +142,14 @@ def _completion(text: str, problem: Problem, mend: bool) -> Program:
         # What follows a body may be a fence's end and prose.
         cut = answer[: fences.first_line(answer)]
         body = source.continued(problem.prompt, cut, name, mend=mend)
+    if body is None and (read := _reply(answer, problem, mend)).completion:
+        return read  # prose in front of it
     return Program(answer if body is None else body, completion=True)
+
+
+def _first_line(text: str) -> str:
+    """The first line that is not blank."""
+    return next((line for line in text.split("\n") if line.strip()), "")
 
 
 def _reply(text: str, problem: Problem, mend: bool) -> Program:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from cascade.core import LineKind, split_lines
 from cascade.generate import fences, source
-from cascade.generate.reader import answer_span, read_test_lines
+from cascade.generate.reader import read_test_lines
 from cascade.generate.sample import SelfTest
+from cascade.generate.thoughts import answer_span
 
 Decode = Callable[[Sequence[int]], str]
 

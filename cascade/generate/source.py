@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from cascade.generate.indentation import body_indent, reindented
-from cascade.generate.names import names_bound, names_read
+from cascade.generate.names import names_bound, names_changed, names_read
 from cascade.problems import put_in_front
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -19,6 +19,9 @@ _STATEMENT_BEGINS = re.compile(
 # What may stand behind the function that is asked for without being an example of its use.
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _DEFINITIONS = (*_NAMED, ast.Import, ast.ImportFrom)
+# Statements that may give a name its value.
+_GIVING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.While, ast.If, ast.Try, ast.With, ast.Expr)
+_DEEPER = "sys.setrecursionlimit("
 MOST_STARTS = 200
 
 
@@ -80,21 +83,22 @@ def last_complete(sources: Sequence[str], name: str, *, whole: bool = True) -> s
     If `whole`, one whose definition does something: not only a docstring, ``pass`` or an ellipsis.
     """
     trims = [trimmed(one, name) for one in sources]
-    found = [i for i, one in enumerate(trims) if one is not None and (not whole or _complete(one, name))]
+    found = [i for i, one in enumerate(trims) if one is not None and (not whole or complete(one, name))]
     if not found:
         return None
     chosen = trims[found[-1]] or ""
-    return put_in_front(_helpers(sources[: found[-1]], sources[found[-1] + 1 :], chosen), chosen)
+    return put_in_front(_helpers(sources[: found[-1]], sources[found[-1] + 1 :], chosen, name), chosen)
 
 
 def in_prose(text: str, name: str, *, whole: bool = True) -> str | None:
     """The last program without a fence that defines the function; None where there is none."""
-    parts = [part for part in _parts(text, _CODE_BEGINS) if opens_definition(part, name)]
-    return last_complete(parts, name, whole=whole)
+    return last_complete([*_parts(text, _CODE_BEGINS)], name, whole=whole)
 
 
 def indented(text: str) -> Iterator[str]:
-    """The stretches of a text that are indented, as prose sets code apart."""
+    """The stretches of a text that are indented, as prose sets code apart; none where it defines anything."""
+    if re.search(r"^(?:async def|def|class) ", text, re.MULTILINE):
+        return
     for match in re.finditer(
         r"(?:\A|(?<=\n\n))(?:^(?: {4}|\t)[^\n]*(?:\n|$)|^[ \t]*\n)+", text, re.MULTILINE
     ):
@@ -120,37 +124,53 @@ def continued(prompt: str, text: str, name: str, *, mend: bool = True) -> str | 
     not fit as it stands, the indentation that stripping or tabs cost it is given back, if `mend`.
     """
     returns = re.search(r"^\s*(?:return|yield|raise)\b", text, re.MULTILINE) is not None
-    for candidate in (text, *(reindented(text, body_indent(prompt)) if returns and mend else ())):
-        kept = trimmed(prompt + candidate, name)
+    head = prompt[prompt.rfind("\n") + 1 :]  # of the line that the text goes on with
+    for candidate in (text, *(_refitted(text, prompt, head) if returns and mend else ())):
+        kept = trimmed(prompt + candidate, name, first=True)
         if kept is not None and kept.startswith(prompt) and _grew(prompt, kept, name):
             return kept[len(prompt) :]
     return None
 
 
-def trimmed(text: str, name: str) -> str | None:
+def _refitted(text: str, prompt: str, head: str) -> Iterator[str]:
+    """The text with other indentations, as it fits behind the prompt's last line."""
+    for one in reindented(text, body_indent(prompt)):
+        if head.strip():
+            yield f"\n{one}"
+        elif head:
+            yield one.removeprefix(head)
+        else:
+            yield one
+
+
+def trimmed(text: str, name: str, *, first: bool = False) -> str | None:
     """The longest beginning that is Python, without what only uses the function; None without that.
 
-    Behind the function only definitions stay, and constants that a function reads; in front of it everything
-    but what asks for input that no function reads.
+    Behind the function only definitions stay, and what gives values that a function reads; in front of it
+    everything but what asks for input that no function reads.
+
+    Args:
+        text: Python source, and what may stand behind it.
+        name: the function's.
+        first: whether its first definition counts, as where a completion runs on and writes it again; there
+            must be no ``return`` outside of functions.
     """
     kept = _longest(text)
     parsed = tree(kept)
     assert parsed is not None
     at = [i for i, node in enumerate(parsed.body) if any(_defined(one, name) for one in _statements([node]))]
-    if not at:
+    if not at or (first and any(isinstance(node, ast.Return) for node in _outside_functions(parsed))):
         return None
-    read = {
-        node.id
-        for top in parsed.body
-        if isinstance(top, _NAMED)
-        for node in ast.walk(top)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    gone = [node for node in parsed.body[: at[-1]] if _asks(node) and not _binds(node) & read]
+    again = parsed.body[at[0] + 1 :] if first and len(at) > 1 and _works(parsed.body[at[0]]) else []
+    again = [node for node in again if isinstance(node, Function) and node.name == name]
+    at = [i for i in at if parsed.body[i] not in again]
+    read = _read_by(parsed.body, name)
+    asked = [node for node in parsed.body[: at[-1]] if _asks(node)]
+    gone = [node for node in asked if not names_changed(node) & read]
     gone += [
         node
         for node in parsed.body[at[-1] + 1 :]
-        if not isinstance(node, _DEFINITIONS) and not _constant(node, read, name)
+        if node in again or (not isinstance(node, _DEFINITIONS) and not _gives(node, read, name))
     ]
     if not gone:
         return kept
@@ -234,11 +254,12 @@ def _defined(node: ast.stmt, name: str) -> bool:
     if isinstance(node, _NAMED):
         inside = node.body if isinstance(node, ast.ClassDef) and node.name == "Solution" else []
         return node.name == name or any(isinstance(one, Function) and one.name == name for one in inside)
-    if isinstance(node, ast.Assign):
-        return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-    if isinstance(node, ast.AnnAssign):
-        return isinstance(node.target, ast.Name) and node.target.id == name and node.value is not None
-    return False
+    if isinstance(node, ast.AnnAssign) and node.value is None:
+        return False
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        # Examples of use import it from somewhere; only under another name is it given its own here.
+        return any(alias.asname == name != alias.name for alias in node.names)
+    return isinstance(node, ast.Assign | ast.AnnAssign) and name in names_bound([node])
 
 
 def _bodies(text: str, name: str) -> list[list[ast.stmt]]:
@@ -253,16 +274,21 @@ def _bodies(text: str, name: str) -> list[list[ast.stmt]]:
     return found
 
 
-def _complete(text: str, name: str) -> bool:
-    """Whether the last definition does something: not only a docstring, ``pass`` or an ellipsis."""
+def complete(text: str, name: str) -> bool:
+    """Whether the last definition does something: not only a docstring, ``pass`` or the like."""
     bodies = _bodies(text, name)
     return not bodies or any(not _idle(node) for node in bodies[-1])
 
 
+def _works(node: ast.stmt) -> bool:
+    """Whether a function's definition does something."""
+    return isinstance(node, Function) and any(not _idle(one) for one in node.body)
+
+
 def _idle(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Pass) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value is ...
-    )
+    if isinstance(node, ast.Raise):
+        return any(isinstance(one, ast.Name) and one.id == "NotImplementedError" for one in ast.walk(node))
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _grew(prompt: str, whole: str, name: str) -> bool:
@@ -278,25 +304,27 @@ def _asks(node: ast.stmt) -> bool:
     )
 
 
-def _binds(node: ast.stmt) -> set[str]:
-    """The names that a statement gives values to."""
-    return {
-        one.id for one in ast.walk(node) if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
-    }
+def _read_by(body: Sequence[ast.stmt], name: str) -> set[str]:
+    """The names from outside that a function reads, itself or through what it uses; modules left out."""
+    read, modules = {name}, names_bound(node for node in body if isinstance(node, ast.Import))
+    while True:
+        more = read.union(*(names_read(node) for node in body if names_bound([node]) & read))
+        if more == read:
+            return read - modules
+        read = more
 
 
-def _constant(node: ast.stmt, read: set[str], name: str) -> bool:
-    """Whether a statement behind the function gives a value that a function reads, and is no use of it."""
-    if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+def _gives(node: ast.stmt, read: set[str], name: str) -> bool:
+    """Whether a statement behind the function gives a value that it reads, and is no use of the function."""
+    if not isinstance(node, _GIVING):
         return False
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    names = {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
     used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-    return bool(names & read) and not used & {name, "input"} - names
+    uses = used & {name, "input", "print", "__name__"} - names_bound([node])
+    return not uses and (bool(names_changed(node) & read) or _DEEPER in ast.unparse(node))
 
 
-def _helpers(before: Sequence[str], after: Sequence[str], chosen: str) -> str:
-    """Definitions from other blocks for names that the program uses and nobody in it defines."""
+def _helpers(before: Sequence[str], after: Sequence[str], chosen: str, name: str) -> str:
+    """Statements from other blocks that give the names which the program uses and nobody in it gives."""
     program = tree(chosen)
     if program is None:
         return ""
@@ -304,10 +332,15 @@ def _helpers(before: Sequence[str], after: Sequence[str], chosen: str) -> str:
     found: list[str] = []
     for block in (*reversed(before), *after):
         parsed = tree(block)
+        taken: list[ast.stmt] = []
         for node in reversed(parsed.body) if parsed is not None else ():
-            if isinstance(node, (*_DEFINITIONS, ast.Assign)) and names_bound([node]) & needed:
-                found.append(ast.unparse(node))
-                needed = (needed | names_read(node)) - names_bound([node])
+            if names_changed(node) & needed and (
+                isinstance(node, _DEFINITIONS) or _gives(node, needed, name)
+            ):
+                taken.append(node)
+                needed |= names_read(node)
+        found += map(ast.unparse, taken)
+        needed -= names_bound(taken)
     return "".join(f"{part}\n\n\n" for part in reversed(found))
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies as st
 from cascade.base import DataError
 from cascade.generate import Family, Model, PromptStyle, RecordedGenerator, TextKind, survey
 from cascade.generate.interface import SampleRequest
-from cascade.generate.reader import only_thoughts, read_program, read_test_lines
+from cascade.generate.reader import read_program, read_test_lines
+from cascade.generate.thoughts import only_thoughts
 from cascade.generate.recordings.task_ids import TaskIds
 from cascade.problems import Problem
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from cascade.base import DataError
 from cascade.generate.family import Family
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.reader import TextKind, only_thoughts, read_program, read_test_lines
+from cascade.generate.reader import TextKind, read_program, read_test_lines
 from cascade.generate.recordings.counting import count_missing
 from cascade.generate.recordings.grouping import group
 from cascade.generate.recordings.importers import (
@@ -32,6 +32,7 @@ from cascade.generate.recordings.importers.base import (
 from cascade.generate.recordings.importers.neutral import write_recording
 from cascade.generate.recordings.task_ids import TaskIds
 from cascade.generate.sample import ModelSamples, SelfTest
+from cascade.generate.thoughts import only_thoughts
 from cascade.problems import Problem
 
 __all__ = ["FORMATS", "RecordedGenerator", "load_recording", "write_recording"]

@@ -15,12 +15,12 @@ from cascade.generate.family import Family, Model
 from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.jobs import SOLUTION, Job, Sampling, jobs_of, missing_in_turn, put_together
 from cascade.generate.live import Asked, Member as LiveMember
-from cascade.generate.reader import clean, only_thoughts
 from cascade.generate.reading import LENGTH, StoredSample
 from cascade.generate.remote.asker import Asker, Encode, Reader, extra_fields
 from cascade.generate.remote.work_clock import WorkClock
 from cascade.generate.sample import ModelSamples
 from cascade.generate.sample_store import SampleStore, Timing
+from cascade.generate.thoughts import clean, only_thoughts
 
 # After so many answers without a text and none with one, the server is not asked on.
 EMPTY_ANSWERS = 20
