@@ -19,7 +19,7 @@ def reindented(text: str, indent: str) -> Iterator[str]:
     All of these keep the order of the lines' depths, so that one program at most comes out of a text. A tab
     is four blanks, or eight where it stands beside blanks that way.
     """
-    for one in dict.fromkeys((text, _tabs_as_blanks(text, 4), _tabs_as_blanks(text, 8))):
+    for one in dict.fromkeys((text, tabs_as_blanks(text, 4), tabs_as_blanks(text, 8))):
         yield one
         lines = one.split("\n")
         head = next((i for i, line in enumerate(lines) if line.strip()), 0)
@@ -40,7 +40,8 @@ def without_odd_blanks(text: str) -> str:
     return text
 
 
-def _tabs_as_blanks(text: str, size: int) -> str:
+def tabs_as_blanks(text: str, size: int) -> str:
+    """The text with blanks for the tabs in its indentation."""
     lines = text.split("\n")
     bodies = [line.lstrip(" \t") for line in lines]
     return "\n".join(

@@ -5,13 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from cascade.core import split_lines
+from cascade.core import LineKind, split_lines
 from cascade.generate import fences, source
 from cascade.generate.repairs import REPAIRS
 from cascade.generate.thoughts import BOM, answer_span, clean, first_turn
 from cascade.problems import Problem, takes_input
 
-_ASSERT = re.compile(r"^[ \t]*assert\b", re.MULTILINE)
+# What a list, a table, a quotation, an interpreter or a page's line number puts in front of an assertion.
+_MARKS = r"(?:(?:[-*+•|>]|>>>|\.\.\.|\d+[.):|]?)[ \t]+)*"
+_ASSERT = re.compile(rf"^[ \t]*{_MARKS}`{{0,3}}assert\b", re.MULTILINE)
+_MARKED = re.compile(rf"^[ \t]*(?:{_MARKS})(?P<ticks>`{{0,3}})(?P<line>assert\b.*)$")
+_FLUSH = re.compile(rf"^{_MARKS}`{{0,3}}assert\b", re.MULTILINE)
+# Signs that Python does not know, a page's, a special token: such a line may be mended.
+_ODD = re.compile(r"[^\x00-\x7f]|&#?\w+;|</?\w+>|<\|")
 
 
 class TextKind(Enum):
@@ -240,7 +246,7 @@ def read_test_lines(text: str, limit: int, kind: TextKind = TextKind.auto) -> Te
     for start, end in spans:
         lines, at = [], start
         for line in text[start:end].split("\n"):
-            lines.append((line.rstrip("\r"), at + len(line)))
+            lines.append((_assertion(line.rstrip("\r")), at + len(line)))
             at += len(line) + 1
         if fenced and lines and not lines[-1][0].strip():
             lines.pop()
@@ -269,8 +275,35 @@ def _test_spans(text: str) -> tuple[list[tuple[int, int]], bool, bool]:
     if first is not None and first.start() < inside[0].fence:
         return [(start, start + inside[0].fence)], True, False
     asserting = [block for block in inside if _ASSERT.search(block.text)] or inside[:1]
+    # Beside blocks of assertions, those inside of a function are its own.
+    asserting = [block for block in asserting if _FLUSH.search(block.text)] or asserting
     spans = [(start + block.start, start + block.start + len(block.text)) for block in asserting]
     return spans, asserting[-1].closed, True
+
+
+def _assertion(line: str) -> str:
+    """A line without marks in front of its assertion, and mended where odd signs break it."""
+    marked = _MARKED.match(line)
+    if marked is None:
+        return line
+    before = line[: marked.start("line")]
+    if before.strip():
+        line = (
+            marked["line"].rstrip("| \t").removesuffix(marked["ticks"]) if marked["ticks"] else marked["line"]
+        )
+        before = ""
+    mended = line.strip()
+    if _ODD.search(line) and not _asserts(mended):
+        for repair in REPAIRS.values():
+            mended = repair(mended).strip()
+            if _asserts(mended):
+                return before + mended
+    return line
+
+
+def _asserts(line: str) -> bool:
+    """Whether a line is one assertion."""
+    return [one.kind for one in split_lines(line, 2)] == [LineKind.ASSERT]
 
 
 def _from_first_assertion(lines: list[tuple[str, int]], fenced: bool) -> list[tuple[str, int]]:

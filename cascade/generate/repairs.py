@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cascade.generate.indentation import without_odd_blanks
+from cascade.generate.indentation import tabs_as_blanks, without_odd_blanks
 
 _SPECIAL = re.compile(r"<[|｜][\w▁ -]+[|｜]>|</?s>|\[/?INST\]|<eos>|<EOT>|<end_of_turn>")
 _TAGS = re.compile(
@@ -18,7 +18,7 @@ _TAGS = re.compile(
 )
 _STYLE = re.compile(r"</?(?:span|b|i|em|strong|font|a)\b[^<>]*>", re.IGNORECASE)
 _MARKS = re.compile(r"\[/?(?:PYTHON|CODE|ANSWER|SOLUTION)\]")
-_INLINE = re.compile(r"`{1,3}(?:python3?[ \t]+)?((?:async )?def [^`\n]+|\w+ ?= ?lambda\b[^`\n]+)`{1,3}")
+_INLINE = re.compile(r"`{1,3}(?:python3?[ \t]+)?((?:async )?def [^`\n]+)`{1,3}")
 _LABEL = re.compile(r"^[A-Z][\w ]{0,40}:[ \t]+(?=(?:async def|def|class|import|from|@)\b)", re.MULTILINE)
 _PROMPT = re.compile(r"(?:>>>|\.\.\.|In \[\d+\]:|\.\.\.:)(?: |$)")
 # Full width punctuation, as East Asian keyboards write it.
@@ -145,6 +145,7 @@ REPAIRS: Mapping[str, Callable[[str], str]] = {
     "special tokens": _special_tokens,
     "broken characters": _broken_characters,
     "odd blanks": without_odd_blanks,
+    "tabs": lambda text: tabs_as_blanks(text, 8),
     "HTML": _html,
     "tags": _tags,
     "a call's arguments": _call,

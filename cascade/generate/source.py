@@ -40,6 +40,17 @@ def is_python(text: str) -> bool:
     return tree(text) is not None
 
 
+def compiles(parsed: ast.Module) -> bool:
+    """Whether what parses is a program: no ``return`` outside of functions, ``__future__`` in front."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(parsed, "<program>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def defines(text: str, name: str) -> bool:
     """Whether the text is Python that defines a name, if only as a method of ``class Solution``."""
     parsed = tree(text)
@@ -294,7 +305,7 @@ def _idle(node: ast.stmt) -> bool:
 def _grew(prompt: str, whole: str, name: str) -> bool:
     """Whether the function got a body, or the prompt is none that begins one."""
     bodies = _bodies(whole, name)
-    return bool(bodies and bodies[0]) or not bodies
+    return not bodies or any(not isinstance(node, _DEFINITIONS) for node in bodies[0])
 
 
 def _asks(node: ast.stmt) -> bool:

@@ -1,5 +1,6 @@
 """What a model's solutions are before anything is executed: nothing may be silently zero."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from cascade.generate.names import names_imported, names_needed
 from cascade.generate.sample import ModelSamples, Solution
 from cascade.problems import Problem
 
+_ASSERT = re.compile(r"^assert\b", re.MULTILINE)
 # From this share on a count is a warning with its likely cause.
 WARN_SHARE = 1 / 3
 
@@ -31,6 +33,8 @@ class Survey:
         mended: that are programs only after repairs; of a usable one each repair counts in `mends`.
         imported: that use names which only the sandbox's prelude imports.
         mends: how often each repair was needed.
+        tests: how many tests there are.
+        idle_tests: of those, without a line that begins with ``assert``.
     """
 
     model: str
@@ -44,6 +48,8 @@ class Survey:
     mended: int = 0
     imported: int = 0
     mends: Counter[str] = field(default_factory=Counter)
+    tests: int = 0
+    idle_tests: int = 0
 
     @property
     def unusable(self) -> int:
@@ -95,18 +101,33 @@ class Survey:
     def line(self, limit: int) -> str:
         """Everything in one line."""
         told = ", ".join(f"{n:,} {what}" for n, what, _ in self.counts(limit))
-        return f"{self.model}: {self.solutions:,} solutions: {told or 'all define their function'}"
+        tests = (
+            f"; {self.tests:,} tests: {self.idle_tests:,} without an assert line" if self.idle_tests else ""
+        )
+        return f"{self.model}: {self.solutions:,} solutions: {told or 'all define their function'}{tests}"
 
     def warnings(self, limit: int) -> list[str]:
         """One line for each count that is over a third."""
-        return [
+        told = [
             f"{self.model}: {n:,} of {self.solutions:,} solutions {_are(what)}; {cause}"
             for n, what, cause in self.counts(limit)
             if n > WARN_SHARE * self.solutions
         ]
+        if self.idle_tests > WARN_SHARE * self.tests:
+            told.append(f"{self.model}: {self._idle()}")
+        return told
+
+    def _idle(self) -> str:
+        return (
+            f"{self.idle_tests:,} of {self.tests:,} tests have no line that begins with assert, and "
+            "without any a stage accepts every answer (rule.no_tests); see family.prompts.test, which asks "
+            "for them, and task=check"
+        )
 
     def check(self, limit: int) -> None:
         """Raise `DataError` where nothing could come out right, or all of it for nothing."""
+        if self.idle_tests == self.tests > 0:
+            raise DataError(f"{self.model}: no usable test: {self._idle()}")
         if not self.solutions:
             return
         if self.unusable == self.solutions or self.free == self.solutions:
@@ -152,6 +173,8 @@ def survey(
             for draw in (*((of_problem.greedy,) if of_problem.greedy is not None else ()), *of_problem.draws):
                 for solution in draw.solutions:
                     _count(one, problem, solution, given)
+                one.tests += len(draw.tests)
+                one.idle_tests += sum(_ASSERT.search(test.text) is None for test in draw.tests)
         found.append(one)
     return found
 
@@ -168,7 +191,7 @@ def _count(one: Survey, problem: Problem, solution: Solution, given: set[str]) -
     one.mended += bool(solution.mends)
     one.mends.update(solution.mends)
     parsed = source.tree(program)
-    if parsed is None:
+    if parsed is None or not source.compiles(parsed):
         one.not_python += 1
         return
     one.undefined += not source.defined_in(parsed, problem.entry_point)

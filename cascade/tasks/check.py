@@ -88,6 +88,7 @@ def _check_recording(study: Study) -> None:
         "cost 0",
         "mended",
         "imports",
+        "no assert",
     ]
     rows = []
     for one in surveys:
@@ -109,6 +110,7 @@ def _check_recording(study: Study) -> None:
                         one.free,
                         one.mended,
                         one.imported,
+                        one.idle_tests,
                     )
                 ),
             ]

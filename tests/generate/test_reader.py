@@ -11,8 +11,8 @@ from cascade.base import DataError
 from cascade.generate import Family, Model, PromptStyle, RecordedGenerator, TextKind, survey
 from cascade.generate.interface import SampleRequest
 from cascade.generate.reader import read_program, read_test_lines
-from cascade.generate.thoughts import only_thoughts
 from cascade.generate.recordings.task_ids import TaskIds
+from cascade.generate.thoughts import only_thoughts
 from cascade.problems import Problem
 
 PROMPT = 'import math\n\n\ndef f(x):\n    """Doubles."""\n'

@@ -1,11 +1,13 @@
 """Replies as models, servers and pages leave them: what is read, what is mended, and what stays wrong."""
 
+import json
 import textwrap
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from cascade.generate.reader import Program, TextKind, read_program
+from cascade.generate.reader import Program, TextKind, read_program, read_test_lines
 from cascade.problems import Problem
 
 HELPER = 'from typing import List\n\n\ndef helper(x):\n    """Helps."""\n    return x\n\n\n'
@@ -55,10 +57,39 @@ PLAIN = {
     "future": f'"""Doc."""\nfrom __future__ import annotations\n{GOOD}',
     "future beside a helper": "```python\ndef twice(x):\n    return 2 * x\n```\n```python\n"
     "from __future__ import annotations\n\ndef f(x: No):\n    return twice(x)\n```",
+    "end of message": f"{GOOD.rstrip()}<|eot_id|>\n<|start|>user",
+    "end of text": f"{GOOD}<|endoftext|>import os\ndef f(x):\n    return 0\n",
+    "next turn": f"```python\n{GOOD}```\n\n### Instruction:\nNow 0.\n\n"
+    "```python\ndef f(x):\n    return 0\n```",
+    "user": f"{GOOD}\n\nUser: Now 0.\nAssistant: def f(x):\n    return 0\n",
+    "its turn first": f"### Instruction:\nDouble x.\n\n### Response:\n```python\n{GOOD}```",
+    "command thoughts": "<|START_THINKING|>def f(x): return 0<|END_THINKING|><|START_RESPONSE|>"
+    f"```python\n{GOOD}```<|END_RESPONSE|>",
+    "gemma thoughts": f"<|channel>thought\ndef f(x): return 0\n<channel|>```python\n{GOOD}```",
+    "harmony without tokens": f"analysisWe need def f(x): return 0assistantfinal```python\n{GOOD}```",
+    "reasoning steps": f"Here are my reasoning steps:\ndef f(x): return 0\n[BEGIN FINAL RESPONSE]\n{GOOD}",
+    "a tag in a string": "def f(x):\n    s = '<think>' + '</think>'\n    return 2 * x\n",
+    "a tag in a comment": "```python\ndef f(x):\n    y = x  # <think>\n    return 2 * y\n```",
+    "a tag spoken of": f"I use `<think>` no more.\n```python\n{GOOD}```",
+    "words behind the language": f"```python showLineNumbers\n{GOOD}```",
+    "name behind the language": f"```python f.py\n{GOOD}```",
+    "commas": f"```python, linenums\n{GOOD}```",
+    "skeleton behind": f"```python\n{GOOD}```\n```python\ndef f(x):\n    raise NotImplementedError\n```",
+    "constant in a block": "```python\nTWO: int = 2\n```\n```python\ndef f(x):\n    return TWO * x\n```",
+    "table in a block": "```python\nT = {}\nfor i in range(9):\n    T[i] = 2 * i\n```\n"
+    "```python\ndef f(x):\n    return T[x]\n```",
+    "table behind": "def f(x):\n    return T[x]\n\nT = {}\nfor i in range(9):\n    T[i] = 2 * i\n",
+    "list filled behind": "def f(x):\n    return T[0] * x\n\nT = []\nT.append(2)\nT.append(f(2))\n",
+    "helper, prose, function": "def twice(x):\n    return 2 * x\n\nThen:\n\ndef f(x):\n    return twice(x)\n",
+    "function under another name": "import operator\nfrom functools import partial\n\nf = partial(operator.mul, 2)\n",
+    "test's import behind": f"```python\n{GOOD}```\n```python\nfrom solution import f\nassert f(2) == 5\n```",
+    "loop of tests behind": f"{GOOD}\ncases = [(1, 3)]\n\n"
+    "def run(case):\n    assert f(case[0]) == case[1]\n\nfor case in cases:\n    run(case)\n",
+    "exit behind": "import sys\n\ndef f(x):\n    return 2 * x if sys.maxsize else 0\n\nsys.exit(f(1))\n",
 }
 # Programs only after a repair of this name.
 MENDED = {
-    "special tokens": (f"{GOOD.rstrip()}<|eot_id|>\n<|start|>user", "special tokens"),
+    "special tokens": (f"{GOOD.rstrip()}</s>\n", "special tokens"),
     "odd blanks": ("```python\ndef f(x):\n\u00a0\u00a0\u00a0\u00a0return 2\u200b * x\n```", "odd blanks"),
     "HTML": ("```python\ndef f(x):\n    return 2 * x if x &gt; 0 else 2 * x\n```", "HTML"),
     "tags": (f"<answer>{GOOD}</answer>", "tags"),
@@ -77,6 +108,34 @@ MENDED = {
         "interpreter prompts",
     ),
     "line numbers": ("```\n 1| def f(x):\n 2|     return 2 * x\n```", "line numbers"),
+    "bar behind a blank": ("  1 | def f(x):\n  2 |     return 2 * x\n", "line numbers"),
+    "lines ended by a page": ("def f(x):<br>&nbsp;&nbsp;&nbsp;&nbsp;return 2 * x<br>", "HTML"),
+    "coloured": (
+        '<span class="k">def</span> f(x):\n    <span class="k">return</span> <span>2</span> * x\n',
+        "HTML",
+    ),
+    "data": (f"<code><![CDATA[{GOOD}]]></code>", "tags"),
+    "call of a call": (
+        json.dumps({"name": "run", "arguments": json.dumps({"code": GOOD})}),
+        "a call's arguments",
+    ),
+    "answer beside its reason": (
+        json.dumps(
+            {"explanation": "We def ine a function.\n" * 20, "code": GOOD, "tests": "assert f(1) == 3\n" * 9}
+        ),
+        "a call's arguments",
+    ),
+    "cells": (
+        json.dumps({"cells": [{"cell_type": "code", "source": GOOD.splitlines(True), "outputs": []}]}),
+        "a call's arguments",
+    ),
+    "string in prose": (f"The code is:\n{GOOD!r}\n", "escaped lines"),
+    "tabs beside blanks": ("def f(x):\n\ty = x\n        return 2 * y\n", "tabs"),
+    "full width": ("def f\uff08x\uff09\uff1a\n    return 2 * x\n", "full width signs"),
+    "Markdown": ("def f(x):\n    my\\_y = x\n    return 2 \\* my\\_y\n", "Markdown's backslashes"),
+    "half a character": (f"```python\n{GOOD}# \ud83d\n```", "broken characters"),
+    "NUL": (f"{GOOD}\x00\x00", "odd blanks"),
+    "line separators": ("def f(x):\u2028    return 2 * x\u2028", "odd blanks"),
     "quotes": (
         "def f(x):\n    s = \u201ca\u201d + \u2018b\u2019\n    return 2 * x\n",
         "typographic signs",
@@ -112,7 +171,7 @@ def test_mended_forms_are_counted_and_can_be_refused(form: str, kind: TextKind) 
     assert repair in read.mends
     strict = read_program(text, PROBLEM, kind, mend=False)
     assert strict.mends == ()
-    with pytest.raises((SyntaxError, AssertionError, KeyError)):
+    with pytest.raises((SyntaxError, AssertionError, KeyError, UnicodeEncodeError)):
         assert result(strict) == 4
 
 
@@ -158,3 +217,88 @@ def test_a_body_reads_the_same_by_any_indentation(lines: list[str], shift: str, 
     assert result(read_program(text, PROBLEM, TextKind.auto)) == 4
     if shift == "none":
         assert read.mends == ()
+
+
+# Behind the prompt as it stands, stripped as EvalPlus strips it, and ended in the body's first blanks.
+PROMPTS = {"whole": PROMPT, "stripped": PROMPT.rstrip(), "in its blanks": PROMPT + "    "}
+BODY = "    y = x\n    return 2 * y\n"
+BEHIND = {
+    "nothing": "",
+    "a fence and prose": "```\nIt doubles, doesn't it?\n",
+    "the function again": "\n\ndef f(x):\n    return 0\n",
+    "half a function": "\n\ndef g(x):\n    return (x +",
+    "half a decorator": "\n\n@property",
+    "use": "\n\nn = int(input())\nprint(f(n))\n",
+    "tests": "\n\nMETADATA = {'a': 1}\n\n\ndef check(candidate):\n    assert candidate(1) == 9\n",
+    "another file": "<|file_sep|>other.py\ndef f(x):\n    return 0\n",
+    "output": "\n\nOutput:\n4\n",
+    "quotes": '\n"""\nThat is it.\n',
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("kind", [TextKind.completion, TextKind.auto])
+@pytest.mark.parametrize("body", [BODY, BODY.lstrip(), BODY[1:], BODY.replace("    ", "\t")])
+def test_a_completion_of_any_prompt_and_what_stands_behind_it(
+    body: str, kind: TextKind, prompt: str, behind: str
+) -> None:
+    problem = replace(PROBLEM, prompt=PROMPTS[prompt])
+    read = read_program(body + behind, problem, kind)
+    space: dict[str, object] = {}
+    exec(problem.program(read.text, completion=read.completion), space)
+    function = space["f"]
+    assert callable(function)
+    assert function(2) == 4
+
+
+def test_a_return_behind_the_function_is_no_body() -> None:
+    """A body of which only the first line would stand in the function is not taken for all of it."""
+    text = "y = x\nreturn 2 * y\n"
+    problem = replace(PROBLEM, prompt=PROMPT + "    ")
+    assert read_program(text, problem, TextKind.completion, mend=False).text == text
+
+
+TWO = ("assert f(1) == 2", "assert f(2) == 4")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "- {}\n- {}",
+        "* `{}`\n* `{}`",
+        "1. {}\n2. {}",
+        "1) `{}`\n2) `{}`",
+        ">>> {}\n>>> {}",
+        "> {}\n> {}",
+        "1 {}\n2 {}",
+        "| test |\n| --- |\n| `{}` |\n| `{}` |",
+        "```python\ndef f(x):\n    assert x > 0\n    return 2 * x\n```\n```python\n{}\n{}\n```",
+        "```python\ndef test_a():\n    {}\n\ndef test_b():\n    {}\n```",
+        "<think>\nassert f(1) == 9\n</think>\n{}\n{}",
+    ],
+)
+def test_assertions_in_any_form(form: str) -> None:
+    text = form.format(*TWO)
+    read = read_test_lines(text, 4)
+    lines = read.text.split("\n")
+    assert [line for line in lines if line.startswith("assert")] == list(TWO)
+    ends = [text[:end].split("\n")[-1] for end in read.ends]
+    assert [line for line in ends if "== 2" in line or "== 4" in line] == [
+        line for line in text.splitlines() if "== 2" in line or "== 4" in line
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("assert f(1)\u00a0== 2", "assert f(1) == 2"),
+        ("assert f(1) &gt; 1", "assert f(1) > 1"),
+        ("assert f(\u201ca\u201d) == 2", 'assert f("a") == 2'),
+        ("assert f(1) == 2</s>", "assert f(1) == 2"),
+        ("assert f('\u00a0&gt;') == 2", "assert f('\u00a0&gt;') == 2"),
+        ("assert f(1) == (2", "assert f(1) == (2"),
+    ],
+)
+def test_an_assertion_is_mended_where_signs_break_it(line: str, meant: str) -> None:
+    assert read_test_lines(line, 1).text == meant
