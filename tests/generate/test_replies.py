@@ -81,7 +81,7 @@ PLAIN = {
     "table behind": "def f(x):\n    return T[x]\n\nT = {}\nfor i in range(9):\n    T[i] = 2 * i\n",
     "list filled behind": "def f(x):\n    return T[0] * x\n\nT = []\nT.append(2)\nT.append(f(2))\n",
     "helper, prose, function": "def twice(x):\n    return 2 * x\n\nThen:\n\ndef f(x):\n    return twice(x)\n",
-    "function under another name": "import operator\nfrom functools import partial\n\nf = partial(operator.mul, 2)\n",
+    "function under another name": "import operator as o, functools\n\nf = functools.partial(o.mul, 2)\n",
     "test's import behind": f"```python\n{GOOD}```\n```python\nfrom solution import f\nassert f(2) == 5\n```",
     "loop of tests behind": f"{GOOD}\ncases = [(1, 3)]\n\n"
     "def run(case):\n    assert f(case[0]) == case[1]\n\nfor case in cases:\n    run(case)\n",

@@ -40,8 +40,8 @@ def test_the_page_leads_to_what_is_read(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     cells = [line.split() for line in done.stdout.splitlines()]
     rows = {row[0]: row for row in cells if row and row[0] in texts and row[-1].isdecimal()}
-    # solutions, empty, not Python, no function, cut, free, mended, in need of the prelude
-    assert rows["small"][-8:] == ["3", "0", "1", "0", "0", "0", "1", "0"]
-    assert rows["large"][-8:] == ["3", "0", "0", "0", "0", "0", "0", "0"]
+    # solutions, empty, not Python, no function, cut, free, mended, in need of the prelude; tests without assert
+    assert rows["small"][-9:] == ["3", "0", "1", "0", "0", "0", "1", "0", "0"]
+    assert rows["large"][-9:] == ["3", "0", "0", "0", "0", "0", "0", "0", "0"]
     assert "HumanEval/1 (continues the prompt" in done.stdout
     assert not (tmp_path / "store").exists()
