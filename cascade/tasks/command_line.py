@@ -120,6 +120,10 @@ def explain_argument(arguments: Sequence[str]) -> str | None:
                 continue
         except HydraException:
             pass
+        if re.fullmatch(r"\[.*\]", value) and "'" not in value:
+            items = ",".join(f"'{item.strip()}'" for item in value[1:-1].split(","))
+            write = shell_quoted(f"{key}=[{items}]")
+            return f"{argument}: Hydra does not read its value as a list of texts; write {write}"
         for mark in "'\"":
             escaped = re.sub(rf"(\\*)({mark}|$)", lambda m: m[1] * 2 + (f"\\{m[2]}" if m[2] else ""), value)
             quoted = f"{key}={mark}{escaped}{mark}"

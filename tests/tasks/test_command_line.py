@@ -197,4 +197,6 @@ def test_a_path_that_hydra_cannot_read_is_told_with_the_way_to_write_it(name: st
 
 
 def test_what_hydra_reads_is_not_told_of() -> None:
+    told = explain_argument(["generator.command=[vllm,--model={model}]"])
+    assert told is not None and told.endswith("write \"generator.command=['vllm','--model={model}']\"")
     assert explain_argument(["search.k=[0,1]", "generator.path=out/r.jsonl", "-m"]) is None

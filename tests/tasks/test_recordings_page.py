@@ -40,7 +40,7 @@ def test_the_page_leads_to_what_is_read(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     cells = [line.split() for line in done.stdout.splitlines()]
     rows = {row[0]: row for row in cells if row and row[0] in texts and row[-1].isdecimal()}
-    # solutions, empty, not Python, no function, cut, free, mended, in need of the prelude; tests without assert
+    # solutions, empty, not Python, no function, cut, free, mended, needing the prelude; tests without assert
     assert rows["small"][-9:] == ["3", "0", "1", "0", "0", "0", "1", "0", "0"]
     assert rows["large"][-9:] == ["3", "0", "0", "0", "0", "0", "0", "0", "0"]
     assert "HumanEval/1 (continues the prompt" in done.stdout

@@ -258,7 +258,7 @@ def test_members_behind_servers_of_their_own_are_asked_side_by_side(tmp_path: Pa
 @pytest.mark.slow
 def test_the_whole_study_on_servers_of_our_own(run: Run, tmp_path: Path) -> None:
     """`hardware=cpu` prices come from that run."""
-    command = ",".join(engine().command)
+    command = ",".join(f"'{part}'" for part in engine().command)
     done = run(
         *("task=run", "generator=vllm", f"generator.command=[{command}]", "generator.batch_size=4"),
         *("generator.draws=0", "search.k=[0,1]", "~family.models.large", "family.max_new_tokens=64"),
