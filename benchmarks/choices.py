@@ -148,8 +148,8 @@ class Bench:
 
 def one_stage(grid: GridResult) -> Combinations:
     """Every plan of one stage of fixed k."""
-    alone = np.flatnonzero(grid.space.one_stage)
-    return Combinations(np.zeros_like(alone), alone)
+    indices = np.flatnonzero(grid.space.one_stage)
+    return Combinations(np.zeros_like(indices), indices)
 
 
 def fixed_options(table: StageTable) -> StageTable:

@@ -69,8 +69,8 @@ def ours(work: list[Batch], workers: int, isolation: Isolation) -> tuple[dict[Pa
     isolated = proven = repeated = 0
     for index, outcome in execute(work, Limits(LIMIT_S, LIMIT_S, 1024, PRELUDE), workers, isolation):
         for (program, tests), row in zip(work[index].programs, outcome.rows, strict=True):
-            for test, letter in zip(tests, row, strict=True):
-                verdicts[program, work[index].tests[test].source] = letter == PASS
+            for test, code in zip(tests, row, strict=True):
+                verdicts[program, work[index].tests[test].source] = code == PASS
         isolated, proven, repeated = (
             isolated + outcome.n_isolated,
             proven + outcome.n_proven,

@@ -43,8 +43,8 @@ def judged(executed: Executed, split: Split, theta: ThetaChoice, *, falls: bool)
     validation, test = (grid_search(side) for side in sides)
     chosen = select(validation, theta, allowed=falling_k(validation.space) if falls else None)
     best = select(test, ThetaChoice.pooled).front
-    alone = np.flatnonzero(test.space.one_stage)
-    singles = Combinations(np.zeros_like(alone), alone)
+    one_stage = np.flatnonzero(test.space.one_stage)
+    singles = Combinations(np.zeros_like(one_stage), one_stage)
     return measures(
         Sides(
             results(validation, chosen.front),
@@ -53,7 +53,7 @@ def judged(executed: Executed, split: Split, theta: ThetaChoice, *, falls: bool)
             combination_outcomes(sides[1], test, chosen.singular),
             ~validation.space.one_stage[chosen.front.plan],
             combination_outcomes(sides[1], test, singles),
-            test.space.k[alone].max(axis=1),
+            test.space.k[one_stage].max(axis=1),
             results(test, best),
             float(test.usd_per_1k_queries.max()),
         )

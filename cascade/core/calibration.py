@@ -81,10 +81,18 @@ class Answer(NamedTuple):
 
 def answer_probability(calibrator: Calibrator, answer: Answer) -> float:
     """How probable it is that one answer is right."""
-    one = np.zeros(1, dtype=np.int64)
-    known = {name: one + getattr(answer, name) for name in ("score", "most", "passed", "agreed", "n_lines")}
+    zero_row = np.zeros(1, dtype=np.int64)
+    known = {
+        name: zero_row + getattr(answer, name) for name in ("score", "most", "passed", "agreed", "n_lines")
+    }
     runs = StageRuns(
-        k=answer.k, n_draws=one + 1, problem=one, tokens=one, right=one > 0, n_right=one, **known
+        k=answer.k,
+        n_draws=zero_row + 1,
+        problem=zero_row,
+        tokens=zero_row,
+        right=zero_row > 0,
+        n_right=zero_row,
+        **known,
     )
     return float(probabilities(calibrator.coefficients, runs)[0])
 

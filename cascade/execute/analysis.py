@@ -122,8 +122,8 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     used, looked_up = names_used(tree)
     if len(dumped) > MAX_CODE_BYTES or len(source) > MAX_CHARS:  # a data set's test may be as long as that
         return (source, False, False, used, looked_up, False, (), False, dumped)
-    given = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else None
-    pure = is_pure(tree, given)
+    bound_by_test = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else None
+    pure = is_pure(tree, bound_by_test)
     provable = pure and name == "<program>" and is_provable(tree)
     watched = loops(tree, provable) if pure and name == "<program>" else {}
     return (

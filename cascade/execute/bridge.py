@@ -124,11 +124,11 @@ class Bridge:
                 table = Unpacker(nodes, self._given)
                 self.aliased = bool(table.mutable)
                 space = {}
-                for name, one in zip(names, found, strict=True):
-                    is_module = type(one) is list and one[:2] == ["module", name]
+                for name, reply_part in zip(names, found, strict=True):
+                    is_module = type(reply_part) is list and reply_part[:2] == ["module", name]
                     if is_module and not self._trusting and name in sys.stdlib_module_names:
                         space[name] = __import__(name)  # the test itself says which
-                    elif (value := table.value(one)) is not ABSENT:
+                    elif (value := table.value(reply_part)) is not ABSENT:
                         space[name] = value
                         if isinstance(value, Remote):
                             value._held.label = name

@@ -182,14 +182,14 @@ class Candidate:
         self._watch.begin(seconds)
         try:
             exec(loaded, self._space)
-            letter = "P"
+            verdict = "P"
         except AssertionError:
-            letter = "F"
+            verdict = "F"
         except BaseException as error:
-            letter = "E"
+            verdict = "E"
             if isinstance(error, MemoryError):
                 self._flags |= MEMORY
-        send(self._replies, ["verdict", letter, self._state()])
+        send(self._replies, ["verdict", verdict, self._state()])
 
     def _do(self, message: list[Any]) -> list[Any]:
         packer = self._packer()

@@ -230,9 +230,9 @@ def suspect_pairs(batch: Batch, suspect: Sequence[Sequence[int]]) -> Batch:
 def corrected(outcome: Outcome, suspect: Sequence[Sequence[int]], reply: Mapping[str, Any]) -> Outcome:
     """An outcome with the verdicts of its suspect pairs replaced by those of the second run."""
     rows, seconds = [list(row) for row in outcome.rows], [list(row) for row in outcome.seconds]
-    letters, spent = "".join(reply["rows"]), [one for row in reply["seconds"] for one in row]
-    for (i, j), letter, one in zip(suspect, letters, spent, strict=True):
-        rows[i][j], seconds[i][j] = letter, one
+    codes, spent = "".join(reply["rows"]), [pair_seconds for row in reply["seconds"] for pair_seconds in row]
+    for (i, j), code, pair_seconds in zip(suspect, codes, spent, strict=True):
+        rows[i][j], seconds[i][j] = code, pair_seconds
     return replace(outcome, rows=["".join(row) for row in rows], seconds=seconds)
 
 

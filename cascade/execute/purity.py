@@ -158,7 +158,7 @@ def bound_names(tree: ast.Module) -> list[str]:
     return found
 
 
-def is_pure(tree: ast.Module, given: frozenset[str] | None = None) -> bool:
+def is_pure(tree: ast.Module, bound_by_test: frozenset[str] | None = None) -> bool:
     """Whether a text is pure; see the module.
 
     Args:
@@ -166,9 +166,9 @@ def is_pure(tree: ast.Module, given: frozenset[str] | None = None) -> bool:
         given: of a test, the names that a referee gives to it: calls into the candidate, plain data, or from
             the list; None for a program.
     """
-    if given is not None and any(_sets_attribute(node) for node in ast.walk(tree)):
+    if bound_by_test is not None and any(_sets_attribute(node) for node in ast.walk(tree)):
         return False  # of something that other tests see
-    bound = frozenset(bound_names(tree)) | (given or frozenset())
+    bound = frozenset(bound_names(tree)) | (bound_by_test or frozenset())
     set_names = {
         n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
     }

@@ -85,28 +85,28 @@ class Referee:
         began = time.process_time() + _cpu_seconds(pid)
         bridge.begin(seconds, trusting=test.entry_point is None)
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        letter = RENEW if self._only_inside else self._verdict(test)
-        if self._only_inside or (letter != RENEW and bridge.fate is None and self._needs_one_process(test)):
+        verdict = RENEW if self._only_inside else self._verdict(test)
+        if self._only_inside or (verdict != RENEW and bridge.fate is None and self._needs_one_process(test)):
             self._only_inside = True
-            letter = self._in_candidate(test, seconds)
+            verdict = self._in_candidate(test, seconds)
         signal.setitimer(signal.ITIMER_PROF, 0)
         spent = time.process_time() + _cpu_seconds(pid) - began
         flags = AGAIN * bridge.again | FALLBACK * bridge.fallback | BROKEN * bridge.broken
         flags |= FATE * (bridge.fate is not None)
-        self._pid = pid if self._pure and letter != RENEW and not flags & (BROKEN | FATE) else None
+        self._pid = pid if self._pure and verdict != RENEW and not flags & (BROKEN | FATE) else None
         # A test that ends the candidate's process has swallowed nothing: what became of it is the verdict.
-        return bridge.fate or letter, flags, min(max(0, int(1e6 * spent)), 0xFFFFFFFF)
+        return bridge.fate or verdict, flags, min(max(0, int(1e6 * spent)), 0xFFFFFFFF)
 
     def _verdict(self, test: Test) -> bytes:
-        letter = self._run(test)
-        if letter != RENEW and self._bridge.fate is None:
+        verdict = self._run(test)
+        if verdict != RENEW and self._bridge.fate is None:
             try:
                 self._bridge.settle()
             except Stale:
                 return RENEW
             except BaseException:
                 return b"E"
-        return letter
+        return verdict
 
     def _run(self, test: Test) -> bytes:
         try:
@@ -150,9 +150,9 @@ class Referee:
             match self._bridge.exchange(["line", seconds, code]):
                 case ["stale"]:
                     return RENEW
-                case ["verdict", "P" | "F" | "E" as letter, int(flags)]:
+                case ["verdict", "P" | "F" | "E" as verdict, int(flags)]:
                     self._bridge.again |= bool(flags)
-                    return bytes(letter, "ascii")
+                    return bytes(verdict, "ascii")
             raise MalformedError
         except BaseException:
             return b"E"

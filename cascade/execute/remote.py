@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # An operation (see `candidate.OPERATIONS`), the object and other operands; the result.
-Ask = Callable[..., Any]
+Exchange = Callable[..., Any]
 # Names between underscores that may be asked for; by others libraries look for memory, copies and pickles.
 _NAMES = frozenset(("__name__", "__qualname__", "__dict__", "__mro__", "__bases__", "__defaults__"))
 # Programs that differ in what a data set's test cannot see count as equal: lines of code, say.
@@ -25,7 +25,7 @@ class Held:
         label: the program's name for it; empty where it has none.
     """
 
-    ask: Ask
+    ask: Exchange
     kind: str
     number: int
     trusting: bool

@@ -12,13 +12,13 @@ class Verdict:
     """What is known of a pair.
 
     Attributes:
-        letter: P passed, F an assertion failed, E any other exception or a crash, T out of time.
+        code: P passed, F an assertion failed, E any other exception or a crash, T out of time.
         seconds: CPU time of the test.
         suspect: whether it ran out of time while the machine was busy.
         fallback: whether it rests on an object that is no plain data.
     """
 
-    letter: str
+    code: str
     seconds: float
     suspect: bool = False
     fallback: bool = False
@@ -59,18 +59,18 @@ class ProgramVerdicts:
         """Tests without a verdict that get a referee and a candidate of their own."""
         return sorted(self.isolated - self.found.keys())
 
-    def never_loads(self, letter: str, suspect: bool, seconds: float) -> None:
+    def never_loads(self, code: str, suspect: bool, seconds: float) -> None:
         """The program's definitions end its process, or do not end in so many CPU seconds."""
         for i, (_, limit) in enumerate(self.tests):
             if limit <= seconds:
-                self.found.setdefault(i, Verdict(letter, 0.0, suspect))
+                self.found.setdefault(i, Verdict(code, 0.0, suspect))
 
     def take(self, tests: list[int], records: list[list[Any]], fresh: bool) -> None:
         """Fill in a trial's records of some tests."""
-        for i, (letter, flags, seconds, suspect, proven) in zip(tests, records, strict=False):
+        for i, (code, flags, seconds, suspect, proven) in zip(tests, records, strict=False):
             self.n_isolated += fresh
             self.n_proven += proven
             if flags & AGAIN and not fresh:
                 self.isolated.add(i)
                 continue
-            self.found[i] = Verdict(letter, seconds, suspect, bool(flags & FALLBACK))
+            self.found[i] = Verdict(code, seconds, suspect, bool(flags & FALLBACK))

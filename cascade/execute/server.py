@@ -108,8 +108,8 @@ class Server:
             # The referee ended at the test after the last record: its own verdict.
             at = len(reply["records"]) - 1
             work, done = works[at], len(reply["records"][at])
-            letter, seconds, suspect = reply["ended"]
-            work.verdicts.take([work.tests[done]], [[letter, 0, seconds, suspect, False]], work.fresh)
+            code, seconds, suspect = reply["ended"]
+            work.verdicts.take([work.tests[done]], [[code, 0, seconds, suspect, False]], work.fresh)
         for work, fate in zip(works, reply["fates"], strict=False):
             if fate is not None:
                 work.verdicts.never_loads(*fate)
@@ -123,14 +123,17 @@ class Server:
     def find(self, every: list[ProgramVerdicts]) -> None:
         """Find all verdicts: many programs with one referee, then what needs both for itself."""
         together = MAX_TOGETHER if "seccomp" in self.confinement.layers else 1
-        while todo := [one for one in every if one.left()]:
-            works = [Work(one, one.left(), not one.program.pure) for one in todo[:together]]
+        while todo := [verdicts_of for verdicts_of in every if verdicts_of.left()]:
+            works = [
+                Work(verdicts_of, verdicts_of.left(), not verdicts_of.program.pure)
+                for verdicts_of in todo[:together]
+            ]
             if together == 1 and works[0].fresh:
                 works[0].tests = works[0].tests[:1]
             self.trial(works)
-        for one in every:
-            while left := one.left_isolated():
-                self.trial([Work(one, left[:1], fresh=True)])
+        for verdicts_of in every:
+            while left := verdicts_of.left_isolated():
+                self.trial([Work(verdicts_of, left[:1], fresh=True)])
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request."""
@@ -142,7 +145,11 @@ class Server:
             test.entry_point = entry_point
         texts = analyse([source for source, _ in programs], "<program>", self.confinement)
         prelude = ast.parse(request["prelude"])
-        brings = [one for one in prelude.body if not isinstance(one, ast.Import | ast.ImportFrom)]
+        brings = [
+            verdicts_of
+            for verdicts_of in prelude.body
+            if not isinstance(verdicts_of, ast.Import | ast.ImportFrom)
+        ]
         if brings or not is_pure(prelude):  # whatever it brings, anybody may name
             for text in (*tests, *texts):
                 text.pure, text.key = False, text.source
@@ -157,12 +164,12 @@ class Server:
             every.append(ProgramVerdicts(texts[alike[0]], [(tests[t], limits[t]) for t in wanted[-1]]))
         self.find(every)
         verdicts: list[list[Verdict]] = [[] for _ in programs]
-        for alike, columns, one in zip(twins.values(), wanted, every, strict=True):
-            by_test = {t: one.found[i] for i, t in enumerate(columns)}
+        for alike, columns, verdicts_of in zip(twins.values(), wanted, every, strict=True):
+            by_test = {t: verdicts_of.found[i] for i, t in enumerate(columns)}
             for i in alike:
                 verdicts[i] = [by_test[t] for t in programs[i][1]]
         return {
-            "rows": ["".join(v.letter for v in row) for row in verdicts],
+            "rows": ["".join(v.code for v in row) for row in verdicts],
             "seconds": [[round(v.seconds, 6) for v in row] for row in verdicts],
             "isolated": sum(one.n_isolated for one in every),
             "proven": sum(one.n_proven for one in every),

@@ -124,13 +124,13 @@ class Packer:
             return value if value.isascii() or _encodable(value) else ["u", _hex(value)]
         if (at := self._at.get(id(value))) is not None:
             return [at]
-        letter = _CONTAINERS.get(kind)
-        if letter is None and kind is collections.defaultdict:
+        tag = _CONTAINERS.get(kind)
+        if tag is None and kind is collections.defaultdict:
             factory = value.default_factory
             if factory is None or _FACTORIES.get(getattr(factory, "__name__", "")) is factory:
-                letter = "D"
-        if letter is not None:
-            self.add(value, letter)
+                tag = "D"
+        if tag is not None:
+            self.add(value, tag)
             return [self._at[id(value)]]
         if kind is bytes:
             return ["b", value.decode("latin-1")]
@@ -154,14 +154,14 @@ class Packer:
             return ["d", kind.__name__, *(getattr(value, name) for name in _TIMES[kind])]
         return self._export(value, self)
 
-    def add(self, value: Any, letter: str | None = None) -> None:
+    def add(self, value: Any, tag: str | None = None) -> None:
         """Give a container the next number."""
-        letter = letter or _CONTAINERS.get(type(value), "D")
+        tag = tag or _CONTAINERS.get(type(value), "D")
         self._at[id(value)] = len(self.nodes)
-        self.nodes.append([letter])
+        self.nodes.append([tag])
         self._alive.append(value)
         self._todo.append(value)
-        if letter not in "tz":
+        if tag not in "tz":
             self.mutable.append(value)
 
 
@@ -256,34 +256,34 @@ class Unpacker:
         objects: list[Any] = [None] * len(nodes)
         self._objects = objects
         for at, node in enumerate(nodes):
-            if (letter := node[0]) not in ("t", "z"):
+            if (tag := node[0]) not in ("t", "z"):
                 container = first[at] if at < len(first) else None
-                if container is not None and _CONTAINERS.get(type(container), "D") != letter:
+                if container is not None and _CONTAINERS.get(type(container), "D") != tag:
                     raise MalformedError
                 if container is None:
-                    container = collections.deque(maxlen=node[1]) if letter == "q" else _MAKE[letter]()
+                    container = collections.deque(maxlen=node[1]) if tag == "q" else _MAKE[tag]()
                 objects[at] = container
                 self.mutable.append(container)
         self._freeze(nodes, objects)
         value = self.value
         for node, container in zip(nodes, objects, strict=True):
-            letter = node[0]
-            if letter == "l":
+            tag = node[0]
+            if tag == "l":
                 container[:] = map(value, node[1:])
-            elif letter == "y":
+            elif tag == "y":
                 container[:] = node[1].encode("latin-1")
-            elif letter == "q":
+            elif tag == "q":
                 items = [*map(value, node[2:])]
                 container.clear()
                 container.extend(items)
-            elif letter == "s":
+            elif tag == "s":
                 items = [*map(value, node[1:])]
                 container.clear()
                 container.update(items)
-            elif letter in "dOCD":
-                if letter == "D":
+            elif tag in "dOCD":
+                if tag == "D":
                     container.default_factory = None if node[1] is None else _FACTORIES[node[1]]
-                items = [*map(value, node[2 if letter == "D" else 1 :])]
+                items = [*map(value, node[2 if tag == "D" else 1 :])]
                 container.clear()
                 dict.update(container, zip(items[::2], items[1::2], strict=True))
         return objects

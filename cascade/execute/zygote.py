@@ -35,12 +35,12 @@ class Fate:
     """What became of a program whose definitions never end or end its process.
 
     Attributes:
-        letter: the verdict of its tests.
+        code: the verdict of its tests.
         suspect: whether it ran out of time while the machine was busy.
         seconds: CPU seconds that it had; `MAX_SECONDS` where more would not have helped.
     """
 
-    letter: str
+    code: str
     suspect: bool
     seconds: float
 
@@ -94,7 +94,7 @@ class Trial:
                     found[-1].append(record)
                 self._end_candidate()
                 fate = self._fate
-                fates.append(fate and [fate.letter, fate.suspect, fate.seconds])
+                fates.append(fate and [fate.code, fate.suspect, fate.seconds])
                 if ended is not None:
                     break
         finally:
@@ -123,7 +123,7 @@ class Trial:
                 pass  # the referee goes on with the candidate that it has
             elif self._fate is not None and seconds <= self._fate.seconds:
                 suspect = self._fate.suspect
-                os.write(self._pipes["control"][1], CONTROL.pack(self._fate.letter.encode(), 0))
+                os.write(self._pipes["control"][1], CONTROL.pack(self._fate.code.encode(), 0))
             else:
                 if self._candidate is None:
                     self._candidate = self._fork_candidate(place, seconds, most)
@@ -211,8 +211,8 @@ class Trial:
         self._candidate = None
         late = self._last.out_of_time or self._last.status == PROVEN_STATUS
         if not self._loaded:
-            letter, seconds = ("T", self._seconds) if late else ("E", MAX_SECONDS)
-            self._fate = Fate(letter, self._last.busy_timeout, seconds)
+            code, seconds = ("T", self._seconds) if late else ("E", MAX_SECONDS)
+            self._fate = Fate(code, self._last.busy_timeout, seconds)
         os.write(self._pipes["control"][1], CONTROL.pack(b"T" if late else b"E", 1))
 
     def _end_candidate(self) -> None:

@@ -19,9 +19,9 @@ def reindented(text: str, indent: str) -> Iterator[str]:
     All of these keep the order of the lines' depths, so that one program at most comes out of a text. A tab
     is four blanks, or eight where it stands beside blanks that way.
     """
-    for one in dict.fromkeys((text, tabs_as_blanks(text, 4), tabs_as_blanks(text, 8))):
-        yield one
-        lines = one.split("\n")
+    for spelling in dict.fromkeys((text, tabs_as_blanks(text, 4), tabs_as_blanks(text, 8))):
+        yield spelling
+        lines = spelling.split("\n")
         head = next((i for i, line in enumerate(lines) if line.strip()), 0)
         lines = lines[head:]
         first, rest = lines[0].lstrip(), "\n".join(lines[1:])

@@ -112,10 +112,10 @@ class SampleStore:
             pieces[start] = list(ids)
 
     def _remember(self, samples: Mapping[str, StoredSample], timing: Timing | None) -> None:
-        for key, one in samples.items():
+        for key, sample in samples.items():
             # Two processes may have written the same sample: the first that is read stays.
             if key not in self._samples:
-                self._samples[key] = one
+                self._samples[key] = sample
                 self._begun.pop(key, None)
                 if timing is not None:
                     self._timings[key] = timing

@@ -164,35 +164,35 @@ def survey(
 ) -> list[Survey]:
     """The counts of every model, in the family's order; `prelude` is run before every program."""
     before = source.tree(prelude)
-    given = names_imported(before) if before is not None else set()
+    from_prelude = names_imported(before) if before is not None else set()
     found = []
     for model in family.models:
-        one = Survey(model.name)
+        counts = Survey(model.name)
         for problem in problems:
             of_problem = samples[model.name][problem.task_id]
             for draw in (*((of_problem.greedy,) if of_problem.greedy is not None else ()), *of_problem.draws):
                 for solution in draw.solutions:
-                    _count(one, problem, solution, given)
-                one.tests += len(draw.tests)
-                one.idle_tests += sum(_ASSERT.search(test.text) is None for test in draw.tests)
-        found.append(one)
+                    _count(counts, problem, solution, from_prelude)
+                counts.tests += len(draw.tests)
+                counts.idle_tests += sum(_ASSERT.search(test.text) is None for test in draw.tests)
+        found.append(counts)
     return found
 
 
-def _count(one: Survey, problem: Problem, solution: Solution, given: set[str]) -> None:
-    one.solutions += 1
-    one.cut += solution.cut
-    one.only_thoughts += solution.only_thoughts
+def _count(counts: Survey, problem: Problem, solution: Solution, from_prelude: set[str]) -> None:
+    counts.solutions += 1
+    counts.cut += solution.cut
+    counts.only_thoughts += solution.only_thoughts
     if not solution.text.strip():
-        one.empty += 1
+        counts.empty += 1
         return
-    one.free += solution.tokens == 0
+    counts.free += solution.tokens == 0
     program = problem.program(solution.text, completion=solution.completion)
-    one.mended += bool(solution.mends)
-    one.mends.update(solution.mends)
+    counts.mended += bool(solution.mends)
+    counts.mends.update(solution.mends)
     parsed = source.tree(program)
     if parsed is None or not source.compiles(parsed):
-        one.not_python += 1
+        counts.not_python += 1
         return
-    one.undefined += not source.defined_in(parsed, problem.entry_point)
-    one.imported += bool(given & names_needed(parsed))
+    counts.undefined += not source.defined_in(parsed, problem.entry_point)
+    counts.imported += bool(from_prelude & names_needed(parsed))

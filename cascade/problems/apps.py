@@ -86,10 +86,10 @@ def _hub(record: Record) -> tuple[str | None, list[Case]]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise record.error(f"field `input_output` is not APPS's JSON ({error})") from error
     if name is None:
-        return None, [([_joined(given)], [_joined(expected)]) for given, expected in pairs]
+        return None, [([_joined(inputs)], [_joined(expected)]) for inputs, expected in pairs]
     cases: list[Case] = []
-    for given, expected in pairs:
-        arguments = [_integer_keys(value) for value in (given if isinstance(given, list) else [given])]
+    for inputs, expected in pairs:
+        arguments = [_integer_keys(value) for value in (inputs if isinstance(inputs, list) else [inputs])]
         # Some outputs are wrapped in a list of one, some are not: APPS accepts both readings.
         accepted = [expected, *(expected[:1] if isinstance(expected, list) else [])]
         cases.append((arguments, [_integer_keys(value) for value in accepted]))

@@ -35,9 +35,9 @@ def takes_input(program: str, name: str) -> bool:
     for node in parsed.body if parsed is not None else ():
         if isinstance(node, FUNCTIONS) and node.name == name:
             assert parsed is not None
-            given = len(node.args.posonlyargs + node.args.args)
-            needed = given - len(node.args.defaults)
-            fits = needed == 1 or (needed == 0 and (given > 0 or node.args.vararg is not None))
+            n_arguments = len(node.args.posonlyargs + node.args.args)
+            needed = n_arguments - len(node.args.defaults)
+            fits = needed == 1 or (needed == 0 and (n_arguments > 0 or node.args.vararg is not None))
             reads = _READS.search(program) is not None
             return fits and (needed == 1 or not reads) and not _takes_apart(parsed, node)
         if isinstance(node, ast.Assign) and any(

@@ -70,10 +70,10 @@ def saving_curve(
 def _through(accuracy: Floats, cost: Floats) -> PchipInterpolator | None:
     """ln(cost) as a function of accuracy; of equal accuracies the mean."""
     positive = cost > 0
-    levels, place = np.unique(np.round(accuracy[positive], 9), return_inverse=True)
+    levels, level = np.unique(np.round(accuracy[positive], 9), return_inverse=True)
     if len(levels) < 2:
         return None
-    logs = np.bincount(place, np.log(cost[positive])) / np.bincount(place)
+    logs = np.bincount(level, np.log(cost[positive])) / np.bincount(level)
     return PchipInterpolator(levels, logs)
 
 

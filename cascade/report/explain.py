@@ -298,13 +298,15 @@ def choose_examples(
     return examples
 
 
-def _block(draw: Draw, outcome: DrawOutcome, k: int, looked_at: int, physical: bool) -> Block:
-    texts = [split_lines(test.text, looked_at, physical=physical) for test in draw.tests[:k]]
+def _block(draw: Draw, outcome: DrawOutcome, k: int, n_lines: int, physical: bool) -> Block:
+    texts = [split_lines(test.text, n_lines, physical=physical) for test in draw.tests[:k]]
     columns = np.flatnonzero(outcome.line_sample < k)
-    places = zip(outcome.line_sample[columns].tolist(), outcome.line_position[columns].tolist(), strict=True)
+    positions = zip(
+        outcome.line_sample[columns].tolist(), outcome.line_position[columns].tolist(), strict=True
+    )
     return Block(
         solutions=tuple(solution.text for solution in draw.solutions[:k]),
-        lines=tuple((sample, at, texts[sample][at - 1].text) for sample, at in places),
+        lines=tuple((sample, at, texts[sample][at - 1].text) for sample, at in positions),
         passes=tuple(map(tuple, outcome.passes[:k, columns].tolist())),
         correct=tuple(outcome.correct[:k].tolist()),
         solution_tokens=tuple(outcome.solution_tokens[:k].tolist()),

@@ -77,12 +77,12 @@ def _key(study: Evaluated) -> tuple[str, ...]:
         provenance.estimator,
         f"θ {selection['theta']}",
         f"plans {selection['plans']}",
-        _wish("budget $", selection["budget_usd_per_1k"]),
-        _wish("accuracy at least ", selection["min_accuracy"]),
+        _constraint("budget $", selection["budget_usd_per_1k"]),
+        _constraint("accuracy at least ", selection["min_accuracy"]),
     )
 
 
-def _wish(words: str, value: float | None) -> str:
+def _constraint(words: str, value: float | None) -> str:
     return "" if value is None else f"{words}{value:g}"
 
 
@@ -273,8 +273,8 @@ def _paper_tables(groups: Groups) -> list[Table]:
     seen: set[tuple[str, str, str]] = set()
     for studies in groups.values():
         provenance = studies[0].provenance
-        place = (provenance.family, provenance.dataset, provenance.hardware)
-        paper = published(*place)
+        cell = (provenance.family, provenance.dataset, provenance.hardware)
+        paper = published(*cell)
         proofs = [study.plans.proof for study in studies if study.plans.proof is not None]
         saved = np.array([p.mean_saving.value for p in proofs if p.mean_saving is not None])
         compared = sum(p.n_cascades - p.n_empty_windows for p in proofs)
@@ -287,12 +287,12 @@ def _paper_tables(groups: Groups) -> list[Table]:
             )
         )
         savings.append(paper.saving)
-        if place in seen:
+        if cell in seen:
             continue
-        seen.add(place)
+        seen.add(cell)
         for table in (table_1(studies[0], paper), table_2(studies[0], paper)):
-            name = f"{table.name}_{'_'.join(place)}"
-            tables.append(replace(table, name=name, caption=f"{table.caption} ({place[0]} on {place[1]})"))
+            name = f"{table.name}_{'_'.join(cell)}"
+            tables.append(replace(table, name=name, caption=f"{table.caption} ({cell[0]} on {cell[1]})"))
     return [table_3(rows, savings), *tables]
 
 

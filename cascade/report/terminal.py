@@ -13,7 +13,7 @@ WORDS = ("plan", "plan to use", "instead of")  # columns of words, which stand t
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # head and rows
 
 
-def last_screen(title: str, plans: PlanFile, places: Mapping[str, str]) -> str:
+def last_screen(title: str, plans: PlanFile, links: Mapping[str, str]) -> str:
     """What a person should see when a study is done.
 
     Args:
@@ -24,7 +24,7 @@ def last_screen(title: str, plans: PlanFile, places: Mapping[str, str]) -> str:
     sides = f"chosen on {len(plans.validation_ids)} problems"
     if plans.test_ids:
         sides += f", {len(plans.test_ids)} others {'prove them' if plans.proof else 'are kept aside'}"
-    width = max(len(name) for name in places)
+    width = max(len(name) for name in links)
     return "\n".join(
         [
             "",
@@ -34,7 +34,7 @@ def last_screen(title: str, plans: PlanFile, places: Mapping[str, str]) -> str:
             "",
             *verdict(plans),
             "",
-            *(f"{name.ljust(width)}  {place}" for name, place in places.items()),
+            *(f"{name.ljust(width)}  {link}" for name, link in links.items()),
             "",
             answer_sentence(plans),
         ]

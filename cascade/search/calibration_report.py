@@ -77,10 +77,10 @@ def _report(
 ) -> ModelCalibration:
     parts: list[tuple[Floats, Floats, Floats]] = []
     for option, rounds in zip(runs.options, runs.rounds, strict=True):
-        for one in rounds if option.tests else ():
-            seen = np.flatnonzero(np.isin(one.problem, problems))
-            right = one.right[seen].astype(np.float64)
-            parts.append((calibration.probability(one)[seen], right, one.weight[seen]))
+        for round_runs in rounds if option.tests else ():
+            seen = np.flatnonzero(np.isin(round_runs.problem, problems))
+            right = round_runs.right[seen].astype(np.float64)
+            parts.append((calibration.probability(round_runs)[seen], right, round_runs.weight[seen]))
     probability, truth, weight = (
         np.concatenate(columns) for columns in (zip(*parts, strict=True) if parts else [[np.zeros(0)]] * 3)
     )

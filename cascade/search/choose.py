@@ -96,11 +96,11 @@ def smoothed(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
 def _joined(grid: GridResult, rows: NDArray[np.int64], plans: Sequence[NDArray[np.int64]]) -> Combinations:
     """Plans of every row; one-stage plans are the same at every θ, and the first row stands for them."""
     theta, plan = np.repeat(rows, [len(row_plans) for row_plans in plans]), np.concatenate(plans)
-    alone = grid.space.one_stage[plan]
-    theta[alone] = rows[0]
-    keep = ~alone
-    of_alone = np.flatnonzero(alone)
-    keep[of_alone[np.unique(plan[of_alone], return_index=True)[1]]] = True
+    one_stage = grid.space.one_stage[plan]
+    theta[one_stage] = rows[0]
+    keep = ~one_stage
+    at_one_stage = np.flatnonzero(one_stage)
+    keep[at_one_stage[np.unique(plan[at_one_stage], return_index=True)[1]]] = True
     return Combinations(theta, plan)[keep]
 
 

@@ -228,8 +228,8 @@ class PlanFile:
         stages = [self._stage(i, option, plan.theta_at(i)) for i, option in before]
         # The last stage always answers: it looks at a threshold only where it grows.
         stages.append(self._stage(last, end, plan.theta_at(last) if end.growing else None))
-        one = plan.theta if plan.uses_theta and not isinstance(plan.theta, tuple) else None
-        return {"stages": stages, "theta": one}
+        theta = plan.theta if plan.uses_theta and not isinstance(plan.theta, tuple) else None
+        return {"stages": stages, "theta": theta}
 
     def _recommended(self) -> dict[str, Any] | None:
         if (recommended := self.recommended) is None:

@@ -66,9 +66,9 @@ def create_app(service: Service, key: str | None) -> FastAPI:
         return _error(500, f"a fault of the service ({type(error).__name__}); its log says more", "internal")
 
     def check_key(request: Request) -> None:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if key is not None and not hmac.compare_digest(given.encode(), key.encode()):
-            why = "is wrong" if given else "is missing"
+        sent_key = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if key is not None and not hmac.compare_digest(sent_key.encode(), key.encode()):
+            why = "is wrong" if sent_key else "is missing"
             raise ApiError(
                 401, f"the API key {why}", "invalid_api_key", headers={"www-authenticate": "Bearer"}
             )

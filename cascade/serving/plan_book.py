@@ -118,15 +118,15 @@ class PlanBook:
                 aliases[chosen.plan.describe(models)] = name
         if not by_name:
             raise DataError(f"{where}: holds no plan; run task=select again")
-        for alias, one in (
+        for alias, aliased in (
             ("cheapest", file.front[0] if file.front else None),
             ("best", file.front[-1] if file.front else None),
             ("constrained", file.constrained),
             ("recommended", None if file.recommended is None else file.recommended.chosen),
         ):
-            if one is not None:
-                aliases[alias] = plan_name(one.plan, models)
-        version = digest(json.dumps([[name, repr(one)] for name, one in by_name.items()]))
+            if aliased is not None:
+                aliases[alias] = plan_name(aliased.plan, models)
+        version = digest(json.dumps([[name, repr(plan)] for name, plan in by_name.items()]))
         return cls(file, by_name, aliases, decider_of(settings, file.calibration), version)
 
     def cascade(self, name: str, members: Mapping[str, Member], sandbox: Sandbox) -> Cascade:

@@ -48,21 +48,21 @@ class Solved:
     @classmethod
     def of(cls, task_id: str, plan: str, run: str, answer: "Answer | NoAnswerError") -> "Solved":
         """The line of an answer, or of there being none."""
-        stages, given = answer.stages, answer if isinstance(answer, Answer) else None
+        stages, answered = answer.stages, answer if isinstance(answer, Answer) else None
         return cls(
             task_id=task_id,
-            solution="" if given is None else given.program,
+            solution="" if answered is None else answered.program,
             plan=plan,
             run=run,
-            stage=0 if given is None else given.stage,
-            model="" if given is None else given.of.model,
-            score=None if given is None else given.of.share,
-            probability=None if given is None else given.of.probability,
+            stage=0 if answered is None else answered.stage,
+            model="" if answered is None else answered.of.model,
+            score=None if answered is None else answered.of.share,
+            probability=None if answered is None else answered.of.probability,
             tokens=sum(stage.tokens for stage in stages),
             usd=sum(stage.usd for stage in stages),
             rounds=sum(stage.rounds for stage in stages),
             stopped_by=answer.stopped_by if isinstance(answer, Answer) else answer.reason,
-            seconds=0.0 if given is None else round(given.seconds, 4),
+            seconds=0.0 if answered is None else round(answered.seconds, 4),
             stages=tuple(map(stage_record, stages)),
         )
 

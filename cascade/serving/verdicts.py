@@ -57,27 +57,27 @@ class QueryVerdicts:
     async def passes(self, programs: Sequence[str], lines: Sequence[str]) -> NDArray[np.bool_]:
         """Bool array (programs, lines): a program passes a line; equal ones are run once."""
         wanted = list(dict.fromkeys(lines))
-        place = {line: i for i, line in enumerate(wanted)}
+        column_of = {line: i for i, line in enumerate(wanted)}
         work = []
         for program in dict.fromkeys(programs):
             if missing := [line for line in wanted if (program, line) not in self._known]:
-                work.append((program, tuple(place[line] for line in missing)))
+                work.append((program, tuple(column_of[line] for line in missing)))
         if work:
             timeout_s = self._sandbox.pool.limits.timeout_s
             batch = Batch(tuple(Check(line, timeout_s) for line in wanted), tuple(work))
             rows = await self._sandbox.run(batch)
             for (program, columns), row in zip(work, rows, strict=True):
-                for column, letter in zip(columns, row, strict=True):
-                    self._known[program, wanted[column]] = letter == PASS
+                for column, code in zip(columns, row, strict=True):
+                    self._known[program, wanted[column]] = code == PASS
         found = [[self._known[program, line] for line in lines] for program in programs]
         return np.array(found, dtype=bool).reshape(len(programs), len(lines))
 
 
-def valid_lines(tests: Sequence[SelfTest], looked_at: int) -> list[str]:
+def valid_lines(tests: Sequence[SelfTest], n_lines: int) -> list[str]:
     """The test lines that count, of the first l lines of each test."""
     return [
         line.text
         for test in tests
-        for line in split_lines(test.text, looked_at)
+        for line in split_lines(test.text, n_lines)
         if line.kind is LineKind.ASSERT
     ]

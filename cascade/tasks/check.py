@@ -91,26 +91,26 @@ def _check_recording(study: Study) -> None:
         "no assert",
     ]
     rows = []
-    for one in surveys:
-        first = read.samples[one.model][problems[0].task_id]
+    for of_model in surveys:
+        first = read.samples[of_model.model][problems[0].task_id]
         rows.append(
             [
-                one.model,
+                of_model.model,
                 "yes" if first.greedy is not None else "none",
                 " + ".join(str(len(draw.solutions)) for draw in first.draws) or "none",
                 _tests(first),
                 *(
                     f"{n:,}"
                     for n in (
-                        one.solutions,
-                        one.empty,
-                        one.not_python,
-                        one.undefined,
-                        one.cut,
-                        one.free,
-                        one.mended,
-                        one.imported,
-                        one.idle_tests,
+                        of_model.solutions,
+                        of_model.empty,
+                        of_model.not_python,
+                        of_model.undefined,
+                        of_model.cut,
+                        of_model.free,
+                        of_model.mended,
+                        of_model.imported,
+                        of_model.idle_tests,
                     )
                 ),
             ]
@@ -119,13 +119,13 @@ def _check_recording(study: Study) -> None:
     print(table(head, rows))
     for note in read.notes:
         print(f"\n{note}")
-    for one in surveys:
-        for text in _examples(problems, read.samples[one.model].values()):
-            print(f"\n{one.model}, {text}")
-        for warning in one.warnings(limit):
+    for of_model in surveys:
+        for text in _examples(problems, read.samples[of_model.model].values()):
+            print(f"\n{of_model.model}, {text}")
+        for warning in of_model.warnings(limit):
             log.warning(warning)
-    for one in surveys:
-        one.check(limit)
+    for of_model in surveys:
+        of_model.check(limit)
 
 
 def _tests(first: ModelSamples) -> str:

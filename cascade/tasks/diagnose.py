@@ -84,9 +84,9 @@ def _runs(study: Study, executed: Executed, outcomes: Mapping[str, list[ProblemO
         if not option.growing  # its samples are those of the options that it passes through
     }
     return {
-        (rule, *place): judge_samples(option_samples, RULES[rule])
+        (rule, *model_and_option): judge_samples(option_samples, RULES[rule])
         for rule in study.compared_rules
-        for place, option_samples in samples.items()
+        for model_and_option, option_samples in samples.items()
     }
 
 

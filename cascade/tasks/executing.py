@@ -50,12 +50,12 @@ def generate(study: Study, problems: list[Problem], elsewhere: frozenset[str] = 
         log.warning(note)
     limit = study.family.max_new_tokens
     surveys = survey(study.family, problems, generated.samples, study.limits.prelude)
-    for one in surveys:
-        log.info(one.line(limit))
-        for warning in one.warnings(limit):
+    for of_model in surveys:
+        log.info(of_model.line(limit))
+        for warning in of_model.warnings(limit):
             log.warning(warning)
-    for one in surveys:
-        one.check(limit)
+    for of_model in surveys:
+        of_model.check(limit)
     return generated
 
 

@@ -49,16 +49,16 @@ def main(study: Study, output: Path) -> None:
     measured: dict[str, ModelProfile] = {}
     with tracker.run(name, study_tags(study) | {KIND: "profile"}, params) as run_id:
         for i, model in enumerate(study.family.models):
-            one = measured[model.name] = _measure(study, study.generator, i)
+            profile = measured[model.name] = _measure(study, study.generator, i)
             # After each model: what is measured stays if a later one fails or is stopped.
             write_profile(path, study, dataset, measured)
             tracker.log_file(run_id, path)
             metrics = {
-                f"tokens_per_second.{model.name}": 1000 / one.seconds_per_1k_tokens,
-                f"usd_per_1m_tokens.{model.name}": _usd(study, one),
-                f"batch.{model.name}": float(one.batch),
-                f"weight_limit_share.{model.name}": one.weight_limit_share,
-                f"memory_share.{model.name}": one.memory_share,
+                f"tokens_per_second.{model.name}": 1000 / profile.seconds_per_1k_tokens,
+                f"usd_per_1m_tokens.{model.name}": _usd(study, profile),
+                f"batch.{model.name}": float(profile.batch),
+                f"weight_limit_share.{model.name}": profile.weight_limit_share,
+                f"memory_share.{model.name}": profile.memory_share,
             }
             tracker.log(run_id, metrics=metrics)
     print(_table(study, measured))
@@ -103,11 +103,11 @@ def write_profile(path: Path, study: Study, dataset: str, measured: dict[str, Mo
                 f"{path}: not a throughput profile; name another file in profile.path"
             ) from None
     entry = throughput.setdefault(dataset, {}).setdefault(study.family.name, {})
-    for model, one in measured.items():
+    for model, profile in measured.items():
         entry[model] = {
-            "gpus": one.gpus,
-            "seconds_per_1k_tokens": round(one.seconds_per_1k_tokens, 6),
-            "batch": one.batch,
+            "gpus": profile.gpus,
+            "seconds_per_1k_tokens": round(profile.seconds_per_1k_tokens, 6),
+            "batch": profile.batch,
         }
     how = (
         f"random weights, {study.profile.prompt_tokens} + {study.profile.new_tokens} tokens"
@@ -142,8 +142,8 @@ def _scalar(name: str) -> str:
     return name if re.fullmatch(r"[\w.-]+", name) and yaml.safe_load(name) == name else json.dumps(name)
 
 
-def _usd(study: Study, one: ModelProfile) -> float:
-    return usd_per_1m_tokens(one.seconds_per_1k_tokens, one.gpus, study.hardware.usd_per_gpu_hour)
+def _usd(study: Study, profile: ModelProfile) -> float:
+    return usd_per_1m_tokens(profile.seconds_per_1k_tokens, profile.gpus, study.hardware.usd_per_gpu_hour)
 
 
 def _table(study: Study, measured: dict[str, ModelProfile]) -> str:
@@ -151,14 +151,14 @@ def _table(study: Study, measured: dict[str, ModelProfile]) -> str:
     rows = [
         [
             model,
-            str(one.gpus),
-            f"{one.seconds_per_1k_tokens * 1000 / 3600:.3f}",
-            str(one.batch),
-            f"{_usd(study, one):.3f}",
-            f"{1000 / one.seconds_per_1k_tokens:,.0f}",
-            f"{one.weight_limit_share:.0%}",
-            f"{one.memory_share:.0%}",
+            str(profile.gpus),
+            f"{profile.seconds_per_1k_tokens * 1000 / 3600:.3f}",
+            str(profile.batch),
+            f"{_usd(study, profile):.3f}",
+            f"{1000 / profile.seconds_per_1k_tokens:,.0f}",
+            f"{profile.weight_limit_share:.0%}",
+            f"{profile.memory_share:.0%}",
         ]
-        for model, one in measured.items()
+        for model, profile in measured.items()
     ]
     return table(head, rows)

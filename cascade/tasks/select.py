@@ -111,10 +111,10 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
 
     candidates = near_front(grid, chosen.candidates, MAX_CANDIDATES)
     outcomes = combination_outcomes(tables, grid, candidates)
-    certainty = _certainty(study, outcomes, weights)
+    stability = _certainty(study, outcomes, weights)
     frequency = {
         (int(t), int(p)): float(share)
-        for t, p, share in zip(candidates.theta, candidates.plan, certainty.frequency, strict=True)
+        for t, p, share in zip(candidates.theta, candidates.plan, stability.frequency, strict=True)
     }
 
     def with_estimates(some: Combinations) -> tuple[ChosenPlan, ...]:
@@ -130,10 +130,10 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
     single_outcomes = combination_outcomes(tables, grid, _one_stage(grid))
     one_plan = None
     if study.constraints.is_set:
-        off = certainty.optimism if study.promise_of is PromiseOf.corrected else 0.0
+        off = stability.optimism if study.promise_of is PromiseOf.corrected else 0.0
         which = np.array([constrained_plan(study.constraints, outcomes, weights, off)])
         [one_plan] = with_estimates(candidates[which])
-        one_plan = replace(one_plan, on_front=float(certainty.frequency[which[0]]))
+        one_plan = replace(one_plan, on_front=float(stability.frequency[which[0]]))
     ids = executed.task_ids
     plans = PlanFile(
         models=executed.models,
@@ -142,7 +142,7 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         front=front,
         singular=with_estimates(chosen.singular),
         constrained=one_plan,
-        band=tuple(zip(certainty.cost.tolist(), *certainty.band.tolist(), strict=True)),
+        band=tuple(zip(stability.cost.tolist(), *stability.band.tolist(), strict=True)),
         validation_ids=tuple(ids[i] for i in executed.split.validation),
         test_ids=tuple(ids[i] for i in executed.split.test),
         selection={
@@ -155,7 +155,7 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
             "replicates": study.replicates,
             "interval": study.confidence,
         },
-        optimism=certainty.optimism,
+        optimism=stability.optimism,
         provenance=executed.provenance,
         calibration=_calibration(executed),
         singular_optimism=_certainty(study, single_outcomes, weights).optimism,
@@ -208,8 +208,8 @@ def _allowed(
 
 def _one_stage(grid: GridResult) -> Combinations:
     """Every one-stage plan, from which the singular front is taken."""
-    alone = np.flatnonzero(grid.space.one_stage)
-    return Combinations(np.zeros_like(alone), alone)
+    one_stage = np.flatnonzero(grid.space.one_stage)
+    return Combinations(np.zeros_like(one_stage), one_stage)
 
 
 def _calibration(executed: Executed) -> tuple[ModelCalibration, ...]:

@@ -160,7 +160,7 @@ def compare(
     if ids == set(book.file.validation_ids):
         promised, side = book.by_name[name].validation, "validation"
     of_side = book.file.test_ids if side == "test" else book.file.validation_ids
-    usd = usd_per_1k_queries(np.array([one.usd for one in found]))
+    usd = usd_per_1k_queries(np.array([solved.usd for solved in found]))
     right = _proved(study, problems, found)
     cost = float(usd.mean())
     accuracy = None if not len(right) else float(right.mean())
@@ -182,10 +182,10 @@ def compare(
 
 def _proved(study: Study, problems: Sequence[Problem], found: Sequence[Solved]) -> Floats:
     """Float array: whether the answers to the problems with references are right."""
-    pairs = [(p, one) for p, one in zip(problems, found, strict=True) if p.reference_test]
+    pairs = [(p, solved) for p, solved in zip(problems, found, strict=True) if p.reference_test]
     if not pairs:
         return np.zeros(0)
-    samples = {p.task_id: ModelSamples(Draw((_as_solution(p, one),), ()), ()) for p, one in pairs}
+    samples = {p.task_id: ModelSamples(Draw((_as_solution(p, solved),), ()), ()) for p, solved in pairs}
     store = VerdictStore(study.store)
     try:
         sandbox = StoredSandbox(study.limits, study.workers, store, study.isolation)
@@ -193,16 +193,16 @@ def _proved(study: Study, problems: Sequence[Problem], found: Sequence[Solved]) 
     finally:
         store.close()
     greedy = [outcome.greedy for outcome in outcomes["plan"]]
-    return np.array([float(one is not None and one.correct[0]) for one in greedy])
+    return np.array([float(solved is not None and solved.correct[0]) for solved in greedy])
 
 
-def _as_solution(problem: Problem, one: Solved) -> Solution:
+def _as_solution(problem: Problem, solved: Solved) -> Solution:
     """The program as it was answered, which the problem puts nothing before."""
-    text = one.solution
+    text = solved.solution
     begins = problem.setup + problem.prompt
     if text.startswith(begins):
-        return Solution(text[len(begins) :], one.tokens, completion=True)
-    return Solution(text, one.tokens)
+        return Solution(text[len(begins) :], solved.tokens, completion=True)
+    return Solution(text, solved.tokens)
 
 
 def _interval(values: Floats, study: Study) -> Interval:

@@ -15,11 +15,11 @@ MAX_CHARS = 300  # of a reason: a database's own message may hold all parameters
 
 def tracking_failure(error: BaseException) -> str | None:
     """The reason in one line where the tracking store failed; None for any other exception."""
-    for one in _chain(error):
-        if isinstance(one, MlflowException | SQLAlchemyError | requests.RequestException):
-            return one_line(one)
-        if isinstance(one, OSError) and one.errno in LOST_DISK:
-            return f"{one.filename or 'the disk'}: {one.strerror}"
+    for cause in _chain(error):
+        if isinstance(cause, MlflowException | SQLAlchemyError | requests.RequestException):
+            return one_line(cause)
+        if isinstance(cause, OSError) and cause.errno in LOST_DISK:
+            return f"{cause.filename or 'the disk'}: {cause.strerror}"
     return None
 
 

@@ -100,7 +100,7 @@ def log_plans(tracker: Tracker, run_id: str, plans: PlanFile) -> None:
 
 def _plan_params(chosen: ChosenPlan, models: tuple[str, ...]) -> dict[str, str]:
     options = zip(models, chosen.plan.options, strict=True)
-    params = {f"{letter}.{m}": str(value) for m, o in options for letter, value in (("k", o.k), ("l", o.l))}
+    params = {f"{part}.{m}": str(value) for m, o in options for part, value in (("k", o.k), ("l", o.l))}
     params["n_stages"] = str(len(chosen.plan.stages))
     if isinstance(chosen.plan.theta, tuple):
         # The last stage always answers.

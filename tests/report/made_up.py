@@ -85,13 +85,13 @@ def _plans(executed: Executed, theta: str) -> PlanFile:
     outcomes = combination_outcomes(tables, grid, chosen.front)
     weights = problem_weights(len(split.validation), REPLICATES, 0)
     costs = np.geomspace(outcomes[1].mean(axis=1).min(), outcomes[1].mean(axis=1).max(), 20)
-    certainty = front_stability(outcomes, weights, costs, CONFIDENCE)
+    stability = front_stability(outcomes, weights, costs, CONFIDENCE)
     front = [
         ChosenPlan(plan, estimate, on_front=float(share))
         for plan, estimate, share in zip(
             grid.plans(chosen.front),
             estimates(outcomes, weights, CONFIDENCE),
-            certainty.frequency,
+            stability.frequency,
             strict=True,
         )
     ]
@@ -106,7 +106,7 @@ def _plans(executed: Executed, theta: str) -> PlanFile:
         front=tuple(front),
         singular=tuple(singular),
         constrained=None,
-        band=tuple(zip(certainty.cost.tolist(), *certainty.band.tolist(), strict=True)),
+        band=tuple(zip(stability.cost.tolist(), *stability.band.tolist(), strict=True)),
         validation_ids=tuple(executed.task_ids[i] for i in split.validation),
         test_ids=tuple(executed.task_ids[i] for i in split.test),
         selection={

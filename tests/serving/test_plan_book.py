@@ -46,12 +46,12 @@ def test_a_plan_is_found_by_its_names(tmp_path: Path) -> None:
         *((None, 0.3, SMALL), (None, 0.31, TWO), (3, 0.7, THREE)),
     ],
 )
-def test_a_wish_chooses_as_select_does(budget: float, least: float, plan: Plan) -> None:
+def test_a_constraint_chooses_as_select_does(budget: float, least: float, plan: Plan) -> None:
     book = PlanBook.of(plan_file(), "x", MODELS, {})
     assert book.choose(budget, least) == plan_name(plan, MODELS)
 
 
-def test_wishes_that_no_plan_meets_say_how_far_they_go() -> None:
+def test_constraints_that_no_plan_meets_say_how_far_they_go() -> None:
     book = PlanBook.of(plan_file(), "x", MODELS, {})
     with pytest.raises(CascadeError, match=r"no plan is that cheap; the cheapest costs 0\.05 \$"):
         book.choose(0.01, None)

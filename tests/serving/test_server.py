@@ -76,7 +76,7 @@ def test_a_chat_gets_a_whole_program_and_hears_what_was_ignored(served: Served, 
     assert float(raw.headers["x-cascade-usd"]) == pytest.approx(expected.usd, rel=1e-4)
 
 
-def test_wishes_choose_a_plan(served: Served) -> None:
+def test_constraints_choose_a_plan(served: Served) -> None:
     client = served.client()
 
     def plan(**wishes: float) -> str:

@@ -191,8 +191,8 @@ class Terms(ABC):
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 cases = zip((body, orelse), self.condition(test, state), strict=True)
                 return either([self.value(one, known) for one, known in cases if known is not None])
-            case ast.Subscript(value=ast.Name(id=name), slice=place):
-                return self._item(self.named(name, state), self.value(place, state))
+            case ast.Subscript(value=ast.Name(id=name), slice=index):
+                return self._item(self.named(name, state), self.value(index, state))
             case ast.Call(keywords=[]):
                 return self._call(node, state)
         raise GiveUp
@@ -211,11 +211,11 @@ class Terms(ABC):
                 return result
         raise GiveUp
 
-    def _item(self, held: Value, place: Value) -> Value:
-        if not isinstance(held, Listed) or held.items is None or not isinstance(place, Int):
+    def _item(self, held: Value, index: Value) -> Value:
+        if not isinstance(held, Listed) or held.items is None or not isinstance(index, Int):
             raise GiveUp
-        inside = not order(place, held.length)[1] and not order(place, held.length)[2]
-        if inside and not order(place, negative(held.length))[0]:
+        inside = not order(index, held.length)[1] and not order(index, held.length)[2]
+        if inside and not order(index, negative(held.length))[0]:
             return held.items
         raise GiveUp
 

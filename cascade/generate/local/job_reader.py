@@ -58,6 +58,8 @@ class JobReader:
         decode = self.loaded.decoder(job.prompt, job.begins, chat=style.chat)
         if job.kind == TEST:
             return read_test(decode, ids, job.begins, self.request.lines)
-        one = read_solution(decode, ids, style.stop, completion=style.completion, entry_point=job.entry_point)
-        whole = one.tokens == len(ids) >= self.request.family.max_new_tokens
-        return replace(one, finish=LENGTH) if whole else one
+        solution = read_solution(
+            decode, ids, style.stop, completion=style.completion, entry_point=job.entry_point
+        )
+        whole = solution.tokens == len(ids) >= self.request.family.max_new_tokens
+        return replace(solution, finish=LENGTH) if whole else solution

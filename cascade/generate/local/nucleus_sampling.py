@@ -39,5 +39,5 @@ def _draw(top: torch.Tensor, tokens: torch.Tensor, draws: torch.Tensor, top_p: f
     inside = upto - top < top_p
     inside[:, 0] = True
     mass = (top * inside).sum(-1, keepdim=True)
-    place = torch.searchsorted(upto, draws * mass, right=True)
-    return tokens.gather(-1, torch.minimum(place, inside.sum(-1, keepdim=True) - 1))
+    position = torch.searchsorted(upto, draws * mass, right=True)
+    return tokens.gather(-1, torch.minimum(position, inside.sum(-1, keepdim=True) - 1))

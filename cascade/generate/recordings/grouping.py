@@ -133,18 +133,18 @@ def _tests(items: Iterable[RecordedSample]) -> tuple[SelfTest, ...]:
     return tuple(item.sample for item in items if isinstance(item.sample, SelfTest))
 
 
-def _unavailable(model: str, one: ModelSamples, draw_size: int) -> list[str]:
+def _unavailable(model: str, model_samples: ModelSamples, draw_size: int) -> list[str]:
     """One line for each kind of option that the samples (alike for every problem) do not allow."""
     notes = []
-    if one.greedy is None:
+    if model_samples.greedy is None:
         notes.append(f"{model} has no greedy solutions: options with k = 0 and k = 1 are unavailable for it")
-    greedy_tests = one.greedy is not None and bool(one.greedy.tests)
-    drawn_tests = bool(one.draws) and bool(one.draws[0].tests)
+    greedy_tests = model_samples.greedy is not None and bool(model_samples.greedy.tests)
+    drawn_tests = bool(model_samples.draws) and bool(model_samples.draws[0].tests)
     if not greedy_tests and not drawn_tests:
         return [*notes, f"{model} has no tests: every option with k > 0 is unavailable for it"]
-    if one.greedy is not None and not greedy_tests:
+    if model_samples.greedy is not None and not greedy_tests:
         notes.append(f"{model} has no greedy tests: options with k = 1 are unavailable for it")
-    if not one.draws:
+    if not model_samples.draws:
         notes.append(f"{model} has no draw of {draw_size}: options with k > 1 are unavailable for it")
     elif not drawn_tests:
         notes.append(f"{model} has no sampled tests: options with k > 1 are unavailable for it")

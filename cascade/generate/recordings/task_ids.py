@@ -12,10 +12,10 @@ class TaskIds:
         self._exact = frozenset(ids)
         self._parts: dict[tuple[str, str], str] = {}
         self._numbers: dict[str, list[str]] = {}
-        for one in sorted(self._exact):
-            name, number = _parts(one)
-            self._parts[name, number] = one
-            self._numbers.setdefault(number, []).append(one)
+        for task_id in sorted(self._exact):
+            name, number = _parts(task_id)
+            self._parts[name, number] = task_id
+            self._numbers.setdefault(number, []).append(task_id)
 
     def find(self, spelling: str) -> str | None:
         """The id that is meant; None where there is none."""
@@ -24,8 +24,8 @@ class TaskIds:
         name, number = _parts(spelling)
         if (name, number) in self._parts:
             return self._parts[name, number]
-        meant = self._numbers.get(number, []) if number and not name else []
-        return meant[0] if len(meant) == 1 else None
+        same_number = self._numbers.get(number, []) if number and not name else []
+        return same_number[0] if len(same_number) == 1 else None
 
 
 def _parts(spelling: str) -> tuple[str, str]:

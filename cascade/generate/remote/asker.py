@@ -127,10 +127,10 @@ class Asker:
     def _refused(self, error: Any, job: Job) -> str:
         generator, said = self._generator, _said(error)
         if error.status_code in (401, 403):
-            given = "is not set" if not os.environ.get(generator.key_variable) else "is not accepted"
+            key_state = "is not set" if not os.environ.get(generator.key_variable) else "is not accepted"
             return (
                 f"{generator.base_url}: the server requires an API key, and the one in the environment "
-                f"variable {generator.key_variable} {given}; set it, or name another in "
+                f"variable {generator.key_variable} {key_state}; set it, or name another in "
                 "generator.key_variable"
             )
         if error.status_code == 404 or (error.status_code == 400 and self._model.served_as in said):

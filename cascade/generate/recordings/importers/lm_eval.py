@@ -66,8 +66,8 @@ def _texts(record: Record) -> list[str]:
         if isinstance(value, str):
             found.append(value)
         elif isinstance(value, list):
-            for one in value:
-                take(one)
+            for item in value:
+                take(item)
         else:
             raise record.error("field `resps` must be lists of texts; was the task one that generates?")
 
