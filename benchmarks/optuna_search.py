@@ -17,8 +17,8 @@ from cascade.core.pareto import hypervolume
 from cascade.search.artifacts import STAGE_TABLES, Executed
 from cascade.search.grid import grid_search
 from cascade.search.optuna_search import search_with_optuna
-from cascade.search.optuna_settings import OptunaSettings
 from cascade.search.plan_list import values
+from cascade.search.settings import OptunaSettings, Sampler
 from cascade.tasks.searching import ENOUGH, trials_to_reach
 
 TRIALS = (50, 100, 200, 500, 1000)
@@ -36,12 +36,17 @@ def main(folder: Path) -> None:
         grid = grid_search(tables, per_stage_theta=per_stage)
         dearest = float(grid.usd_per_1k_queries.max())
         whole = hypervolume(grid.usd_per_1k_queries.ravel(), grid.accuracy.ravel(), dearest)
-        for sampler in ("random", "nsga2", "tpe"):
+        for sampler in (Sampler.random, Sampler.nsga2, Sampler.tpe):
             shares, reached, seconds = [], [], []
             for seed in SEEDS:
-                settings = OptunaSettings(sampler, TRIALS[-1], POPULATION, per_stage, None, seed)
+                settings = OptunaSettings(
+                    per_stage_theta=per_stage,
+                    sampler=sampler,
+                    trials=TRIALS[-1],
+                    population=POPULATION,
+                )
                 started = time.process_time()
-                found = search_with_optuna(tables, executed.models, settings, lambda *_: None)
+                found = search_with_optuna(tables, executed.models, settings, seed, lambda *_: None)
                 seconds.append(time.process_time() - started)
                 accuracy, usd = values(tables, found.options, found.thetas)
                 by_then = [found.found_at <= n for n in TRIALS]
@@ -49,7 +54,7 @@ def main(folder: Path) -> None:
                 reached.append(trials_to_reach(usd, accuracy, found.found_at, dearest, ENOUGH * whole))
             after = ", ".join("never" if n is None else f"{n:,}" for n in sorted(reached, key=_never_last))
             print(
-                f"| one a {'stage' if per_stage else 'plan'} | {grid.accuracy.size:,} | {sampler} | "
+                f"| one a {'stage' if per_stage else 'plan'} | {grid.accuracy.size:,} | {sampler.value} | "
                 + " | ".join(f"{100 * share:.2f} %" for share in np.mean(shares, axis=0))
                 + f" | {after} | {1000 * np.mean(seconds) / TRIALS[-1]:.1f} |",
                 flush=True,

@@ -12,7 +12,6 @@ from .schemas import (
     Config as Config,
     EngineConfig as EngineConfig,
     OpenAIConfig as OpenAIConfig,
-    OptunaConfig as OptunaConfig,
     RecordedConfig as RecordedConfig,
     SolveConfig as SolveConfig,
     SplitConfig as SplitConfig,

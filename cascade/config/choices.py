@@ -55,14 +55,6 @@ class SavingMembers(Enum):
     front = "front"
 
 
-class Sampler(Enum):
-    """How Optuna proposes plans."""
-
-    nsga2 = "nsga2"
-    tpe = "tpe"
-    random = "random"
-
-
 class Lines(Enum):
     """What a test line is: one assert statement, or every physical line that begins with assert."""
 

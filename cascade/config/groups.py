@@ -15,19 +15,16 @@ from cascade.config.choices import AllowedPlans, ReportOf
 from cascade.config.schemas import (
     EngineConfig,
     EstimatorConfig,
-    ExactConfig,
     FamilyConfig,
     GeneratorConfig,
-    ModelConfig,
     OpenAIConfig,
-    OptunaConfig,
     ProfileConfig,
     PromptsConfig,
     ReportConfig,
     ResampleConfig,
     RuleConfig,
-    SearchConfig,
     SelectConfig,
+    ServerConfig,
     SolveConfig,
     SplitConfig,
     TransformersConfig,
@@ -35,7 +32,7 @@ from cascade.config.schemas import (
 from cascade.core import RULES, Estimator, ThetaChoice, answered_by
 from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
-from cascade.search import Constraints, OptunaSettings, Promise
+from cascade.search import Constraints, ExactSettings, OptunaSettings, Promise, SearchSettings
 from cascade.serving import ServeSettings
 
 log = logging.getLogger(__name__)
@@ -68,7 +65,7 @@ def family_of(config: FamilyConfig) -> Family:
             max_reasoning_tokens=int(
                 checks.at_least(model.max_reasoning_tokens, 0, f"family.models.{key}.max_reasoning_tokens")
             ),
-            server=_server_of(model, f"family.models.{key}.server"),
+            server=_server_of(model.server, f"family.models.{key}.server"),
         )
         for key, model in config.models.items()
     )
@@ -105,17 +102,14 @@ def _own_prompts(family: PromptsConfig, overrides: dict[str, Any], member: str) 
     return _prompts_of(merged, key)
 
 
-def _server_of(model: ModelConfig, key: str) -> Server:
+def _server_of(server: ServerConfig, key: str) -> Server:
     """Where one member is served."""
-    server = model.server
     if server.api is not None:
         checks.one_of(server.api, APIS, f"{key}.api")
     for name in ("concurrency", "gpus"):
         if (value := getattr(server, name)) is not None:
             checks.at_least(value, 1, f"{key}.{name}")
-    return Server(
-        server.base_url, server.api, server.key_variable, server.concurrency, server.extra, server.gpus
-    )
+    return Server(**vars(server))
 
 
 def _located(source: str) -> str:
@@ -197,7 +191,7 @@ def compared_rules(config: RuleConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys((answered_by(config.name), *each)))
 
 
-def theta_choice_of(choice: ThetaChoice, space: SearchConfig) -> ThetaChoice:
+def theta_choice_of(choice: ThetaChoice, space: SearchSettings) -> ThetaChoice:
     """How θ is chosen: by `select.theta`, unless the space has one θ a stage."""
     if choice.per_stage and not space.per_stage_theta:
         raise ConfigError(
@@ -212,7 +206,7 @@ def theta_choice_of(choice: ThetaChoice, space: SearchConfig) -> ThetaChoice:
                 choice.value,
             )
         return ThetaChoice.stage
-    if isinstance(space, OptunaConfig | ExactConfig) and choice is not ThetaChoice.pooled:
+    if isinstance(space, OptunaSettings | ExactSettings) and choice is not ThetaChoice.pooled:
         log.info(
             "select.theta=%s is taken as select.theta=pooled: a search that does not try all plans has one "
             "front over all θ",
@@ -222,23 +216,21 @@ def theta_choice_of(choice: ThetaChoice, space: SearchConfig) -> ThetaChoice:
     return choice
 
 
-def promise_of(config: SelectConfig) -> Promise | None:
-    """What plans are to be certified for."""
-    settings = config.certify
-    if settings.accuracy is None and settings.usd_per_1k is None:
+def promise_of(config: Promise) -> Promise | None:
+    """What plans are to be certified for; None for nothing."""
+    if config.accuracy is None and config.usd_per_1k is None:
         return None
-    return Promise(
-        None if settings.accuracy is None else checks.between(settings.accuracy, "select.certify.accuracy"),
-        None
-        if settings.usd_per_1k is None
-        else checks.positive(settings.usd_per_1k, "select.certify.usd_per_1k"),
-        checks.between(settings.confidence, "select.certify.confidence"),
-    )
+    if config.accuracy is not None:
+        checks.between(config.accuracy, "select.certify.accuracy")
+    if config.usd_per_1k is not None:
+        checks.positive(config.usd_per_1k, "select.certify.usd_per_1k")
+    checks.between(config.confidence, "select.certify.confidence")
+    return config
 
 
-def exact_of(config: SearchConfig, select: SelectConfig) -> bool:
+def exact_of(config: SearchSettings, select: SelectConfig) -> bool:
     """Whether the exact front is searched without trying every plan."""
-    if not isinstance(config, ExactConfig):
+    if not isinstance(config, ExactSettings):
         return False
     if select.plans is AllowedPlans.nested:
         raise ConfigError(
@@ -248,16 +240,13 @@ def exact_of(config: SearchConfig, select: SelectConfig) -> bool:
     return True
 
 
-def optuna_of(config: OptunaConfig, seed: int) -> OptunaSettings:
-    """How Optuna searches."""
-    return OptunaSettings(
-        sampler=config.sampler.value,
-        n_trials=int(checks.at_least(config.trials, 1, "search.trials")),
-        population=int(checks.at_least(config.population, 2, "search.population")),
-        per_stage_theta=config.per_stage_theta,
-        storage=config.storage,
-        seed=seed,
-    )
+def optuna_of(config: SearchSettings) -> OptunaSettings | None:
+    """How Optuna searches; None where it does not."""
+    if not isinstance(config, OptunaSettings):
+        return None
+    checks.at_least(config.trials, 1, "search.trials")
+    checks.at_least(config.population, 2, "search.population")
+    return config
 
 
 def solve_of(config: SolveConfig) -> SolveConfig:

@@ -8,7 +8,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from cascade.base import ConfigError, program
-from cascade.config.schemas import Config, OpenAIConfig, OptunaConfig, RecordedConfig, TransformersConfig
+from cascade.config.schemas import Config, EngineConfig, OpenAIConfig, RecordedConfig, TransformersConfig
+from cascade.search import OptunaSettings
 
 GROUPS_OF_FILES = ("experiment",)  # groups that have no schema: a file of one sets other groups
 
@@ -57,6 +58,6 @@ def _known_keys() -> list[str]:
                 found += keys(field.type, f"{prefix}{field.name}.")
         return found
 
-    generators = (RecordedConfig, TransformersConfig, OpenAIConfig)
+    generators = (RecordedConfig, TransformersConfig, OpenAIConfig, EngineConfig)
     found_in_groups = [key for schema in generators for key in keys(schema, "generator.")]
-    return keys(Config, "") + found_in_groups + keys(OptunaConfig, "search.")
+    return keys(Config, "") + found_in_groups + keys(OptunaSettings, "search.")

@@ -15,14 +15,14 @@ from cascade.config.choices import (
     PromiseOf,
     ReportOf,
     Require,
-    Sampler,
     SavingMembers,
     Side,
     Weights,
 )
-from cascade.core import CALIBRATED, RULES, Growing, ThetaChoice
+from cascade.core import CALIBRATED, RULES, ThetaChoice
 from cascade.generate import TextKind
 from cascade.problems import DataSet
+from cascade.search import ExactSettings, OptunaSettings, Promise, SearchSettings
 from cascade.serving import ServeSettings
 
 
@@ -31,6 +31,7 @@ class TaskConfig:
     _target_: str = MISSING
 
 
+# Not `cascade.generate.Server` itself: OmegaConf keeps frozen parts of a dict's values read-only.
 @dataclass
 class ServerConfig:
     base_url: str | None = None
@@ -172,28 +173,6 @@ class SandboxConfig:
 
 
 @dataclass
-class SearchConfig:
-    k: list[int] = MISSING
-    l: list[int] = MISSING  # noqa: E741 - the paper's own letter
-    theta: list[float] = MISSING
-    per_stage_theta: bool = False
-    growing: Growing = Growing.off
-
-
-@dataclass
-class ExactConfig(SearchConfig):
-    per_stage_theta: bool = True
-
-
-@dataclass
-class OptunaConfig(SearchConfig):
-    sampler: Sampler = Sampler.nsga2
-    trials: int = 2000
-    population: int = 50
-    storage: str | None = None
-
-
-@dataclass
 class EstimatorConfig:
     _target_: str = MISSING
 
@@ -230,13 +209,6 @@ class RuleConfig:
 
 
 @dataclass
-class CertifyConfig:
-    accuracy: float | None = None
-    usd_per_1k: float | None = None
-    confidence: float = 0.95
-
-
-@dataclass
 class SelectConfig:
     theta: ThetaChoice = ThetaChoice.best
     plans: AllowedPlans = AllowedPlans.all
@@ -244,7 +216,7 @@ class SelectConfig:
     budget_usd_per_1k: float | None = None
     min_accuracy: float | None = None
     confidence: float | None = None
-    certify: CertifyConfig = field(default_factory=CertifyConfig)
+    certify: Promise = field(default_factory=Promise)
 
 
 @dataclass
@@ -337,7 +309,7 @@ class Config:
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
-    search: SearchConfig = field(default_factory=SearchConfig)
+    search: SearchSettings = field(default_factory=SearchSettings)
     split: SplitConfig = field(default_factory=SplitConfig)
     rule: RuleConfig = field(default_factory=RuleConfig)
     estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
@@ -361,8 +333,9 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     config = OmegaConf.structured(Config)
     # What a study keeps is frozen, and OmegaConf would refuse to merge files into it.
-    for group in ("dataset", "split", "profile", "report", "solve", "serve"):
+    for group in ("dataset", "search", "split", "profile", "report", "solve", "serve"):
         OmegaConf.set_readonly(config[group], None)
+    OmegaConf.set_readonly(config.select.certify, None)
     store.store(name="base_config", node=config)
     for rule in (*RULES, CALIBRATED):
         store.store(group="rule", name=rule, node=RuleConfig(name=rule))
@@ -370,7 +343,9 @@ def register_schemas() -> None:
     store.store(group="generator", name="base_transformers", node=TransformersConfig)
     store.store(group="generator", name="base_openai", node=OpenAIConfig)
     store.store(group="generator", name="base_engine", node=EngineConfig)
-    store.store(group="search", name="base_optuna", node=OptunaConfig)
-    store.store(group="search", name="base_exact", node=ExactConfig)
+    for name, schema in (("base_optuna", OptunaSettings), ("base_exact", ExactSettings)):
+        node = OmegaConf.structured(schema)
+        OmegaConf.set_readonly(node, None)
+        store.store(group="search", name=name, node=node)
     store.store(group="estimator", name="base_first_k", node=FirstKConfig)
     store.store(group="estimator", name="base_resample", node=ResampleConfig)

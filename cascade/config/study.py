@@ -47,7 +47,7 @@ from cascade.config.groups import (
 )
 from cascade.config.hardware import hardware_of, prices_of
 from cascade.config.keys import refuse_unknown_keys
-from cascade.config.schemas import Config, OptunaConfig, ProfileConfig, ReportConfig, SolveConfig, SplitConfig
+from cascade.config.schemas import Config, ProfileConfig, ReportConfig, SolveConfig, SplitConfig
 from cascade.core import CALIBRATED, RULES, Estimator, Hardware, Option, ThetaChoice, Throughput, option_space
 from cascade.execute import Isolation, Limits
 from cascade.generate import Family, Generator
@@ -218,7 +218,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         compared_rules=compared_rules(config.rule),
         accept_without_tests=config.rule.no_tests is NoTests.accept,
         estimator=estimator_of(config.estimator),
-        optuna=optuna_of(space, config.seed) if isinstance(space, OptunaConfig) else None,
+        optuna=optuna_of(space),
         exact=exact_of(space, config.select),
         theta_choice=theta_choice_of(config.select.theta, space),
         profile=profile_of(config.profile),
@@ -227,7 +227,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         allowed=config.select.plans,
         promise_of=config.select.promise,
         constraints=constraints_of(config.select),
-        promise=promise_of(config.select),
+        promise=promise_of(config.select.certify),
         replicates=int(checks.at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
         confidence=checks.between(config.bootstrap.confidence, "bootstrap.confidence"),
         saving=SavingMeasure(

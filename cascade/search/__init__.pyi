@@ -47,7 +47,6 @@ from .measures import (
     regret as regret,
 )
 from .optuna_search import OBJECTIVES as OBJECTIVES, search_with_optuna as search_with_optuna
-from .optuna_settings import OptunaSettings as OptunaSettings
 from .plan_file import (
     PLANS as PLANS,
     Certificate as Certificate,
@@ -69,3 +68,8 @@ from .plan_results import (
 )
 from .provenance import Provenance as Provenance
 from .recommend import MAX_LOSS as MAX_LOSS, candidate as candidate, recommend as recommend
+from .settings import (
+    ExactSettings as ExactSettings,
+    OptunaSettings as OptunaSettings,
+    SearchSettings as SearchSettings,
+)

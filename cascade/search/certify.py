@@ -30,9 +30,9 @@ class Promise:
         confidence: with which every certified plan keeps both.
     """
 
-    accuracy: float | None
-    usd_per_1k: float | None
-    confidence: float
+    accuracy: float | None = None
+    usd_per_1k: float | None = None
+    confidence: float = 0.95
 
 
 def log_wealth(values: Floats, least: float, times: float = 1.0) -> Floats:

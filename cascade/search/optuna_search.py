@@ -24,8 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cascade.base import CascadeError, digest
 from cascade.core import SKIP, StageTable
-from cascade.search.optuna_settings import OptunaSettings
 from cascade.search.plan_list import values
+from cascade.search.settings import OptunaSettings, Sampler
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -59,14 +59,20 @@ class OptunaResult:
 
 
 def search_with_optuna(
-    tables: Sequence[StageTable], models: Sequence[str], settings: OptunaSettings, progress: Progress
+    tables: Sequence[StageTable],
+    models: Sequence[str],
+    settings: OptunaSettings,
+    seed: int,
+    progress: Progress,
 ) -> OptunaResult:
-    """Search until the study has `settings.n_trials` finished trials; a stored one goes on where it stopped.
+    """Search until the study has `settings.trials` finished trials; a stored one goes on where it stopped.
 
     Args:
         tables: one table a model in family order, over the same problems and θ grid.
         models: the models' names, which the parameters of the trials get.
         settings: how to search.
+        seed: of the sampler in memory. On a storage every process draws on its own: with one seed all would
+            try the same plans.
         progress: told after every trial.
 
     Raises:
@@ -74,15 +80,15 @@ def search_with_optuna(
     """
     space = _TrialSpace(tables, models, settings.per_stage_theta)
     try:
-        study = _open(settings, _study_name(tables, settings))
+        study = _open(settings, seed, _study_name(tables, settings))
         done = len(study.get_trials(deepcopy=False, states=FINISHED))
-        progress(done, settings.n_trials)
+        progress(done, settings.trials)
 
         def tell(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-            progress(trial.number + 1, settings.n_trials)
+            progress(trial.number + 1, settings.trials)
 
-        if done < settings.n_trials:
-            study.optimize(space.objective, callbacks=[MaxTrialsCallback(settings.n_trials, FINISHED), tell])
+        if done < settings.trials:
+            study.optimize(space.objective, callbacks=[MaxTrialsCallback(settings.trials, FINISHED), tell])
         trials = study.get_trials(deepcopy=False, states=FINISHED)
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise _storage_error(settings, error) from None
@@ -144,17 +150,17 @@ def _study_name(tables: Sequence[StageTable], settings: OptunaSettings) -> str:
         + digest(*(np.ascontiguousarray(a).tobytes().hex() for a in (t.accept, *t.by_theta)))
         for t in tables
     ]
-    way = f"{settings.sampler} {settings.population if settings.sampler == 'nsga2' else ''}"
+    way = f"{settings.sampler.value} {settings.population if settings.sampler is Sampler.nsga2 else ''}"
     return f"cascade {way} {digest(*parts, str(settings.per_stage_theta))}"
 
 
-def _open(settings: OptunaSettings, name: str) -> optuna.Study:
+def _open(settings: OptunaSettings, seed: int, name: str) -> optuna.Study:
     for attempt in range(1, OPENING_ATTEMPTS + 1):
         try:
             study = optuna.create_study(
                 storage=settings.storage,
                 study_name=name,
-                sampler=_sampler(settings),
+                sampler=_sampler(settings, seed),
                 directions=["minimize", "maximize"],
                 load_if_exists=True,
             )
@@ -171,13 +177,15 @@ def _open(settings: OptunaSettings, name: str) -> optuna.Study:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _sampler(settings: OptunaSettings) -> BaseSampler:
-    seed = settings.seed if settings.storage is None else None
-    if settings.sampler == "nsga2":
-        return NSGAIISampler(population_size=settings.population, seed=seed)
-    if settings.sampler == "tpe":
-        return TPESampler(multivariate=True, seed=seed)
-    return RandomSampler(seed=seed)
+def _sampler(settings: OptunaSettings, seed: int) -> BaseSampler:
+    in_memory = seed if settings.storage is None else None
+    match settings.sampler:
+        case Sampler.nsga2:
+            return NSGAIISampler(population_size=settings.population, seed=in_memory)
+        case Sampler.tpe:
+            return TPESampler(multivariate=True, seed=in_memory)
+        case Sampler.random:
+            return RandomSampler(seed=in_memory)
 
 
 def _storage_error(settings: OptunaSettings, error: Exception) -> CascadeError:

@@ -92,7 +92,7 @@ def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[St
     from cascade.search import search_with_optuna
 
     with Progress("searching", "trials") as progress:
-        found = search_with_optuna(tables, models, study.optuna, progress.reached)
+        found = search_with_optuna(tables, models, study.optuna, study.seed, progress.reached)
     accuracy, usd = values(tables, found.options, found.thetas)
     metrics = {"optuna.n_trials": float(found.n_trials), "optuna.n_plans": float(len(usd))}
     dearest = float(usd.max())
@@ -111,7 +111,7 @@ def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[St
             metrics["optuna.trials_to_99_percent"] = float(reached)
             said += f", {ENOUGH:.0%} of it after {reached:,}"
     metrics["optuna.hypervolume"] = hypervolume(usd, accuracy, dearest)
-    log.info("Optuna (%s): %s", study.optuna.sampler, said)
+    log.info("Optuna (%s): %s", study.optuna.sampler.value, said)
     context.log(metrics=metrics)
     for name, write in optuna_plots(found.study, dearest):
         context.save_and_log(f"optuna_{name}.png", write)

@@ -11,7 +11,7 @@ from cascade.config.schemas import register_schemas
 from cascade.core.plans import Option, ThetaChoice
 from cascade.core.rules import RULES
 from cascade.problems.mini import load_mini
-from cascade.search.optuna_settings import OptunaSettings
+from cascade.search.settings import OptunaSettings, Sampler
 from tests.conftest import ROOT
 from training.mini import prompts
 
@@ -122,7 +122,8 @@ def test_the_paper_s_space_is_the_default() -> None:
 def test_optuna_and_rules_are_asked_for() -> None:
     assert study().optuna is None and study().rule == "paper"
     checked = study("search=optuna", "search.sampler=tpe", "rule=codet", "rule.compare=[paper]", "seed=3")
-    assert checked.optuna == OptunaSettings("tpe", 2000, 50, True, None, 3)
+    assert isinstance(checked.optuna, OptunaSettings) and checked.optuna.sampler is Sampler.tpe
+    assert checked.optuna.per_stage_theta and checked.optuna.storage is None and checked.seed == 3
     assert len(checked.thetas) == 21 and len(checked.options) == 9
     assert checked.theta_choice is ThetaChoice.stage
     assert (checked.rule, checked.compared_rules) == ("codet", ("codet", "paper"))

@@ -16,8 +16,8 @@ from cascade.core.pareto import hypervolume
 from cascade.core.plans import option_space
 from cascade.search.grid import grid_search
 from cascade.search.optuna_search import OptunaResult, search_with_optuna
-from cascade.search.optuna_settings import OptunaSettings
 from cascade.search.plan_list import values
+from cascade.search.settings import OptunaSettings, Sampler
 from cascade.tasks.searching import trials_to_reach
 from tests.conftest import ROOT
 from tests.made_up import made_up_tables
@@ -30,8 +30,10 @@ def search(
     n_trials: int, sampler: str = "nsga2", per_stage: bool = True, storage: str | None = None, seed: int = 0
 ) -> OptunaResult:
     tables = made_up_tables(3, 20, SMALL)
-    settings = OptunaSettings(sampler, n_trials, 20, per_stage, storage, seed)
-    return search_with_optuna(tables, MODELS, settings, lambda *_: None)
+    settings = OptunaSettings(
+        per_stage_theta=per_stage, sampler=Sampler(sampler), trials=n_trials, population=20, storage=storage
+    )
+    return search_with_optuna(tables, MODELS, settings, seed, lambda *_: None)
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random"])
