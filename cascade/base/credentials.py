@@ -54,6 +54,7 @@ class MaskingFormatter(logging.Formatter):
     """Log lines, tracebacks among them, without passwords; for `conf/hydra/*_logging`."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line of a record, its traceback included, without passwords."""
         return mask_credentials(super().format(record))
 
 

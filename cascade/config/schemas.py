@@ -106,6 +106,8 @@ class GeneratorConfig:
 
 @dataclass
 class RecordedConfig(GeneratorConfig):
+    """Samples of a recording; see `cascade.generate.RecordedGenerator`."""
+
     _target_: str = "cascade.generate.RecordedGenerator"
     path: str = MISSING
     format: str | None = None
@@ -114,6 +116,8 @@ class RecordedConfig(GeneratorConfig):
 
 @dataclass
 class TransformersConfig(GeneratorConfig):
+    """Models in this process; see `cascade.generate.TransformersGenerator`."""
+
     _target_: str = "cascade.generate.TransformersGenerator"
     batch_size: int | None = None
     draws: int = 1
@@ -127,6 +131,8 @@ class TransformersConfig(GeneratorConfig):
 
 @dataclass
 class OpenAIConfig(GeneratorConfig):
+    """Models behind an OpenAI-compatible server; see `cascade.generate.OpenAIGenerator`."""
+
     _target_: str = "cascade.generate.OpenAIGenerator"
     base_url: str = MISSING
     api: str = "completions"
@@ -144,6 +150,8 @@ class OpenAIConfig(GeneratorConfig):
 
 @dataclass
 class EngineConfig(GeneratorConfig):
+    """Servers that the study starts and ends itself; see `cascade.generate.EngineGenerator`."""
+
     _target_: str = "cascade.generate.EngineGenerator"
     command: list[str] = MISSING
     arguments: list[str] = field(default_factory=list)
@@ -303,6 +311,8 @@ class SavingConfig:
 
 @dataclass
 class Config:
+    """The whole configuration, as `conf/config.yaml` composes it; docs/configuration.md has every key."""
+
     task: TaskConfig = field(default_factory=TaskConfig)
     family: FamilyConfig = field(default_factory=FamilyConfig)
     dataset: DataSet = field(default_factory=DataSet)

@@ -35,8 +35,13 @@ def problem_weights(n_problems: int, n_replicates: int, seed: int) -> Floats:
     A replicate draws as many problems as there are, with replacement; every plan is judged on the
     same draw, so that what plans have in common cancels in their differences.
 
+    Args:
+        n_problems: P.
+        n_replicates: B.
+        seed: of the draws.
+
     Returns:
-        Float array (replicates, problems); rows sum to 1.
+        Float array (B, P); rows sum to 1.
     """
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(n_problems, np.full(n_problems, 1 / n_problems), size=n_replicates)
@@ -130,6 +135,14 @@ def wilson_lower_bound(shares: Floats, n_problems: int, confidence: float) -> Fl
 
     The bootstrap is certain where every problem is right; this is not. For expected outcomes
     between 0 and 1, whose variance is smaller, it is on the safe side.
+
+    Args:
+        shares: float array of any shape, 0..1.
+        n_problems: how many problems each is a share of.
+        confidence: with which a true share lies above its bound, between 0 and 1.
+
+    Returns:
+        Float array of the same shape.
     """
     z = ndtri(confidence)
     centre = shares + z**2 / (2 * n_problems)

@@ -148,7 +148,16 @@ class Acceptance:
 
 
 def acceptance(runs: StageRuns, theta: float, *, accept_without_tests: bool) -> Acceptance:
-    """What θ does to an option's answers."""
+    """What θ does to an option's answers.
+
+    Args:
+        runs: of one option of a model, over the problems that count.
+        theta: the threshold, 0..1.
+        accept_without_tests: whether an answer without any valid test line is accepted.
+
+    Returns:
+        Shares of all answers: taken, taken and wrong, escalated and right.
+    """
     [taken] = acceptances(runs.score, runs.most, [theta], accept_without_tests=accept_without_tests)
     return Acceptance(
         float(runs.weight @ taken),

@@ -44,9 +44,11 @@ class FirstK:
     def subsets(
         self, n_solutions: int, n_tests: int, k: int, n_draws: int, rng_key: tuple[int, ...]
     ) -> tuple[Indices, Indices]:
+        """One run: the first k of either kind; see `Estimator.subsets`."""
         return np.arange(k)[None], np.arange(k)[None]
 
     def describe(self) -> str:
+        """What it takes, in words."""
         return "first k of the pooled draws" if self.pool_draws else "first k"
 
 
@@ -70,6 +72,7 @@ class Resample:
     def subsets(
         self, n_solutions: int, n_tests: int, k: int, n_draws: int, rng_key: tuple[int, ...]
     ) -> tuple[Indices, Indices]:
+        """Random subsets, as many on each draw as make `n_subsets` of them all; see `Estimator.subsets`."""
         if n_solutions == k and n_tests == k:
             return np.arange(k)[None], np.arange(k)[None]  # there is one subset only
         rng = np.random.default_rng((self.seed, *rng_key))
@@ -80,5 +83,6 @@ class Resample:
         return solutions, tests
 
     def describe(self) -> str:
+        """What it takes, in words."""
         of = "the pooled draws" if self.pool_draws else "each draw"
         return f"{self.n_subsets} random subsets of {of} (seed {self.seed})"

@@ -73,8 +73,15 @@ def option_space(
     """Every option of one model for the given values of k and l; skipping is not among them.
 
     Values of -1 in `k` and of 0 in `l` add nothing of their own: every model may be skipped, and
-    l = 0 if and only if k = 0. `growing` adds the growing form of every option with k > 1, or puts it in
-    its place.
+    l = 0 if and only if k = 0 (paper section 3.2).
+
+    Args:
+        k: how many solutions and tests a stage takes.
+        l: how many lines of each test.
+        growing: whether the growing form of every option with k > 1 is added, or put in its place.
+
+    Returns:
+        The greedy exit first, where there is one; then by k and l; growing options last.
     """
     exits = (EXIT,) if 0 in k else ()
     testing = tuple(Option(a, b) for a in sorted(set(k)) if a > 0 for b in sorted(set(l)) if b > 0)

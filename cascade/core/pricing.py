@@ -51,6 +51,11 @@ def usd_per_1m_tokens(seconds_per_1k_tokens: float, gpus: int, usd_per_gpu_hour:
 
     The paper prints c = T x N_t x C, which is not a price per token; its Table 2 is this formula
     (2.17 h x 2 GPUs x 0.44 $/h = 1.91 $).
+
+    Args:
+        seconds_per_1k_tokens: wall time of 1,000 generated tokens at full batch.
+        gpus: how many GPUs one copy of the model occupies.
+        usd_per_gpu_hour: price of one of them.
     """
     return seconds_per_1k_tokens * 1000 / SECONDS_PER_HOUR * gpus * usd_per_gpu_hour
 

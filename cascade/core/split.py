@@ -78,6 +78,11 @@ def balanced_split(
 def listed_split(task_ids: Sequence[str], validation_ids: Sequence[str], source: str) -> Split:
     """The split that an explicit list of validation ids makes; the list may name every problem.
 
+    Args:
+        task_ids: of all problems, in their order.
+        validation_ids: of those on the validation side, in any order.
+        source: where the list comes from; errors begin with it.
+
     Raises:
         CascadeError: the list is empty or names an unknown id.
     """

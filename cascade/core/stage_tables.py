@@ -131,7 +131,14 @@ def stage_table(
 def table_of_runs(
     runs: ModelRuns, thetas: Sequence[float], usd_per_token: float, accept: Acceptance
 ) -> StageTable:
-    """The table of one model from the runs of its options; see `stage_table`."""
+    """The table of one model from the runs of its options; see `stage_table`.
+
+    Args:
+        runs: of every option of the model on all P problems.
+        thetas: the grid of thresholds, T of them.
+        usd_per_token: price of one generated token in US dollars.
+        accept: which of a round's answers are accepted, at every θ.
+    """
     shape = (len(runs.options), len(thetas), len(runs.rounds[0][0].n_draws))
     arrays = {name: np.full(shape if name in ARRAYS[:2] else (shape[0], shape[2]), np.nan) for name in ARRAYS}
     grown = np.full((3, *shape), np.nan)

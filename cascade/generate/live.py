@@ -60,9 +60,12 @@ class Member(Protocol):
     """A member that is ready to write."""
 
     @property
-    def model(self) -> Model: ...
+    def model(self) -> Model:
+        """Which member it is."""
+
     @property
-    def asked(self) -> Asked: ...
+    def asked(self) -> Asked:
+        """What every sample of it is asked with; part of what the store knows a sample by."""
 
     async def write(self, job: Job, lines: int, ticket: Ticket) -> StoredSample:
         """One sample; cancelling the task stops its generation, on a server too.

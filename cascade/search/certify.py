@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from cascade.core import Floats, Option, Plan
+from cascade.core import Floats, Option, Plan, usd_per_1k_queries, usd_per_token
 from cascade.search.plan_file import Certificate
 
 BETS = np.array([0.01, 0.02, 0.04, 0.07, 0.11, 0.16, 0.23, 0.32, 0.43, 0.55, 0.7, 0.85, 0.95, 0.99])
@@ -154,9 +154,18 @@ def _needed(test: Floats, cost_bounds: Floats, promise: Promise, enough: float) 
 
 
 def plan_cost_bound(plan: Plan, usd_per_1m_tokens: Sequence[float], max_new_tokens: int) -> float:
-    """The most that 1,000 queries can cost: every stage asked, every sample as long as the family allows."""
-    usd = sum(usd_per_1m_tokens[i] * _most_samples(option) for i, option in plan.stages)
-    return 1000 * usd * max_new_tokens / 1e6
+    """The most that 1,000 queries can cost: every stage asked, every sample as long as the family allows.
+
+    Args:
+        plan: any plan.
+        usd_per_1m_tokens: price of every model, in family order.
+        max_new_tokens: the longest that a sample gets.
+
+    Returns:
+        US dollars per 1,000 queries.
+    """
+    n_tokens = {i: max_new_tokens * _most_samples(option) for i, option in plan.stages}
+    return usd_per_1k_queries(sum(usd_per_token(usd_per_1m_tokens[i]) * n for i, n in n_tokens.items()))
 
 
 def _most_samples(option: Option) -> int:

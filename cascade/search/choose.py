@@ -125,7 +125,13 @@ def falling_k(space: PlanSpace) -> NDArray[np.bool_]:
 
 
 def near_front(grid: GridResult, some: Combinations, most: int) -> Combinations:
-    """At most so many combinations: those whose accuracy is nearest to the best that their cost buys."""
+    """At most so many combinations: those whose accuracy is nearest to the best that their cost buys.
+
+    Args:
+        grid: where their cost and accuracy stand.
+        some: the combinations to take from.
+        most: how many at most.
+    """
     if len(some) <= most:
         return some
     at = some.theta, some.plan

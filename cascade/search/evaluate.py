@@ -15,7 +15,13 @@ from cascade.search.plan_file import ChosenPlan, Estimate
 
 
 def estimates(outcomes: Floats, weights: Floats, confidence: float) -> tuple[Estimate, ...]:
-    """Cost and accuracy of N plans with their intervals."""
+    """Cost and accuracy of N plans with their intervals.
+
+    Args:
+        outcomes: float array (2, N, P), see `cascade.search.plan_results`.
+        weights: float array (B, P), see `cascade.core.problem_weights`.
+        confidence: of the intervals, between 0 and 1.
+    """
     accuracy, usd = outcomes.mean(axis=2)
     accuracy_ends, usd_ends = (
         intervals(replicates, confidence, outcomes.shape[2])

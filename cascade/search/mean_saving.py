@@ -36,8 +36,13 @@ def equal_cost(
 ) -> Floats:
     """C_0: the mean cost of the one-stage plans within ± the window of some accuracies (paper section 5.1).
 
+    Args:
+        accuracy: float array (N,): of the cascades.
+        one_stage_cost, one_stage_accuracy: float arrays (M,): of the one-stage plans.
+        window: how far an accuracy may lie away, 0..1.
+
     Returns:
-        Float array like `accuracy`; NaN where no one-stage plan lies in the window.
+        Float array (N,); NaN where no one-stage plan lies in the window.
     """
     inside = np.abs(one_stage_accuracy[None, :] - accuracy[:, None]) <= window + _ROUNDING
     members = inside.sum(axis=1)

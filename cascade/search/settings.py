@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from enum import Enum
-
-from omegaconf import MISSING
+from typing import Any
 
 from cascade.core import Growing
+
+# OmegaConf's mark for a value that every file must give; its own name for it would load the library.
+MISSING: Any = "???"
 
 
 class Sampler(Enum):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cascade.core.lines import LineKind, split_lines
+from cascade.core.lines import MAX_LINES_PER_STATEMENT, MAX_STATEMENT_CHARS, LineKind, split_lines
 
 A, B, O = LineKind.ASSERT, LineKind.BROKEN, LineKind.OTHER  # noqa: E741
 
@@ -39,3 +39,17 @@ def test_limit_counts_looked_at_lines() -> None:
 def test_a_statement_keeps_its_line_breaks() -> None:
     [line] = split_lines("assert f([1,\n  2]) == 3", 1)
     assert line.text == "assert f([1,\n  2]) == 3"
+
+
+@pytest.mark.parametrize(("n_rows", "kind"), [(MAX_LINES_PER_STATEMENT, A), (MAX_LINES_PER_STATEMENT + 1, B)])
+def test_a_statement_has_so_many_physical_lines_at_most(n_rows: int, kind: LineKind) -> None:
+    text = "assert f(" + "1 +\n" * (n_rows - 1) + "1) == 2"
+    assert text.count("\n") == n_rows - 1
+    assert split_lines(text, 100)[0].kind is kind
+
+
+@pytest.mark.parametrize(("n_chars", "kind"), [(MAX_STATEMENT_CHARS, A), (MAX_STATEMENT_CHARS + 1, B)])
+def test_a_statement_has_so_many_characters_at_most(n_chars: int, kind: LineKind) -> None:
+    text = "assert f() == ''"
+    text = text[:-1] + "x" * (n_chars - len(text)) + "'"
+    assert len(text) == n_chars and [line.kind for line in split_lines(text, 1)] == [kind]

@@ -53,6 +53,12 @@ def test_how_many_problems_would_do() -> None:
     n = int(found.sentence.split("about ")[1].split(" ")[0].replace(",", ""))
     more = np.tile(few, -(-int(1.06 * n) // 20))
     assert certify(PLANS[:1], more, more, np.array([9.0]), Promise(0.65, None, 0.95)).plans
+    # And no fewer: the number is the least one, to the two digits that are said.
+    enough = -np.log(0.05)
+    almost, over = (
+        evidence(few, np.array([9.0]), Promise(0.65, None, 0.95), share * n / 20)[0] for share in (0.93, 1.06)
+    )
+    assert almost < enough <= over
     never = certify(PLANS[:1], few, few, np.array([9.0]), Promise(0.8, None, 0.95))
     assert "no number of problems would do" in never.sentence
 

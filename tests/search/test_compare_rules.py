@@ -63,6 +63,23 @@ def test_each_rule_as_if_it_were_alone_up_to_the_dearest_plan_of_any() -> None:
     assert found["paper"].hypervolume != found["dear"].hypervolume
 
 
+def test_plans_without_a_single_model_of_equal_accuracy_are_left_out_of_the_mean() -> None:
+    """One of two cascades has none: the mean is the other's saving, worked out without the library."""
+    made = tables(42)
+    [result] = rule_comparison({"paper": made}, SPLIT)
+    validation, test = (grid_search([t.at(side) for t in made]) for side in (SPLIT.validation, SPLIT.test))
+    chosen = select(validation, ThetaChoice.best).front
+    one_stage = [p for p in range(len(test.space)) if test.space.one_stage[p]]
+    savings = []
+    for t, p in zip(chosen.theta, chosen.plan, strict=True):
+        if p not in one_stage:
+            near = [q for q in one_stage if abs(test.accuracy[0, q] - test.accuracy[t, p]) <= 0.01 + 1e-9]
+            single = np.mean([test.usd_per_1k_queries[0, q] for q in near]) if near else np.nan
+            savings.append(1 - test.usd_per_1k_queries[t, p] / single)
+    assert np.isnan(savings).tolist() == [True, False]
+    assert result.mean_saving == pytest.approx(savings[1])
+
+
 def test_without_a_test_side_nothing_is_proved() -> None:
     [one] = rule_comparison({"paper": tables(0)}, Split(np.arange(40), np.zeros(0, dtype=np.int64)))
     assert np.isnan(one.test_hypervolume) and np.isnan(one.mean_saving)

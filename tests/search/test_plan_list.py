@@ -1,9 +1,11 @@
 """Given plans against the grid, and the grid's size against its plans."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from cascade.core.plans import SKIP, option_space
+from cascade.core.plans import SKIP, Growing, option_space
 from cascade.search.grid import grid_search
 from cascade.search.grid_size import MAX_GRID_PLANS, n_grid_plans, size_of_grid
 from cascade.search.plan_list import listed_plans, one_stage_plans
@@ -40,11 +42,19 @@ def test_one_stage_plans_are_all_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("per_stage_theta", [True, False])
-def test_the_grid_has_as_many_plans_as_it_is_said(per_stage_theta: bool) -> None:
+@pytest.mark.parametrize("growing", Growing)
+def test_the_grid_is_as_large_as_it_is_said(per_stage_theta: bool, growing: Growing) -> None:
+    options = option_space([0, 1, 3], [0, 2], growing)
     for n_models in (1, 2, 3):
-        tables = made_up_tables(n_models, 2, SMALL, (0.0, 0.5, 1.0))
+        tables = made_up_tables(n_models, 2, options, (0.0, 0.5, 1.0))
+        if growing is not Growing.off:
+            tables = [replace(table, growing=(table.accept,) * 3) for table in tables]
         said = n_grid_plans([t.options for t in tables], 3, per_stage_theta=per_stage_theta)
-        assert said == grid_search(tables, per_stage_theta=per_stage_theta).accuracy.size
+        grid = grid_search(tables, per_stage_theta=per_stage_theta)
+        assert said == grid.accuracy.size
+        size = size_of_grid([options] * n_models, (0.0, 0.5, 1.0), 2, per_stage_theta=per_stage_theta)
+        held = grid.accuracy.nbytes + grid.usd_per_1k_queries.nbytes + grid.space.choices.nbytes
+        assert (size.n_plans, size.gigabytes) == (said, pytest.approx(held / 1e9))
 
 
 def test_the_size_of_known_families() -> None:
