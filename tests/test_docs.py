@@ -130,7 +130,8 @@ def test_every_module_that_a_page_starts_exists(page: str) -> None:
     modules = re.findall(r"python -m ((?:cascade|benchmarks|training|tests)[\w.]*)", text)
     files = [name.replace(".", "/") + ".py" for name in modules]
     files += re.findall(r"python ((?:benchmarks|examples|docs)/\w+\.py)", text)
-    assert not [file for file in files if not (ROOT / file).is_file()]
+    files += re.findall(r"python -m pytest [^`\n]*?(tests/[\w/.]+)", text)
+    assert not [file for file in files if not (ROOT / file).exists()]
 
 
 def test_where_do_i_find_is_answered_by_one_path_each() -> None:
