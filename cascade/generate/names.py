@@ -2,7 +2,7 @@
 
 import ast
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
 _DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -52,17 +52,21 @@ def _stored(node: ast.AST) -> TypeGuard[ast.Name]:
 
 def names_read(node: ast.AST) -> set[str]:
     """The names that are read somewhere in it and are nowhere in it an argument or a target."""
-    names = [one for one in ast.walk(node) if isinstance(one, ast.Name)]
-    local = {one.id for one in names if not isinstance(one.ctx, ast.Load)}
-    local |= {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
-    return {one.id for one in names if isinstance(one.ctx, ast.Load)} - local
+    return _read(list(ast.walk(node)))
 
 
 def names_needed(program: ast.Module) -> set[str]:
     """The names that a program reads and binds nowhere; builtins among them."""
-    statements = [node for node in ast.walk(program) if isinstance(node, ast.stmt)]
-    caught = {node.name for node in ast.walk(program) if isinstance(node, ast.ExceptHandler) and node.name}
-    return names_read(program) - names_bound(statements) - caught
+    nodes = list(ast.walk(program))
+    caught = {node.name for node in nodes if isinstance(node, ast.ExceptHandler) and node.name}
+    return _read(nodes) - names_bound(node for node in nodes if isinstance(node, ast.stmt)) - caught
+
+
+def _read(nodes: Sequence[ast.AST]) -> set[str]:
+    names = [one for one in nodes if isinstance(one, ast.Name)]
+    local = {one.id for one in names if not isinstance(one.ctx, ast.Load)}
+    local |= {one.arg for one in nodes if isinstance(one, ast.arg)}
+    return {one.id for one in names if isinstance(one.ctx, ast.Load)} - local
 
 
 def names_imported(program: ast.Module) -> set[str]:

@@ -5,6 +5,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from cascade.generate.indentation import body_indent, reindented
 from cascade.generate.names import names_bound, names_changed, names_read
@@ -23,10 +24,15 @@ _DEFINITIONS = (*_NAMED, ast.Import, ast.ImportFrom)
 _GIVING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.While, ast.If, ast.Try, ast.With, ast.Expr)
 _DEEPER = "sys.setrecursionlimit("
 MOST_STARTS = 200
+MOST_REPEATED = 512  # texts whose reading is kept: the samples of one problem are often the same
 
 
+@lru_cache(maxsize=64)
 def tree(text: str) -> ast.Module | None:
-    """The syntax tree; None for what is not Python."""
+    """The syntax tree, which nobody changes; None for what is not Python.
+
+    One reply is looked at many times in a row, so the last trees are kept.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -128,6 +134,7 @@ def from_first_code(text: str) -> str:
     return text if begin is None else text[begin.start() :]
 
 
+@lru_cache(maxsize=MOST_REPEATED)
 def continued(prompt: str, text: str, name: str, *, mend: bool = True) -> str | None:
     """A completion cut after the function that its prompt begins; None where it is no body for it.
 
@@ -154,6 +161,7 @@ def _refitted(text: str, prompt: str, head: str) -> Iterator[str]:
             yield one
 
 
+@lru_cache(maxsize=MOST_REPEATED)
 def trimmed(text: str, name: str, *, first: bool = False) -> str | None:
     """The longest beginning that is Python, without what only uses the function; None without that.
 
@@ -207,6 +215,8 @@ def _lines(text: str) -> list[str]:
 
 def _longest(text: str) -> str:
     """The longest beginning that parses, cut before a top-level line: a broken body stays broken."""
+    if tree(text) is not None:
+        return text
     lines = _lines(text)
     while lines:
         try:

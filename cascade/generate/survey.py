@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cascade.base import DataError
 from cascade.generate import source
@@ -190,9 +191,18 @@ def _count(counts: Survey, problem: Problem, solution: Solution, from_prelude: s
     program = problem.program(solution.text, completion=solution.completion)
     counts.mended += bool(solution.mends)
     counts.mends.update(solution.mends)
-    parsed = source.tree(program)
-    if parsed is None or not source.compiles(parsed):
+    if (facts := _facts(program, problem.entry_point)) is None:
         counts.not_python += 1
         return
-    counts.undefined += not source.defined_in(parsed, problem.entry_point)
-    counts.imported += bool(from_prelude & names_needed(parsed))
+    defined, needed = facts
+    counts.undefined += not defined
+    counts.imported += bool(from_prelude & needed)
+
+
+@lru_cache(maxsize=source.MOST_REPEATED)
+def _facts(program: str, entry_point: str) -> tuple[bool, frozenset[str]] | None:
+    """Whether a program defines its function, and the names that it needs; None for what is not Python."""
+    parsed = source.tree(program)
+    if parsed is None or not source.compiles(parsed):
+        return None
+    return source.defined_in(parsed, entry_point), frozenset(names_needed(parsed))
