@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cascade.base import without_user
 from cascade.config import Study
-from cascade.tracking import COMBINATIONS_LINK, FRONTS, STUDIES, Tracker, page, run_page
+from cascade.tracking import COMBINATIONS_LINK, FRONTS, STUDIES, Tracker, browse_command, page, run_page
 
-LOCAL_SERVER = "http://127.0.0.1:5000"  # where `make ui` serves the embedded store
+LOCAL_SERVER = "http://127.0.0.1:5000"  # where `browse_command` serves the embedded store
 
 
 def run_name(study: Study) -> str:
@@ -75,7 +75,7 @@ class RunContext:
             pages["all combinations"] = link
         found = {name: f"{server}/{link}" for name, link in pages.items()}
         if self.study.tracking_uri is None:
-            found = {"to browse": "make ui, then"} | found
+            found = {"to browse": f"{browse_command(self.study.mlruns)}, then"} | found
         return found | {"files": str(self.output)}
 
 

@@ -8,6 +8,7 @@ from .layout import (
     prepare as prepare,
 )
 from .traces import log_trace as log_trace
+from .ui import browse_command as browse_command
 from .views import (
     COMBINATIONS_LINK as COMBINATIONS_LINK,
     FRONTS as FRONTS,

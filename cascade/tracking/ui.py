@@ -1,11 +1,12 @@
 """The MLflow server on this machine alone, light, and the links that show something.
 
-    python -m cascade.tracking.ui [PORT]
+    python -m cascade.tracking.ui [PORT [MLRUNS]]
 
-It serves the embedded store in the folder mlruns/, where it is started.
+It serves the embedded store in the folder MLRUNS; mlruns/, where it is started, unless said otherwise.
 """
 
 import os
+import shlex
 import socket
 import sys
 from pathlib import Path
@@ -17,9 +18,16 @@ from cascade.base import CascadeError
 from cascade.tracking.client import sqlite_uri
 from cascade.tracking.views import FRONTS, KIND, PLANS, STUDIES, STUDY, page
 
-HOST = "127.0.0.1"
+HOST, PORT = "127.0.0.1", 5000
 # Parts of the server that nothing here needs, and that take seconds and memory.
 LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def browse_command(mlruns: Path, port: int = PORT) -> str:
+    """What starts the server over a folder of runs: by `make` in a checkout, in any other place by Python."""
+    if mlruns == Path("mlruns").absolute() and Path("run.py").exists() and Path("Makefile").exists():
+        return "make ui" if port == PORT else f"make ui PORT={port}"
+    return shlex.join([sys.executable, "-m", "cascade.tracking.ui", str(port), str(mlruns)])
 
 
 def links(uri: str, port: int) -> list[str]:
@@ -49,7 +57,9 @@ def main(mlruns: Path, port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise CascadeError(f"port {port}: {error.strerror}; choose another: make ui PORT=5001") from None
+            raise CascadeError(
+                f"port {port}: {error.strerror}; choose another: {browse_command(mlruns, port + 1)}"
+            ) from None
     print("\n".join(links(sqlite_uri(mlruns), port)), flush=True)
     print("\nready in a few seconds; Ctrl-C ends it\n", flush=True)
     server = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", HOST, "--port", str(port)]
@@ -58,6 +68,7 @@ def main(mlruns: Path, port: int) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path("mlruns").absolute(), int(sys.argv[1]) if len(sys.argv) > 1 else 5000)
+        asked = dict(enumerate(sys.argv[1:]))
+        main(Path(asked.get(1, "mlruns")).absolute(), int(asked.get(0, PORT)))
     except CascadeError as error:
         sys.exit(f"error: {error}")

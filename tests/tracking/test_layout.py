@@ -1,6 +1,8 @@
 """A study as it lies in a real MLflow store: its run, its plans, its combinations, its traces."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -117,6 +119,10 @@ def test_table_only(run: Run, tmp_path: Path, toy: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
     assert {e.name for e in client.search_experiments()} == {"Default", "toy on toy"}
+    # The command that is told works from anywhere: it names the folder.
+    [browse] = re.findall(r"^to browse +(.*), then$", done.stdout, re.MULTILINE)
+    where = ["-m", "cascade.tracking.ui", "5000", str(tmp_path / "mlruns")]
+    assert shlex.split(browse) == [sys.executable, *where]
 
 
 def test_a_grid_that_is_too_large(run: Run, tmp_path: Path, toy: list[str]) -> None:
@@ -147,7 +153,7 @@ def test_behind_a_server(run: Run, tmp_path: Path, toy: list[str], server: str) 
     done = run("tracking=server", f"tracking.uri={server}", "search.theta=[0.5,0.9]", *toy)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("all combinations are logged as a table only") == 1
-    assert f"{server}/#/experiments/" in done.stdout and "make ui" not in done.stdout
+    assert f"{server}/#/experiments/" in done.stdout and "to browse" not in done.stdout
     client = MlflowClient(server)
     [home] = [e for e in client.search_experiments() if e.name == "toy on toy"]
     [study] = client.search_runs([home.experiment_id], "tags.`cascade.kind` = 'study'")
