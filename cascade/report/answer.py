@@ -8,7 +8,7 @@ import numpy as np
 from cascade.core import Measured, mean_of_studies
 from cascade.report.content import Evaluated, recommended
 from cascade.report.terminal import answer_sentence
-from cascade.report.wording import by_target, ends, few_problems, percent, points, usd
+from cascade.report.wording import by_target, ends, few_problems, monthly, percent, points, usd
 from cascade.search import PlanFile, Proof
 
 
@@ -52,6 +52,15 @@ def card(name: str, measured: Measured, unit: str, detail: str, *, signed: bool 
     return Card(name, f"{value} {unit}", f"{ends(measured.interval).strip()} {detail}", tone(measured))
 
 
+def _cost_card(saving: Measured, name: str) -> Card:
+    """What is saved against another plan; of a plan that costs more, how many times as much."""
+    if saving.value >= 0:
+        return card("cost saved (test)", saving, "%", f"in place of {name}")
+    low, high = 1 - saving.interval.high, 1 - saving.interval.low
+    detail = f"({low:.1f} to {high:.1f}) the cost of {name}"
+    return Card("cost (test)", f"{1 - saving.value:.1f} times", detail, tone(saving))
+
+
 def tone(measured: Measured) -> str:
     """Good or bad only where the interval lies on one side of 0."""
     if measured.interval.low > 0:
@@ -73,9 +82,10 @@ def study_answer(study: Evaluated) -> Answer:
     if largest is not None:
         alone = largest.plan.describe(plans.models)
         cards += [
-            card("cost saved (test)", largest.saving, "%", f"in place of {alone}"),
+            _cost_card(largest.saving, alone),
             card("accuracy difference (test)", largest.accuracy, "points", f"against {alone}", signed=True),
         ]
+    text.append(f"It costs {monthly(chosen)}. To run it: {study.record.use}")
     if chosen.replaces is not None:
         other = chosen.replaces
         replaced = other.plan.describe(plans.models)

@@ -36,6 +36,7 @@ class RunRecord:
         run_id, source_run_id: of the run that proved the plans, and of the one that executed them.
         started: when the former began.
         command: the command line that started it; None where it was not kept.
+        use: the command line that answers requests with the recommended plan.
         version: of this program.
         isolation: what kept the programs apart that were executed; None where every verdict was in the store.
         seconds: by step.
@@ -46,6 +47,7 @@ class RunRecord:
     source_run_id: str
     started: datetime
     command: str | None
+    use: str
     version: str
     isolation: str | None
     seconds: Mapping[str, float]

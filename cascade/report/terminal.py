@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cascade.report.wording import by_target, few_problems, percent, points, theta_of, usd
+from cascade.report.wording import by_target, few_problems, monthly, percent, points, theta_of, usd
 from cascade.search import ChosenPlan, Estimate, PlanFile, candidate
 
 MAX_REASON_CHARS = 70  # of a failure in a table; the whole line was told when it happened
@@ -34,11 +34,17 @@ def last_screen(title: str, plans: PlanFile, links: Mapping[str, str]) -> str:
             "",
             *verdict(plans),
             "",
+            f"The plan to use costs {monthly(_to_use(plans))}.",
+            "",
             *(f"{name.ljust(width)}  {link}" for name, link in links.items()),
             "",
             answer_sentence(plans),
         ]
     )
+
+
+def _to_use(plans: PlanFile) -> ChosenPlan:
+    return candidate(plans) if plans.recommended is None else plans.recommended.chosen
 
 
 def plans_markdown(plans: PlanFile) -> str:
@@ -120,7 +126,7 @@ def sweep_table(jobs: Mapping[str, PlanFile | str]) -> str:
 def _job_cells(plans: PlanFile | str) -> tuple[str, ...]:
     if isinstance(plans, str):
         return ("", "", "", "", "", "", f"failed: {plans.splitlines()[0][:MAX_REASON_CHARS]}")
-    best = candidate(plans) if plans.recommended is None else plans.recommended.chosen
+    best = _to_use(plans)
     saving = plans.proof.saving_by_target if plans.proof else None
     gained = plans.proof.accuracy_by_target if plans.proof else None
     return (

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cascade.core import Interval, Measured, Option, Plan, ThetaChoice
-from cascade.search import PlanFile, Proof
+from cascade.search import ChosenPlan, PlanFile, Proof
 
+QUERIES_A_MONTH = 100_000  # of the example
 FEW_PROBLEMS = 30  # a side: below it there is a banner
 SMALL_USD = 1e-4  # below it Python would write an exponent
 
@@ -26,6 +27,15 @@ def percent(measured: Measured) -> str:
 def points(measured: Measured) -> str:
     """A difference of shares with its interval."""
     return f"{100 * measured.value:.1f} points{ends(measured.interval)}"
+
+
+def monthly(chosen: ChosenPlan) -> str:
+    """What a plan costs whoever answers some number of queries a month with it; in proportion for others."""
+    dollars = (chosen.test or chosen.validation).usd_per_1k_queries
+    return (
+        f"${usd(dollars)} per 1,000 queries: ${usd(dollars * QUERIES_A_MONTH / 1000)} a month at "
+        f"{QUERIES_A_MONTH:,} queries"
+    )
 
 
 def by_target(proof: Proof) -> str | None:

@@ -4,7 +4,7 @@ import json
 import logging
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -315,9 +315,7 @@ def prices_digest(usd_per_1m_tokens: Mapping[str, float]) -> str:
     return digest(json.dumps(dict(usd_per_1m_tokens)))
 
 
-def next_command(study: Study, task: str, run_id: str) -> str:
-    """The command that goes on from a run with the settings of this one."""
-    kept = [
-        word for word in study.overrides if word.partition("=")[0] not in ("task", "run_id", "hydra.run.dir")
-    ]
+def next_command(overrides: Sequence[str], task: str, run_id: str) -> str:
+    """The command that goes on from a run with its settings."""
+    kept = [word for word in overrides if word.partition("=")[0] not in ("task", "run_id", "hydra.run.dir")]
     return f"{program()} {shlex.join([f'task={task}', f'run_id={run_id}', *kept])}"

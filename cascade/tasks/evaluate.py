@@ -43,7 +43,7 @@ from cascade.search import (
 )
 from cascade.tasks.common import EVALUATED, open_tracker, study_run
 from cascade.tasks.context import RunContext
-from cascade.tasks.continuing import EVALUATE_TAKES, find_source, load_executed, made_by
+from cascade.tasks.continuing import EVALUATE_TAKES, find_source, load_executed, made_by, next_command
 from cascade.tasks.searching import search_again
 from cascade.tasks.select import choose_plans, log_calibration
 from cascade.tracking import SELECTED, log_plans
@@ -78,7 +78,8 @@ def main(study: Study, output: Path) -> None:
         with context.timed("evaluate"):
             plans = evaluate_plans(context, executed, plans)
         log_plans(tracker, context.run_id, plans)
-    log.info(last_screen(context.name, plans, context.links()))
+    links = context.links() | {"to run the plan": next_command(study.overrides, "serve", context.run_id)}
+    log.info(last_screen(context.name, plans, links))
 
 
 def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> PlanFile:

@@ -15,7 +15,7 @@ from cascade.report import FOLDER, Evaluated, RunRecord, write_study_page, write
 from cascade.search import PLANS, Executed, PlanFile
 from cascade.tasks.common import COMMAND, CONFIG, EVALUATED, ISOLATION, SOURCE, open_tracker, study_tags
 from cascade.tasks.context import RunContext
-from cascade.tasks.continuing import load_executed
+from cascade.tasks.continuing import load_executed, next_command
 from cascade.tasks.searching import search_again
 from cascade.tracking import KIND, Tracker
 
@@ -127,6 +127,9 @@ def load_evaluated(tracker: Tracker, run_id: str) -> Evaluated:
         source_run_id=source_id,
         started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         command=run.data.tags.get(COMMAND),
+        use=next_command(
+            [word for word in shlex.split(run.data.tags.get(COMMAND, "")) if "=" in word], "serve", run_id
+        ),
         version=run.data.tags["cascade.version"],
         isolation=source.data.tags.get(ISOLATION),
         seconds=seconds,

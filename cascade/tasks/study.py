@@ -7,6 +7,7 @@ from cascade.base import ConfigError
 from cascade.config import Study
 from cascade.report import EXAMPLES, last_screen, load_examples
 from cascade.tasks.common import open_tracker, study_run
+from cascade.tasks.continuing import next_command
 from cascade.tasks.evaluate import evaluate_plans
 from cascade.tasks.report import report_run
 from cascade.tasks.run import execute_study
@@ -34,4 +35,5 @@ def main(study: Study, output: Path) -> None:
         if study.report.page and plans.proof is not None:
             with context.timed("report"):
                 links |= {"report": str(report_run(context))}
+        links |= {"to run the plan": next_command(study.overrides, "serve", context.run_id)}
     log.info(last_screen(context.name, plans, links))

@@ -40,7 +40,8 @@ def test_what_an_interval_allows(
     study = with_cascade(saving, accuracy)
     found = study_answer(study)
     assert found.label == "Use" and found.plan == recommended(study.plans).plan.describe(study.plans.models)
-    assert found.text[1].startswith(words[0]) and found.text[1].endswith(words[1])
+    assert found.text[2].startswith(words[0]) and found.text[2].endswith(words[1])
+    assert found.text[0].endswith(f"To run it: {study.record.use}") and "a month at" in found.text[0]
     assert f"saves {100 * saving[0]:.1f} %" in " ".join(found.text)
     assert "select.min_accuracy asked for" in found.text[-1]
 
@@ -53,8 +54,8 @@ def test_one_model_is_an_answer_too() -> None:
     none = replace(proof, mean_saving=None, n_cascades=0, n_empty_windows=0, saving_by_target=None)
     found = study_answer(replace(study, plans=replace(study.plans, front=tuple(alone), proof=none)))
     assert found.label == "Use"
-    assert found.text[0].startswith("It is a plan of one model")
-    assert "No cascade was chosen" in found.text[1]
+    assert found.text[1].startswith("It is a plan of one model")
+    assert "No cascade was chosen" in found.text[2]
     assert [card.name for card in found.cards] == ["answers right (test)"]
     assert found.banner.startswith("Only 15 validation and 25 test problems")
 
