@@ -1,6 +1,7 @@
 """Requests to one member behind a server, its answers as samples, and one clear line for each failure."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -133,17 +134,22 @@ class Asker:
                 f"variable {generator.key_variable} {key_state}; set it, or name another in "
                 "generator.key_variable"
             )
-        if error.status_code == 404 or (error.status_code == 400 and self._model.served_as in said):
-            return (
-                f"{generator.base_url}: no model {self._model.served_as!r} or no {generator.api} there "
-                f"({said}); set family.models.{self._model.key}.served_as or generator.api, and "
-                "see that the address ends in /v1"
-            )
         if error.code == "context_length_exceeded" or (error.status_code in (400, 413) and "context" in said):
             return (
                 f"{self._model.name}, {job.task_id}: the {job.kind}'s prompt and family.max_new_tokens="
                 f"{self._request.family.max_new_tokens} are longer than the model's context ({said}); lower "
                 "it, or leave the problem out"
+            )
+        if error.status_code in (400, 422) and re.search(r"\bmax_(?:completion_)?tokens\b", said):
+            return (
+                f"{generator.base_url}: {self._model.served_as} does not take family.max_new_tokens="
+                f"{self._request.family.max_new_tokens} ({said}); lower it"
+            )
+        if error.status_code == 404 or (error.status_code == 400 and self._model.served_as in said):
+            return (
+                f"{generator.base_url}: no model {self._model.served_as!r} or no {generator.api} there "
+                f"({said}); set family.models.{self._model.key}.served_as or generator.api, and "
+                "see that the address ends in /v1"
             )
         if error.status_code == 429:
             return (

@@ -12,7 +12,7 @@ _UNSUPPORTED = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|not permitted"
     r"|not allowed|deprecated|only the default|not available|invalid parameter|must be set to"
     r"|use '?max_completion_tokens|only supports?|cannot (?:both )?be|strictly positive|greater than 0"
-    r"|must be positive|only one of|use only one",
+    r"|must be positive|only one of|use only one|only \w+ ?= ?\w+ is",
     re.IGNORECASE,
 )
 

@@ -11,6 +11,8 @@ from cascade.base import CascadeError
 from cascade.generate.reading import LENGTH
 
 _EVENTS = re.compile(r"\s*(?::|(?:data|event|id|retry):)")  # how a stream of events begins
+# Fields of a message that hold its thoughts.
+THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 SHOWN = 120  # characters of an answer that an error shows
 
 
@@ -44,8 +46,7 @@ def read_answer(content_type: str, body: str, base_url: str) -> Answer:
         answer = _joined(body) if streamed else json.loads(body)
     except ValueError:
         answer = None
-    if isinstance(answer, Mapping) and answer.get("error") and not answer.get("choices"):
-        error = answer["error"]
+    if (error := _error(answer)) is not None:
         said = error.get("message", error) if isinstance(error, Mapping) else error
         raise CascadeError(
             f"generator.base_url={base_url}: an error with status 200: {' '.join(str(said).split())[:300]}"
@@ -69,15 +70,27 @@ def read_answer(content_type: str, body: str, base_url: str) -> Answer:
     return Answer(tuple(one for _, one in ordered if one is not None), _tokens(answer.get("usage")))
 
 
+def _error(answer: Any) -> Any:
+    """What an answer says instead of its texts, or of one of them; None for no error."""
+    if not isinstance(answer, Mapping):
+        return None
+    if answer.get("error") and not answer.get("choices"):
+        return answer["error"]
+    return next((one["error"] for one in _mappings(answer.get("choices")) if one.get("error")), None)
+
+
 def _choice(choice: Mapping[str, Any]) -> Choice | None:
     finish = choice.get("finish_reason")
-    message = choice.get("message")
+    message = choice.get("message", choice.get("delta"))
+    if isinstance(message, str):
+        message = {"content": message}
     if isinstance(message, Mapping):
         text, thoughts = _content(message.get("content"))
-        for field in ("reasoning_content", "reasoning", "thinking"):
+        for field in THOUGHTS:
             if not thoughts and message.get(field):
                 thoughts = "".join(_content(message[field]))
-        text = text or _called(message.get("tool_calls")) or (message.get("refusal") or "")
+        calls = message.get("tool_calls") or [{"function": message.get("function_call")}]
+        text = text or _called(calls) or str(message.get("refusal") or "")
     elif "text" in choice:
         text, thoughts = str(choice["text"] or ""), ""
     else:
@@ -115,8 +128,8 @@ def _content(content: Any) -> tuple[str, str]:
 
 def _called(calls: Any) -> str:
     """The arguments of a message's tool calls, as a model gives that answers by calling a tool."""
-    functions = [one.get("function") for one in calls or () if isinstance(one, Mapping)]
-    return "\n".join(str(one.get("arguments", "")) for one in functions if isinstance(one, Mapping))
+    functions = [one.get("function") for one in _mappings(calls)]
+    return "\n".join(str(one.get("arguments") or "") for one in _mappings(functions))
 
 
 def _tokens(usage: Any) -> int | None:
@@ -139,30 +152,40 @@ def _count(value: Any) -> int:
     return int(value)
 
 
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; none where it is something else."""
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
 def _joined(body: str) -> dict[str, Any]:
     """The events of a stream as one answer."""
-    choices: dict[int, dict[str, Any]] = {}
+    choices: dict[str, dict[str, Any]] = {}
     usage: Any = None
     for line in body.splitlines():
         if not line.startswith("data:") or line[5:].strip() in ("", "[DONE]"):
             continue
         event = json.loads(line[5:])
+        if not isinstance(event, Mapping):
+            continue
         if event.get("error"):
             return {"error": event["error"]}
         usage = event.get("usage") or usage
-        for piece in event.get("choices") or ():
-            choice = choices.setdefault(
-                piece.get("index", 0), {"index": piece.get("index", 0), "finish_reason": None}
-            )
+        for piece in _mappings(event.get("choices")):
+            index = piece.get("index", 0)
+            choice = choices.setdefault(str(index), {"index": index, "finish_reason": None})
             choice["finish_reason"] = piece.get("finish_reason") or choice["finish_reason"]
             delta = piece.get("delta") or piece.get("message")
-            if delta is None:
-                choice["text"] = choice.get("text", "") + (piece.get("text") or "")
+            if isinstance(delta, str):
+                delta = {"content": delta}
+            if not isinstance(delta, Mapping):
+                choice["text"] = choice.get("text", "") + str(piece.get("text") or "")
                 continue
-            message = choice.setdefault("message", {"content": ""})
+            message = choice.setdefault("message", {"content": "", "reasoning": "", "function_call": {}})
             text, thoughts = _content(delta.get("content"))
             message["content"] += text
-            for field in ("reasoning_content", "reasoning"):
+            for field in THOUGHTS:
                 thoughts = thoughts or "".join(_content(delta.get(field)))
-            message["reasoning"] = message.get("reasoning", "") + thoughts
+            message["reasoning"] += thoughts
+            call = message["function_call"]
+            call["arguments"] = call.get("arguments", "") + _called(delta.get("tool_calls"))
     return {"choices": list(choices.values()), "usage": usage}

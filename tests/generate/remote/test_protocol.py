@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from cascade.base import CascadeError
 from cascade.generate.remote.parameters import Parameters
@@ -45,6 +46,11 @@ def chat(content: object, finish: str = "stop", usage: object = None, **message:
             chat(None, tool_calls=[{"function": {"name": "run", "arguments": '{"code": "x"}'}}]),
             '{"code": "x"}',
         ),
+        (chat(None, function_call={"name": "run", "arguments": '{"code": "x"}'}), '{"code": "x"}'),
+        (chat("", "length", reasoning_details=[{"type": "reasoning.text", "text": "t"}]), "<think>\nt"),
+        (json.dumps({"choices": [{"delta": {"content": "a"}}]}), "a"),
+        (json.dumps({"choices": [{"message": "a"}]}), "a"),
+        ('data: "ping"\ndata: {"choices":null}\ndata: {"choices":[{"delta":{"content":"a"}}]}\n', "a"),
         (": ping\n\n" + 'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: [DONE]\n', "a"),
     ],
 )
@@ -115,3 +121,36 @@ def test_parameters_that_a_model_refuses() -> None:
         parameters.adapt(options, None, "stream must be set to true")
         and parameters.body(options)["stream"] is True
     )
+
+
+KEYS = st.sampled_from(
+    [
+        *("choices", "message", "delta", "content", "text", "usage", "completion_tokens", "error", "index"),
+        *("type", "reasoning_details", "tool_calls", "function", "arguments", "finish_reason", "token_ids"),
+    ]
+)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANYTHING, st.booleans(), st.booleans())
+def test_whatever_comes_is_an_answer_or_one_line(value: object, streamed: bool, wrapped: bool) -> None:
+    value = {"choices": [{"message": value, "finish_reason": value}], "usage": value} if wrapped else value
+    body = f"data: {json.dumps(value)}\n\n" if streamed else json.dumps(value)
+    try:
+        answer = read_answer("application/json", body, URL)
+    except CascadeError as error:
+        assert URL in str(error) and "\n" not in str(error)
+    else:
+        assert all(isinstance(choice.text, str) for choice in answer.choices)
+
+
+def test_one_text_of_several_that_failed_is_no_empty_answer() -> None:
+    body = json.dumps({"choices": [{"message": {"content": ""}, "error": {"message": "upstream gone"}}]})
+    with pytest.raises(CascadeError, match="an error with status 200: upstream gone"):
+        read_answer("application/json", body, URL)
