@@ -1,8 +1,11 @@
 """JSON records from a file: a list or one record a line, compressed or not, each with its place."""
 
+import bz2
+import codecs
 import gzip
 import io
 import json
+import lzma
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +17,10 @@ from cascade.base.errors import DataError
 
 # How files begin that are compressed; the content decides, not the name.
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+BZIP2_MAGIC, XZ_MAGIC, ZIP_MAGIC = b"BZh", b"\xfd7zX", b"PK\x03\x04"
+BZIP2_MAGIC = b"BZh"
+XZ_MAGIC = b"\xfd7zX"
+ZIP_MAGIC = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,10 @@ def kind_of(value: object) -> str:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a JSON list or JSON Lines file, gzip, Zstandard or neither, found out from the content.
+    """The records of a JSON list or JSON Lines file, as text or compressed: its first bytes say how.
 
-    Blank lines are ignored. JSON Lines are read one by one, so a large file costs no memory.
+    Blank lines and commas behind a line are ignored. JSON Lines are read one by one, so a large file costs no
+    memory.
 
     Raises:
         DataError: the file is missing, not readable, not UTF-8, broken inside, or a line (named by
@@ -126,13 +134,20 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
             begins = raw.read(4)
             raw.seek(0)
             stream: Any = raw
+            encoding = "utf-16" if begins[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
             if begins[:2] == GZIP_MAGIC:
                 stream = gzip.GzipFile(fileobj=raw)
+            elif begins[:3] == BZIP2_MAGIC:
+                stream = bz2.BZ2File(raw)
+            elif begins == XZ_MAGIC:
+                stream = lzma.LZMAFile(raw)  # noqa: SIM115 - the wrapper closes it
+            elif begins == ZIP_MAGIC:
+                raise DataError(f"{path}: a zip archive; unpack it")
             elif begins == ZSTD_MAGIC:
                 from pyarrow import CompressedInputStream  # slow, and other files do without
 
                 stream = CompressedInputStream(raw, "zstd")
-            with io.TextIOWrapper(stream, encoding="utf-8-sig") as text:
+            with io.TextIOWrapper(stream, encoding=encoding) as text:
                 yield text
     except UnicodeDecodeError as error:
         raise DataError(
@@ -140,7 +155,7 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
         ) from error
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path}: cannot be read ({_first_line(error)})") from error
 
 
@@ -154,9 +169,12 @@ def _records(path: Path, text: io.TextIOWrapper) -> Iterator[Record]:
             yield from _listed(path, line + text.read(), number)
             return
         try:
-            fields = json.loads(stripped)
+            fields = json.loads(stripped.removesuffix(","))
         except ValueError as error:
-            raise DataError(f"{path}, line {number}: not JSON ({_first_line(error)})") from error
+            raise DataError(
+                f"{path}, line {number}: not JSON ({_first_line(error)}); write one JSON object a line, "
+                "or one JSON list"
+            ) from error
         record = Record(Place(str(path), "line", number), fields)
         if not isinstance(fields, dict):
             raise record.error(f"must be a JSON object, not {kind_of(fields)}")

@@ -1,5 +1,6 @@
 """What stands between Hydra and the tasks: one clear line for every mistake that a user can mend."""
 
+import errno
 import io
 import os
 import re
@@ -25,6 +26,8 @@ from cascade.tasks.loading import task_function
 # Hydra's flags that print the configuration in place of running a task.
 SHOWS_CONFIGURATION = {"--cfg", "-c", "--info", "-i"}
 UNKNOWN = r"Key '([^']+)' (?:not in|is not in)"  # how OmegaConf speaks of a key that no schema has
+# What writing says on a disk without room; the file is not always named.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 prepare_composition()
 
@@ -98,10 +101,11 @@ def guarded(main: Callable[[], None]) -> None:
             raise
         _fail(str(error))
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in FULL_DISK:
             raise
         _fail(
-            f"{error.filename}: {error.strerror}; choose another folder, e.g. hydra.run.dir=…, paths.store=… "
+            f"{error.filename or 'a folder of this run'}: {error.strerror}; choose another "
+            "folder, e.g. hydra.run.dir=…, paths.store=… "
             "or paths.mlruns=…"
         )
 

@@ -1,7 +1,10 @@
 """JSON and JSON Lines files: what is read, and what each broken file's error says."""
 
+import bz2
 import gzip
 import json
+import lzma
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -87,3 +90,23 @@ def test_a_wrong_field_is_named_with_its_place(tmp_path, fields, ask, says):
         ask(record)
     assert str(caught.value).startswith(f"{path}, line 1: ")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["utf-16", "bzip2", "xz", "commas"])
+def test_files_as_people_have_them(tmp_path, form):
+    text = '{"a": 1}\n\n{"a": 2}\n'
+    data = {
+        "utf-16": text.encode("utf-16"),
+        "bzip2": bz2.compress(text.encode()),
+        "xz": lzma.compress(text.encode()),
+        "commas": text.replace("}", "},").encode(),
+    }[form]
+    (tmp_path / "r.jsonl").write_bytes(data)
+    assert [record.fields for record in read_records(tmp_path / "r.jsonl")] == [{"a": 1}, {"a": 2}]
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "r.zip", "w") as archive:
+        archive.writestr("r.jsonl", "{}")
+    with pytest.raises(DataError, match=r"r\.zip: a zip archive; unpack it"):
+        list(read_records(tmp_path / "r.zip"))

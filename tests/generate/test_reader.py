@@ -221,9 +221,46 @@ def test_a_sample_twice(tmp_path: Path) -> None:
     generator, request = recording(tmp_path / "samples.jsonl", lines)
     with pytest.raises(DataError, match=r"samples\.jsonl, line 4: repeats the sample in line 1"):
         generator.samples(request)
+    recording(tmp_path / "samples.jsonl", [*lines[:3], lines[0] | {"solution": "def f(x):\n    return 9\n"}])
+    with pytest.raises(DataError, match=r"line 4: a second sample of HumanEval/0 \(the first is in line 1\)"):
+        generator.samples(request)
+    recording(tmp_path / "samples.jsonl", lines[:3] * 2)
+    with pytest.raises(DataError, match=r"all samples of each problem are alike \(2 of each\)"):
+        generator.samples(request)
     recording(tmp_path / "samples.jsonl", lines[:3])
     recording(tmp_path / "samples.jsonl_results.jsonl", [line | {"passed": True} for line in lines[:3]])
     with pytest.raises(
         DataError, match=r"samples\.jsonl and samples\.jsonl_results\.jsonl hold the same samples"
     ):
         RecordedGenerator(str(tmp_path)).samples(request)
+
+
+def test_tests_without_an_assertion_are_counted(tmp_path: Path) -> None:
+    good = solutions(["def f(x):\n    return 2 * x\n"] * 3)
+    tests = [
+        {**one, "kind": "test", "text": text, "tokens_at_line": [5]}
+        for one, text in zip(
+            good, ["assert f(1) == 2", "self.assertEqual(f(1), 2)", "print(f(1))"], strict=True
+        )
+    ]
+    generator, request = recording(tmp_path / "r.jsonl", [*good, *tests])
+    [one] = survey(request.family, request.problems, generator.samples(request).samples)
+    assert (one.tests, one.idle_tests) == (3, 2)
+    assert one.line(50).endswith("; 3 tests: 2 without an assert line")
+    assert any("2 of 3 tests have no line that begins with assert" in told for told in one.warnings(50))
+    one.check(50)
+    generator, request = recording(tmp_path / "r.jsonl", [*good, *(t | {"text": "pass"} for t in tests)])
+    [one] = survey(request.family, request.problems, generator.samples(request).samples)
+    with pytest.raises(DataError, match="no usable test: 3 of 3 tests"):
+        one.check(50)
+
+
+def test_what_parses_and_does_not_compile_is_not_python(tmp_path: Path) -> None:
+    texts = [
+        "import os\nfrom __future__ import annotations\ndef f(x): ...\n",
+        "def f(x): ...\n",
+        "def f(x): ...\n",
+    ]
+    generator, request = recording(tmp_path / "r.jsonl", solutions(texts))
+    [one] = survey(request.family, request.problems, generator.samples(request).samples)
+    assert (one.not_python, one.undefined) == (1, 0)

@@ -26,6 +26,7 @@ from cascade.generate.recordings.importers.base import (
     ORDINAL,
     Importer,
     RecordedSample,
+    first_record,
     is_pattern,
     record_files,
 )
@@ -241,9 +242,19 @@ def _importer(format: str | None, path: Path) -> Importer:
     for importer in FORMATS.values():
         if importer.matches(path):
             return importer
+    files = record_files(path)
+    if not files:
+        raise DataError(
+            f"{path}: no *.jsonl or *.json file in this folder; where they lie in folders below it write a "
+            f"pattern: generator.path={path}/**/*.jsonl"
+        )
+    first = first_record(path)
+    if first is None:
+        raise DataError(f"{path}: holds no records")
     raise DataError(
-        f"{path}: not a recording in a known format; set generator.format to one of {', '.join(FORMATS)} "
-        "to see what it lacks"
+        f"{path}: not a recording in a known format (fields of the first record: "
+        f"{', '.join(first.fields)}); set generator.format to one of {', '.join(FORMATS)} to see what it "
+        "lacks, or name the fields as docs/recordings.md has them"
     )
 
 

@@ -434,7 +434,12 @@ def test_a_path_that_is_not_there_or_no_recording(tmp_path):
         tmp_path / "no", models=family("m")
     )
     said = problem_of(lines(tmp_path / "a.jsonl", {"x": 1}), models=family("m"))
-    assert "not a recording in a known format; set generator.format to one of paper_author, codet" in said
+    assert "not a recording in a known format (fields of the first record: x); set generator.format" in said
+    (tmp_path / "b.jsonl").write_text("\n")
+    assert problem_of(tmp_path / "b.jsonl", models=family("m")).endswith("b.jsonl: holds no records")
+    (tmp_path / "runs" / "m").mkdir(parents=True)
+    (tmp_path / "runs" / "m" / "a.jsonl").write_text("{}")
+    assert "no *.jsonl or *.json file in this folder" in problem_of(tmp_path / "runs", models=family("m"))
     said = problem_of(tmp_path / "a.jsonl", models=family("m"), format="own")
     assert said.startswith("generator.format=own: must be one of paper_author, codet, evalplus_folder, ")
     said = problem_of(tmp_path / "a.jsonl", models=family("m"), format="cascade")

@@ -93,16 +93,36 @@ def _no_versions(path: Path, files: Sequence[Path]) -> None:
 
 
 def _no_repeats(records: Sequence[Record], counts: Counter[str]) -> None:
-    """Raise where some problems have more samples than most because one stands there twice."""
+    """Raise where samples stand there twice: some of them, a second one of few problems, or all."""
     usual = Counter(counts.values()).most_common(1)[0][0] if counts else 0
+    few = usual == 1 and sum(count > 1 for count in counts.values()) < len(counts) / 2
     first: dict[tuple[str, str], Record] = {}
+    second: tuple[str, Record] | None = None
     for record in records:
         task_id = task_id_of(record)
         if counts[task_id] <= usual:
             continue
         before = first.setdefault((task_id, _text(record)), record)
         if before is not record:
-            there = before.place
-            same = there.source == record.place.source
-            where = f"{there.unit} {there.number}" if same else str(there)
-            raise record.error(f"repeats the sample in {where}; remove one of them")
+            raise record.error(f"repeats the sample in {_where(before, record)}; remove one of them")
+        other = first.setdefault((task_id, ""), record) if few else record
+        if other is not record and second is None:
+            second = _where(other, record), record
+    if second is not None:
+        where, record = second
+        raise record.error(
+            f"a second sample of {task_id_of(record)} (the first is in {where}), where most problems have "
+            "one; remove one of them"
+        )
+    texts = {(task_id_of(record), _text(record)) for record in records}
+    if usual > 1 and len(texts) == len(counts) > 1:
+        raise DataError(
+            f"{records[0].place.source}: all samples of each problem are alike ({usual} of each): they were "
+            "written twice, or drawn at a temperature of 0; keep one of each"
+        )
+
+
+def _where(before: Record, record: Record) -> str:
+    """The place of an earlier record, said beside a later one's."""
+    there = before.place
+    return f"{there.unit} {there.number}" if there.source == record.place.source else str(there)
