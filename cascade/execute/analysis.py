@@ -13,6 +13,7 @@ import marshal
 import os
 import signal
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,8 @@ from cascade.execute.children import silence
 from cascade.execute.equivalence import MAX_CHARS, canonical
 from cascade.execute.isolation.layers import Confinement
 from cascade.execute.nontermination.loop_sites import loops
-from cascade.execute.purity import compares_identities, is_provable, is_pure, names_used
+from cascade.execute.only_call import gives_plain_data, only_call
+from cascade.execute.purity import is_provable, is_pure, names_used
 
 ANALYSIS_MEMORY_MB = 2048
 ANALYSIS_SECONDS = 5.0
@@ -39,7 +41,8 @@ class Text:
         pure: see `purity`.
         used: the names and attributes in it.
         looked_up: the names that it looks up.
-        compares_identities: whether it asks which object something is.
+        only_call: of a line, the call that it can run out of time in (see `only_call`).
+        plain_data: of a program, whether its calls give plain data.
         loops: where it may be proven non-terminating; see `loop_sites`.
         provable: whether its numbers may be reasoned about, too; see `purity.is_provable`.
         code: marshalled code; None where the text is left to the child.
@@ -53,7 +56,8 @@ class Text:
     pure: bool = False
     used: tuple[str, ...] = ()
     looked_up: tuple[str, ...] = ()
-    compares_identities: bool = False
+    only_call: str = ""
+    plain_data: bool = False
     loops: tuple[tuple[int, tuple[Any, ...]], ...] = ()
     provable: bool = False
     code: bytes | None = None
@@ -65,7 +69,7 @@ class Text:
 
     def for_a_referee(self) -> tuple[Any, ...]:
         """The fields of a `referee.Test`."""
-        return (*self._made, self.entry_point, self.seed, self.pure, self.compares_identities)
+        return (*self._made, self.entry_point, self.seed)
 
     @functools.cached_property
     def _made(self) -> tuple[Any, ...]:
@@ -78,8 +82,17 @@ class Text:
         return int.from_bytes(hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).digest()[:6])
 
 
-def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Text]:
-    """What is known of each text, found out in a child."""
+def analyse(
+    sources: list[str], name: str, confinement: Confinement, modules: Mapping[str, str]
+) -> list[Text]:
+    """What is known of each text, found out in a child.
+
+    Args:
+        sources: the texts.
+        name: the file name in their frames.
+        confinement: what the child is behind.
+        modules: those that the prelude imports, by the names that it gives them.
+    """
     found: list[Text] = []
     while len(found) < len(sources):
         os.makedirs(f"{confinement.scratch}/run", exist_ok=True)  # noqa: PTH103
@@ -93,7 +106,7 @@ def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Tex
                 with os.fdopen(sink, "wb") as out:
                     for source in sources[len(found) :]:
                         signal.setitimer(signal.ITIMER_PROF, ANALYSIS_SECONDS)
-                        marshal.dump(_facts(source, name), out)
+                        marshal.dump(_facts(source, name, modules), out)
                         out.flush()
             os._exit(0)
         os.close(sink)
@@ -107,7 +120,7 @@ def analyse(sources: list[str], name: str, confinement: Confinement) -> list[Tex
     return found
 
 
-def _facts(source: str, name: str) -> tuple[Any, ...]:
+def _facts(source: str, name: str, modules: Mapping[str, str]) -> tuple[Any, ...]:
     """The fields of a `Text` after its name."""
     if name == "<program>" and len(source) > MAX_CHARS:
         return (source,)
@@ -121,9 +134,9 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
     dumped = marshal.dumps(code)
     used, looked_up = names_used(tree)
     if len(dumped) > MAX_CODE_BYTES or len(source) > MAX_CHARS:  # a data set's test may be as long as that
-        return (source, False, False, used, looked_up, False, (), False, dumped)
+        return (source, False, False, used, looked_up, "", False, (), False, dumped)
     bound_by_test = frozenset(looked_up) - frozenset(dir(builtins)) if name == "<test>" else None
-    pure = is_pure(tree, bound_by_test)
+    pure = is_pure(tree, bound_by_test, modules)
     provable = pure and name == "<program>" and is_provable(tree)
     watched = loops(tree, provable) if pure and name == "<program>" else {}
     return (
@@ -132,7 +145,8 @@ def _facts(source: str, name: str) -> tuple[Any, ...]:
         pure,
         used,
         looked_up,
-        compares_identities(tree),
+        only_call(tree) if pure and name == "<test>" else "",
+        pure and name == "<program>" and gives_plain_data(tree),
         tuple((line, tuple(loop)) for line, loop in watched.items()),
         provable,
         dumped,

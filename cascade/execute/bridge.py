@@ -49,7 +49,6 @@ class Bridge:
         fate: what became of the candidate, as a verdict; None while it lives.
         again: whether the candidate was watched or short of memory: elsewhere it might go another way.
         fallback: whether the test has met an object that is no plain data.
-        aliased: whether one process might see more: an object met twice, or changed behind the test's back.
         broken: whether the next message cannot be believed to answer the next question.
     """
 
@@ -91,7 +90,7 @@ class Bridge:
         self._remotes.clear()
         self._expected = None
         self.fate: bytes | None = None
-        self.again = self.fallback = self.aliased = self.broken = False
+        self.again = self.fallback = self.broken = False
 
     def told(self) -> tuple[bytes, int]:
         """The zygote's next word."""
@@ -122,7 +121,6 @@ class Bridge:
                 return None
             case ["value", nodes, list(found), int()] if len(found) == len(names):
                 table = Unpacker(nodes, self._given)
-                self.aliased = bool(table.mutable)
                 space = {}
                 for name, reply_part in zip(names, found, strict=True):
                     is_module = type(reply_part) is list and reply_part[:2] == ["module", name]
@@ -222,9 +220,7 @@ class Bridge:
 
     def _answer(self, nodes: Any, packer: Packer | None, flags: int) -> Unpacker:
         self.again |= bool(flags)
-        table = Unpacker(nodes, self._given, packer.mutable if packer else None)
-        self.aliased |= self._n_calls > 1 and len(table.mutable) > 0
-        return table
+        return Unpacker(nodes, self._given, packer.mutable if packer else None)
 
     def _call_back(self, number: int, nodes: Any, references: list[Any]) -> None:
         packer = Packer(self._export)
@@ -264,7 +260,6 @@ class Bridge:
             return packed
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
-        self.aliased = True
         raise TypeError("a test passes an object that is no plain data")
 
     def _given(self, atom: list[Any], table: Unpacker) -> Any:

@@ -1,17 +1,22 @@
 """The process of one program: it runs the program's definitions and then answers calls with plain data.
 
-Nothing that it could want to know is in it: neither tests nor expected values nor other programs. Nothing
-that it says is a verdict: the referee, which it cannot reach, compares what it answers (see `referee`).
+Nothing that it could want to know is in it: no data set's test, no expected value, no other program. Nothing
+that it says is such a test's verdict: the referee, which it cannot reach, compares what it answers (see
+`referee`). Only the lines that the same model wrote are run here where both they and the program are pure.
 """
 
 import builtins
 import gc
 import marshal
+import mmap
 import operator
 import os
 import random
+import resource
 import signal
+import struct
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,11 +28,18 @@ from cascade.execute.nontermination.loop_sites import Loop
 from cascade.execute.nontermination.watch import Watch
 from cascade.execute.wire import Packer, Unpacker, receive_more, send
 
-LOADED = b"L"
+# What a candidate says of itself: loaded; all lines run; not as it was loaded.
+LOADED, DONE, STALE = b"L", b"D", b"N"
+# A record for each test: a verdict's code, flags and CPU microseconds.
+RECORD = struct.Struct("<cBI")
+MOST_MICROSECONDS = 0xFFFFFFFF
 # The exit status of a program that was proven to outlast its limit.
 PROVEN_STATUS = 87
 # Flags of an answer: the test was watched, or short of memory: elsewhere it might have gone another way.
 WATCHED, MEMORY = 1, 2
+# A process that was so much larger than after its definitions is not as it was loaded.
+SPARE_BYTES = 32 << 20
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 # Python's limit for a script: what this module's own frames take is added.
 RECURSION_LIMIT = 1000
 
@@ -76,6 +88,7 @@ class Program:
         watched: loops that may be proven non-terminating (see `loop_sites`).
         provable: whether its numbers may be reasoned about, too (see `purity`).
         used: names that the program uses, where it is pure; None where each test needs a new process.
+        lines: the model's own lines that are run here: marshalled code or a text, CPU seconds.
         seconds: CPU limit of its definitions.
     """
 
@@ -85,6 +98,7 @@ class Program:
     watched: dict[int, Loop]
     provable: bool
     used: frozenset[str] | None
+    lines: list[tuple[Any, float]]
     seconds: float
 
 
@@ -101,6 +115,7 @@ class Candidate:
         self._failed = False
         self._fingerprint: Fingerprint | None = None
         self._fresh = True
+        self._large = 0
         self._watch = Watch(program.watched, program.provable, program.source, self._globals)
 
     def _globals(self) -> list[object]:
@@ -135,16 +150,58 @@ class Candidate:
             return
         if self._program.used is not None:
             self._fingerprint = Fingerprint.of(space, named, self._program.used)
+        self._large = _peak_bytes() + SPARE_BYTES
+
+    def watch(self) -> None:
+        """From now on what never ends is looked for."""
+        self._watch.start(lambda: os._exit(PROVEN_STATUS))
+
+    def run_lines(self, todo: list[int], records: mmap.mmap) -> bytes:
+        """Run some of the model's own lines in the program's names, as one process would.
+
+        A pure program reaches neither the line nor what says its verdict; it could pass by an object that is
+        equal to everything, which a line believes anyway.
+
+        Args:
+            todo: which lines.
+            records: what came of each is written here.
+
+        Returns:
+            `DONE`, or `STALE` where another process is needed for the next one.
+        """
+        for at, i in enumerate(todo):
+            state = self._state_for_a_test()
+            if state == "stale":
+                return STALE
+            code, seconds = self._program.lines[i]
+            began = time.process_time()
+            verdict = b"E" if state == "failed" else self._line(code, seconds)
+            micro = min(int(1e6 * (time.process_time() - began)), MOST_MICROSECONDS)
+            RECORD.pack_into(records, at * RECORD.size, verdict, self._state(), micro)
+        return DONE
+
+    def _line(self, code: Any, seconds: float) -> bytes:
+        self._watch.begin(seconds)
+        try:
+            exec(
+                compile(code, "<test>", "exec") if isinstance(code, str) else marshal.loads(code), self._space
+            )
+            verdict = b"P"
+        except AssertionError:
+            verdict = b"F"
+        except BaseException as error:
+            verdict = b"E"
+            if isinstance(error, MemoryError):
+                self._flags |= MEMORY
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        return verdict
 
     def answer(self) -> None:
         """Answer until the process is ended."""
-        self._watch.start(lambda: os._exit(PROVEN_STATUS))
         while True:
             message = self._receive()
             if message[0] == "begin":
                 self._begin(message[1], message[2])
-            elif message[0] == "line":
-                self._line(message[1], message[2])
             else:
                 send(self._replies, self._do(message))
 
@@ -152,20 +209,23 @@ class Candidate:
         message, self._unread = receive_more(self._requests, self._unread)
         return message
 
-    def _is_as_loaded(self) -> bool:
-        """Whether a new test may begin; says why not."""
+    def _state_for_a_test(self) -> str:
+        """Whether a new test may begin: "loaded"; else why not."""
         if self._failed:
-            send(self._replies, ["failed"])
-            return False
-        if not self._fresh and (self._fingerprint is None or not self._fingerprint.holds(self._space)):
-            send(self._replies, ["stale"])
-            return False
+            return "failed"
+        if not self._fresh and (
+            self._fingerprint is None
+            or _peak_bytes() > self._large
+            or not self._fingerprint.holds(self._space)
+        ):
+            return "stale"
         self._fresh, self._flags = False, 0
-        return True
+        return "loaded"
 
     def _begin(self, seconds: float, names: list[str]) -> None:
         """A new test: what names stand for."""
-        if not self._is_as_loaded():
+        if (state := self._state_for_a_test()) != "loaded":
+            send(self._replies, [state])
             return
         self._owned.clear()
         self._numbers.clear()
@@ -173,23 +233,6 @@ class Candidate:
         found = [packer.pack(self._space[n]) if n in self._space else ["absent", 0] for n in names]
         send(self._replies, ["value", packer.nodes, found, 0])
         self._watch.begin(seconds)
-
-    def _line(self, seconds: float, code: str) -> None:
-        """Run a test line in the program's own names; see `Referee._in_candidate`."""
-        if not self._is_as_loaded():
-            return
-        loaded = marshal.loads(code.encode("latin-1"))
-        self._watch.begin(seconds)
-        try:
-            exec(loaded, self._space)
-            verdict = "P"
-        except AssertionError:
-            verdict = "F"
-        except BaseException as error:
-            verdict = "E"
-            if isinstance(error, MemoryError):
-                self._flags |= MEMORY
-        send(self._replies, ["verdict", verdict, self._state()])
 
     def _do(self, message: list[Any]) -> list[Any]:
         packer = self._packer()
@@ -299,9 +342,26 @@ class Candidate:
             send(self._replies, self._do(message))
 
 
-def run_candidate(program: Program, requests: int, replies: int, life: int) -> None:
-    """Load a program and answer; `life` says that it is loaded and, when it ends, that the process has."""
+def _peak_bytes() -> int:
+    """The most memory that this process has had at once."""
+    return _MAXRSS_UNIT * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def run_candidate(
+    program: Program, todo: list[int], records: mmap.mmap | None, requests: int, replies: int, life: int
+) -> None:
+    """Load a program, run lines and answer.
+
+    Args:
+        program: the program.
+        todo, records: which of its lines are run here, if any, and where what comes of them is written.
+        requests, replies: calls and their results.
+        life: says that it is loaded, that it has run the lines and, when it ends, that the process has.
+    """
     candidate = Candidate(program, requests, replies)
     candidate.load()
     os.write(life, LOADED)
+    candidate.watch()
+    if records is not None:
+        os.write(life, candidate.run_lines(todo, records))
     candidate.answer()

@@ -20,6 +20,8 @@ ORDERED, UNORDERED, UNKNOWN = "ordered", "unordered", "unknown"
 _ATOMS = frozenset((int, str, bool, bytes, type(None), type(Ellipsis), type(NotImplemented)))
 _BY_TEXT = frozenset((float, complex, Decimal, Fraction))
 _MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict, collections.defaultdict))
+_CHANGING = _MAPPINGS | {list, tuple, set, bytearray, collections.deque}
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 # Functions that hold nothing; what they are bound to, if anything, is a module or a class.
 _STATELESS = frozenset(
     (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
@@ -130,7 +132,9 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
             or (kind is types.ModuleType or kind in _STATELESS)
             or (kind.__module__ == "typing" and _is_foreign(kind))
         ):
-            out += _foreign(value)
+            parts, inside = _foreign(value)
+            out += parts
+            todo += inside
         elif kind is types.BuiltinFunctionType and isinstance(value.__self__, types.ModuleType):
             out.append(Same(value))
         elif type(kind) is type and _has_only_a_dict(kind):
@@ -167,19 +171,24 @@ def _is_foreign(value: Any) -> bool:
     return found is value
 
 
-def _foreign(value: Any) -> list[object]:
-    """An object that is not the program's: itself, and what could be hung on it, by identity."""
-    if isinstance(value, types.ModuleType):
-        return [Same(value)]
-    attributes = getattr(value, "__dict__", {})
+def _foreign(value: Any) -> tuple[list[object], list[object]]:
+    """An object that is not the program's: itself, what could be hung on it, and of that what can change."""
     found: list[object] = [Same(value)]
-    for name in tuple(attributes):
-        found += (name, Same(attributes[name]))
-        if type(attributes[name]) is types.FunctionType:
-            found += [part for n, one in vars(attributes[name]).items() for part in (n, Same(one))]
-        elif name == "__origin__":  # what is set on such a name is set there
-            found += _foreign(attributes[name])
-    return found
+    inside: list[object] = []
+    if isinstance(value, types.ModuleType):
+        return found, inside
+    todo: list[Any] = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, type) and one.__flags__ & _IMMUTABLE_TYPE:
+            continue
+        for name, held in tuple(getattr(one, "__dict__", {}).items()):
+            found += (name, Same(held))
+            if name == "__origin__" or type(held) is types.FunctionType:
+                todo.append(held)  # what is set on such a name is set there
+            elif type(held) in _CHANGING or type(held).__module__ == PROGRAM_MODULE:
+                inside.append(held)
+    return found, inside
 
 
 @dataclass
@@ -228,18 +237,20 @@ class Fingerprint:
             out.append(name)
             if name in self.prelude and value is self.prelude[name]:
                 if name in self.used:
-                    out += _foreign(value)
-                    out += self._of_module(value)
+                    parts, inside = _foreign(value)
+                    out += parts
+                    values += inside
+                    values += self._of_module(value)
                 continue
             values.append(value)
-            out += self._of_module(value)
+            values += self._of_module(value)
         return [*out, *state_of(values)]
 
     def _of_module(self, value: object) -> list[object]:
         """What the program can name of a module."""
         if not isinstance(value, types.ModuleType):
             return []
-        return [part for n in vars(value).keys() & self.used for part in (n, *_foreign(vars(value)[n]))]
+        return [part for n in sorted(vars(value).keys() & self.used) for part in (n, vars(value)[n])]
 
     def holds(self, space: Mapping[str, Any]) -> bool:
         """Whether nothing has changed since."""

@@ -7,9 +7,12 @@ objects are still as they were is looked at while it runs (see `fingerprint`).
 
 import ast
 import builtins
+import functools
 import math
 import string
 import types
+import typing
+from collections.abc import Iterator, Mapping
 
 
 def _words(text: str) -> frozenset[str]:
@@ -71,6 +74,9 @@ SAFE_BUILTINS = _words(
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 }
+# What a program finds without binding it, but may not name; one that binds it somewhere could mean this
+# elsewhere.
+_HIDDEN = (frozenset(dir(builtins)) - SAFE_BUILTINS) | (frozenset(typing.__all__) - MODULES["typing"])
 SAFE_DUNDERS = _words(
     "__init__ __name__ __main__ __eq__ __lt__ __gt__ __le__ __ge__ __ne__ __hash__ __repr__ __str__ __len__ "
     "__getitem__ __setitem__ __contains__ __iter__ __next__ __add__ __sub__ __mul__ __call__ __bool__ "
@@ -103,15 +109,31 @@ _INNER = frozenset(
     )
     for name in dir(kind)
 ) - {"args"}
-_TYPING = MODULES["typing"] | {"math"}
+# And what leads on from an exception or a library's class, or keeps what no state shows.
+_INNER |= _words("obj register copy_with format_map _evaluate _getitem _abc_impl")
 _UNSHARED = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+# What `_is_listed` looks at; all else is harmless.
+_LOOKED_AT = frozenset(
+    (
+        *(ast.Name, ast.Attribute, ast.MatchClass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef),
+        *(ast.arg, *_UNSHARED),
+    )
+)
+_ALWAYS_NAMED = SAFE_BUILTINS | SAFE_DUNDERS | MODULES["typing"]
+_MATH = types.MappingProxyType({"math": "math"})
+
+
+@functools.lru_cache(maxsize=4)
+def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """All nodes of a text, walked once for all that is asked of it."""
+    return tuple(ast.walk(tree))
 
 
 def names_used(tree: ast.Module) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """All names and attributes in a text, and the names that it looks up."""
     used: dict[str, None] = {}
     looked_up: dict[str, None] = {}
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.Name(id=name, ctx=context):
                 used[name] = None
@@ -122,24 +144,11 @@ def names_used(tree: ast.Module) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(used), tuple(looked_up)
 
 
-def compares_identities(tree: ast.Module) -> bool:
-    """Whether a text asks which object something is, but for those of which there is one."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Compare(ops=ops, comparators=others) if any(
-                isinstance(op, ast.Is | ast.IsNot) and not isinstance(other, ast.Constant)
-                for op, other in zip(ops, others, strict=True)
-            ):
-                return True
-            case ast.Name(id="id"):
-                return True
-    return False
-
-
-def bound_names(tree: ast.Module) -> list[str]:
+@functools.lru_cache(maxsize=4)
+def bound_names(tree: ast.Module) -> tuple[str, ...]:
     """Every name that a text binds, as often as it does."""
     found: list[str] = []
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 found.append(name)
@@ -155,45 +164,91 @@ def bound_names(tree: ast.Module) -> list[str]:
                 found.append(name)
             case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
                 found += [alias.asname or alias.name.partition(".")[0] for alias in aliases]
-    return found
+    return tuple(found)
 
 
-def is_pure(tree: ast.Module, bound_by_test: frozenset[str] | None = None) -> bool:
+def modules_named(tree: ast.Module) -> dict[str, str]:
+    """The modules that a pure prelude imports, by the names that it gives them."""
+    nodes = nodes_of(tree)
+    return {a.asname or a.name: a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+
+
+def is_pure(
+    tree: ast.Module, bound_by_test: frozenset[str] | None = None, known: Mapping[str, str] = _MATH
+) -> bool:
     """Whether a text is pure; see the module.
 
     Args:
         tree: the text.
-        given: of a test, the names that a referee gives to it: calls into the candidate, plain data, or from
-            the list; None for a program.
+        bound_by_test: of a test, the names that are the program's or a prelude's; None for a program.
+        known: modules by the names that the prelude gives them (see `modules_named`).
     """
-    if bound_by_test is not None and any(_sets_attribute(node) for node in ast.walk(tree)):
+    nodes = nodes_of(tree)
+    if bound_by_test is not None and any(map(_sets_attribute, nodes)):
         return False  # of something that other tests see
-    bound = frozenset(bound_names(tree)) | (bound_by_test or frozenset())
-    set_names = {
-        n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
-    }
+    if any(map(_may_run_later, nodes)):
+        return False
+    bound = frozenset(bound_names(tree))
+    if (hidden := bound & _HIDDEN) and any(not hidden.isdisjoint(names) for names in _global_names(tree)):
+        return False
+    bound |= (bound_by_test or frozenset()) - _HIDDEN
+    set_names = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
     set_names |= {
         name
-        for cls in ast.walk(tree)
+        for cls in nodes
         if isinstance(cls, ast.ClassDef)
         for name in bound_names(ast.Module(cls.body, []))
     }
     attributes = SAFE_ATTRIBUTES | {name for name in set_names if name not in _INNER and not _is_dunder(name)}
-    modules: dict[str, str] = {}
-    for node in ast.walk(tree):
+    modules = dict(known)
+    for node in nodes:
         for alias in node.names if isinstance(node, ast.Import) else ():
             if modules.setdefault(alias.asname or alias.name, alias.name) != alias.name:
                 return False  # which one it is hangs on what ran
     held = {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }
-    # With three arguments it makes a class, whose methods may have any name.
-    asked = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call) and _has_one_argument(n)}
-    if any(isinstance(n, ast.Name) and n.id == "type" and id(n) not in asked for n in ast.walk(tree)):
+    # What it gives could be itself, which makes classes whose methods may have any name.
+    compared = {id(call.func) for node in nodes for call in _only_looked_at(node)}
+    if any(isinstance(n, ast.Name) and n.id == "type" and id(n) not in compared for n in nodes):
         return False
-    return all(_is_listed(node, bound, attributes, modules, held) for node in ast.walk(tree))
+    return all(
+        type(node) not in _LOOKED_AT or _is_listed(node, bound, attributes, modules, held) for node in nodes
+    )
+
+
+def _may_run_later(node: ast.AST) -> bool:
+    """Whether a generator that nobody asks any more runs on when it is collected, in another test."""
+    return isinstance(node, ast.Try | ast.TryStar | ast.With) and any(
+        isinstance(one, ast.Yield | ast.YieldFrom) for one in ast.walk(node)
+    )
+
+
+def _global_names(tree: ast.Module) -> Iterator[tuple[str, ...]]:
+    """The names that each piece of code may look for outside itself, attributes among them."""
+    todo: list[types.CodeType] = []
+    try:
+        todo.append(compile(tree, "<text>", "exec"))
+    except (SyntaxError, ValueError):
+        yield tuple(_HIDDEN)
+    while todo:
+        code = todo.pop()
+        yield code.co_names
+        todo += [one for one in code.co_consts if isinstance(one, types.CodeType)]
+
+
+def _only_looked_at(node: ast.AST) -> list[ast.Call]:
+    """Calls with one argument of which only what they are equal to, or are called, is asked."""
+    match node:
+        case ast.Compare(left=left, comparators=others):
+            found = [one for side in (left, *others) for one in getattr(side, "elts", (side,))]
+        case ast.Attribute(value=value, attr="__name__", ctx=ast.Load()):
+            found = [value]
+        case _:
+            return []
+    return [one for one in found if isinstance(one, ast.Call) and _has_one_argument(one)]
 
 
 def _has_one_argument(call: ast.Call) -> bool:
@@ -213,11 +268,13 @@ def _is_listed(
 ) -> bool:
     match node:
         case ast.Name(id=name):
-            if name in modules and id(node) not in held:
-                return False  # a module is no value
-            return (name in bound and not _is_dunder(name)) or name in SAFE_BUILTINS | SAFE_DUNDERS | _TYPING
+            if name in modules:
+                return id(node) in held  # a module is no value
+            return (name in bound and not _is_dunder(name)) or name in _ALWAYS_NAMED
         case ast.Attribute(value=ast.Name(id=name), attr=attribute, ctx=context) if name in modules:
             return isinstance(context, ast.Load) and attribute in MODULES[modules[name]]
+        case ast.Attribute(attr="format_map"):
+            return False
         case ast.Attribute(value=text, attr="format"):
             return _formats_nothing_inside(text)
         case ast.Attribute(attr=attribute):
@@ -259,15 +316,13 @@ def _formats_nothing_inside(text: ast.expr) -> bool:
 
 
 def is_provable(tree: ast.Module) -> bool:
-    """Whether the proofs of `nontermination` may reason about a program: pure, and names mean one thing.
+    """Whether the proofs of `nontermination` may reason about a pure program: names mean one thing.
 
     No name of a builtin is bound, none but the definition's own binds a function, nothing is global,
     functions have no decorators and defaults, and the top only defines.
     """
-    if not is_pure(tree):
-        return False
-    bound = bound_names(tree)
-    functions = [n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    bound, nodes = bound_names(tree), nodes_of(tree)
+    functions = [n.name for n in nodes if isinstance(n, ast.FunctionDef)]
     if set(bound) & set(dir(builtins)) or any(bound.count(name) > 1 for name in functions):
         return False
     top = (
@@ -282,7 +337,7 @@ def is_provable(tree: ast.Module) -> bool:
     )
     if not all(isinstance(statement, (*top, ast.Assert, ast.Pass)) for statement in tree.body):
         return False
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Global() | ast.Nonlocal():
                 return False

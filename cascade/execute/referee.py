@@ -2,32 +2,28 @@
 
 The candidate cannot reach it: they share two pipes, over which plain data goes (see `bridge` and `wire`). A
 test runs here with the program's functions standing for calls into the candidate. A data set's test finds
-Python's own builtins whatever the program has named so; a model's own line finds the program's names first,
-as in one process.
+Python's own builtins whatever the program has named so; a model's own line, which comes here where it or the
+program is impure, finds the program's names first, as in one process.
 """
 
 import builtins
-import marshal
 import os
 import random
 import signal
-import struct
 import time
 import types
 from dataclasses import dataclass
 from typing import Any
 
 from cascade.execute.bridge import CONTROL, Bridge, Stale
+from cascade.execute.candidate import MOST_MICROSECONDS, RECORD, STALE
 from cascade.execute.remote import STAND_INS
-from cascade.execute.wire import MalformedError
 
-# A record for each test: a verdict's letter, flags and CPU microseconds.
-RECORD = struct.Struct("<cBI")
 # Flags: to be run again, alone; resting on an object; answers of this candidate cannot be believed any more;
 # the verdict is what became of the candidate.
 AGAIN, FALLBACK, BROKEN, FATE = 1, 2, 4, 8
 # Instead of a letter: the candidate is not as it was, another one is needed for this test.
-RENEW = b"N"
+RENEW = STALE
 GO = b"G"
 __all__ = ["AGAIN", "BROKEN", "CONTROL", "FALLBACK", "FATE", "GO", "RECORD", "RENEW", "Test", "run_referee"]
 
@@ -41,16 +37,12 @@ class Test:
         names: the names that it looks up.
         entry_point: of a data set's test, the name that is the program's; None for a model's own line.
         seed: of `random` in it: a number that no candidate knows.
-        pure: whether a pure program may run it (see `Referee._in_candidate`).
-        compares_identities: whether it asks which object something is.
     """
 
     code: Any
     names: tuple[str, ...]
     entry_point: str | None
     seed: int
-    pure: bool
-    compares_identities: bool
 
 
 class Referee:
@@ -60,7 +52,7 @@ class Referee:
         self._bridge, self._records = Bridge(requests, replies, control), records
         self._base: dict[str, Any] = {"__name__": "__test__"}
         exec(prelude, self._base)
-        self._pure = self._only_inside = False
+        self._pure = False
         self._pid: int | None = None  # of the candidate, while it may serve another test
 
     def run(self, pure: bool, program: list[tuple[Test, float]]) -> None:
@@ -68,7 +60,6 @@ class Referee:
         self._pure, self._pid = pure, None
         self._bridge.begin_program()
         for test, seconds in program:
-            self._only_inside = False
             while (record := self._one(test, seconds))[0] == RENEW:
                 os.write(self._records, RECORD.pack(*record))
             os.write(self._records, RECORD.pack(*record))
@@ -85,17 +76,14 @@ class Referee:
         began = time.process_time() + _cpu_seconds(pid)
         bridge.begin(seconds, trusting=test.entry_point is None)
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        verdict = RENEW if self._only_inside else self._verdict(test)
-        if self._only_inside or (verdict != RENEW and bridge.fate is None and self._needs_one_process(test)):
-            self._only_inside = True
-            verdict = self._in_candidate(test, seconds)
+        verdict = self._verdict(test)
         signal.setitimer(signal.ITIMER_PROF, 0)
         spent = time.process_time() + _cpu_seconds(pid) - began
         flags = AGAIN * bridge.again | FALLBACK * bridge.fallback | BROKEN * bridge.broken
         flags |= FATE * (bridge.fate is not None)
         self._pid = pid if self._pure and verdict != RENEW and not flags & (BROKEN | FATE) else None
         # A test that ends the candidate's process has swallowed nothing: what became of it is the verdict.
-        return bridge.fate or verdict, flags, min(max(0, int(1e6 * spent)), 0xFFFFFFFF)
+        return bridge.fate or verdict, flags, min(max(0, int(1e6 * spent)), MOST_MICROSECONDS)
 
     def _verdict(self, test: Test) -> bytes:
         verdict = self._run(test)
@@ -133,29 +121,6 @@ class Referee:
             return True
         # Of the prelude, too, what a program could only pretend to be.
         return not hasattr(builtins, name) and not isinstance(self._base.get(name), types.ModuleType)
-
-    def _needs_one_process(self, test: Test) -> bool:
-        """Whether a pure pair has met what only one process shows right: objects, and which is which."""
-        met = self._bridge.fallback or self._bridge.aliased or test.compares_identities
-        return met and self._pure and test.pure and test.entry_point is None
-
-    def _in_candidate(self, test: Test, seconds: float) -> bytes:
-        """Run a line where the program is.
-
-        A pure program reaches neither the line nor what says its verdict; it could pass by an object that is
-        equal to everything, which a line believes anyway.
-        """
-        try:
-            code = marshal.dumps(test.code).decode("latin-1")
-            match self._bridge.exchange(["line", seconds, code]):
-                case ["stale"]:
-                    return RENEW
-                case ["verdict", "P" | "F" | "E" as verdict, int(flags)]:
-                    self._bridge.again |= bool(flags)
-                    return bytes(verdict, "ascii")
-            raise MalformedError
-        except BaseException:
-            return b"E"
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -51,6 +51,13 @@ class ProgramVerdicts:
             elif not test.pure and test.entry_point is None:
                 self.isolated.add(i)
 
+    def runs_itself(self, i: int) -> bool:
+        """Whether the program runs a test itself: a line that its model wrote, and nothing leads from one to
+        the other but their names.
+        """
+        test, _ = self.tests[i]
+        return self.program.pure and test.pure and test.entry_point is None
+
     def left(self) -> list[int]:
         """Tests without a verdict that may share a referee."""
         return [i for i in range(len(self.tests)) if i not in self.found and i not in self.isolated]

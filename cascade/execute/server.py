@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from cascade.execute.analysis import analyse
+from cascade.execute.analysis import Text, analyse
 from cascade.execute.children import Children
 from cascade.execute.isolation.layers import Confinement, confine_server
-from cascade.execute.purity import is_pure
+from cascade.execute.purity import is_pure, modules_named
 from cascade.execute.results import ProgramVerdicts, Verdict
 from cascade.execute.wire import receive, send
 from cascade.execute.zygote import serve
@@ -83,18 +83,25 @@ class Server:
         """Run some tests of some programs in one trial, and what it leaves in others."""
         checks: dict[int, int] = {}
         texts: list[Any] = []
-        plan, places, data = [], [], b""
+        plan, places = [], []
+        data = b""
         for work in works:
-            asked = []
-            for i in work.tests:
-                test, seconds = work.verdicts.tests[i]
+            asked: list[tuple[int, float]] = []
+            work.tests.sort(key=lambda i: not work.verdicts.runs_itself(i))
+            lines = [work.verdicts.tests[i] for i in work.tests if work.verdicts.runs_itself(i)]
+            for test, seconds in (work.verdicts.tests[i] for i in work.tests[len(lines) :]):
                 if id(test) not in checks:
                     checks[id(test)] = len(texts)
                     texts.append(test.for_a_referee())
                 asked.append((checks[id(test)], seconds))
             plan.append((work.verdicts.program.pure and not work.fresh, asked))
-            piece = marshal.dumps(self._candidate_work(work))
-            places.append([[len(data), len(piece)], work.fresh, [seconds for _, seconds in asked]])
+            calls = [line.only_call for line, _ in lines]
+            piece = marshal.dumps(self._candidate_work(work, lines))
+            seconds_of_all = [work.verdicts.tests[i][1] for i in work.tests]
+            place = [len(data), len(piece)]
+            known = work.verdicts.program.plain_data
+            numbers = [calls.index(call) if call and known else -1 for call in calls]
+            places.append([place, work.fresh, seconds_of_all, numbers])
             data += piece
         tests = marshal.dumps((self.prelude, texts, plan))
         for file, content in ((self.programs, data), (self.tests, tests)):
@@ -114,11 +121,13 @@ class Server:
             if fate is not None:
                 work.verdicts.never_loads(*fate)
 
-    def _candidate_work(self, work: Work) -> tuple[Any, ...]:
+    def _candidate_work(self, work: Work, lines: list[tuple[Text, float]]) -> tuple[Any, ...]:
         program = work.verdicts.program
         shared = program.pure and not work.fresh
         proofs = (program.loops, program.provable) if shared and self.proofs else ((), False)
-        return self.prelude, program.load(), program.source, *proofs, program.used if shared else None
+        used = program.used if shared else None
+        codes = [(line.code or line.source, seconds) for line, seconds in lines]
+        return self.prelude, program.load(), program.source, *proofs, used, codes
 
     def find(self, every: list[ProgramVerdicts]) -> None:
         """Find all verdicts: many programs with one referee, then what needs both for itself."""
@@ -140,16 +149,13 @@ class Server:
         self.memory_mb, self.proofs = request["memory_mb"], request["proofs"]
         self.prelude = compile(request["prelude"], "<prelude>", "exec")
         programs = request["programs"]
-        tests = analyse([source for source, *_ in request["tests"]], "<test>", self.confinement)
+        prelude = ast.parse(request["prelude"])
+        modules = modules_named(prelude)
+        tests = analyse([source for source, *_ in request["tests"]], "<test>", self.confinement, modules)
         for test, (_, _, entry_point) in zip(tests, request["tests"], strict=True):
             test.entry_point = entry_point
-        texts = analyse([source for source, _ in programs], "<program>", self.confinement)
-        prelude = ast.parse(request["prelude"])
-        brings = [
-            verdicts_of
-            for verdicts_of in prelude.body
-            if not isinstance(verdicts_of, ast.Import | ast.ImportFrom)
-        ]
+        texts = analyse([source for source, _ in programs], "<program>", self.confinement, modules)
+        brings = [one for one in prelude.body if not isinstance(one, ast.Import | ast.ImportFrom)]
         if brings or not is_pure(prelude):  # whatever it brings, anybody may name
             for text in (*tests, *texts):
                 text.pure, text.key = False, text.source

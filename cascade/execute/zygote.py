@@ -2,9 +2,10 @@
 
 What it forks reads its work from a file that the server has written, and closes that file before anything
 untrusted runs: a candidate inherits nothing but the interpreter. A *trial* is one referee and, one after
-another, candidates for its programs.
+another, candidates for its programs; lines that a candidate runs itself (see `candidate`) are no referee's.
 """
 
+import mmap
 import os
 import select
 import signal
@@ -12,10 +13,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from cascade.execute.candidate import LOADED, PROVEN_STATUS, Program, run_candidate
+from cascade.execute.candidate import LOADED, PROVEN_STATUS, RECORD, Program, run_candidate
 from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
 from cascade.execute.nontermination.loop_sites import Loop
-from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, RECORD, RENEW, Test, run_referee
+from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, RENEW, Test, run_referee
 from cascade.execute.wire import drain, receive, send
 
 # CPU time decides; wall time ends only what sleeps, or makes hardly any use of the processor for long.
@@ -26,7 +27,7 @@ MOST_WALLS = 4
 LOOK_S = 0.25
 AWAKE_S = 1e-4
 MAX_SECONDS = 1e9
-# What a record says, as the server gets it: letter, flags, seconds, suspect, proven.
+# What a record says, as the server gets it: code, flags, seconds, suspect, proven.
 Record = tuple[str, int, float, bool, bool]
 
 
@@ -45,6 +46,24 @@ class Fate:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Job:
+    """A program of a trial.
+
+    Attributes:
+        place: where its work lies: descriptor, offset, size.
+        fresh: whether each test needs a new process.
+        seconds: its tests' CPU limits.
+        calls: of its first tests, which are lines that it runs itself, the only call that each makes, as a
+            number: lines that share one run out of time together; negative for lines that are not so simple.
+    """
+
+    place: tuple[int, int, int]
+    fresh: bool
+    seconds: list[float]
+    calls: list[int]
+
+
 def _pipes() -> dict[str, tuple[int, int]]:
     return {name: os.pipe() for name in ("requests", "replies", "control", "records", "life")}
 
@@ -56,12 +75,12 @@ class Trial:
     Attributes:
         children: forks them.
         tests: where the referee's work lies: descriptor, offset, size.
-        programs: of each, where it lies, whether each test needs a new process, its tests' CPU seconds.
+        jobs: the programs.
     """
 
     children: Children
     tests: tuple[int, int, int]
-    programs: list[tuple[tuple[int, int, int], bool, list[float]]]
+    jobs: list[Job]
     _pipes: dict[str, tuple[int, int]] = field(default_factory=_pipes)
     _referee: Child | None = None
     _candidate: Child | None = None
@@ -81,13 +100,14 @@ class Trial:
         ended: list[Any] | None = None
         try:
             self.children.fresh_scratch()
-            self._referee = self._fork_referee()
-            for place, fresh, limits in self.programs:
-                found.append([])
+            if any(len(job.calls) < len(job.seconds) for job in self.jobs):
+                self._referee = self._fork_referee()
+            for job in self.jobs:
                 self._loaded, self._fate, self._was_busy = False, None, False
                 self._asks, self._missed = True, False
-                for seconds in limits:
-                    record = self._test(place, fresh, seconds, sum(limits))
+                found.append(self._lines(job) if job.calls else [])
+                for seconds in job.seconds[len(job.calls) :]:
+                    record = self._test(job, seconds)
                     if record is None:
                         ended = self._ended(seconds)
                         break
@@ -115,8 +135,79 @@ class Trial:
         late = exit_.out_of_time
         return ["T" if late else "E", min(seconds, exit_.cpu_seconds), exit_.busy_timeout]
 
-    def _test(self, place: tuple[int, int, int], fresh: bool, seconds: float, most: float) -> Record | None:
+    def _lines(self, job: Job) -> list[Record]:
+        """The records of the lines that a program runs itself."""
+        found: dict[int, Record] = {}
+        late: dict[int, tuple[float, bool]] = {}
+        todo = [*range(len(job.calls))]
+        while todo:
+            at = todo[0]
+            seconds, call = job.seconds[at], job.calls[at]
+            if self._fate is not None and seconds <= self._fate.seconds:
+                found[todo.pop(0)] = self._fate.code, FATE, 0.0, self._fate.suspect, False
+            elif call in late and seconds <= late[call][0]:
+                found[todo.pop(0)] = "T", 0, 0.0, late[call][1], False
+            else:
+                some = todo[:1] if job.fresh else todo
+                records = self._run_lines(job, some)
+                found |= zip(some, records, strict=False)
+                todo = todo[len(records) :]
+                if records and records[-1][0] == "T" and (call := job.calls[some[len(records) - 1]]) >= 0:
+                    late[call] = job.seconds[some[len(records) - 1]], records[-1][3]
+        return [found[i] for i in range(len(job.calls))]
+
+    def _run_lines(self, job: Job, todo: list[int]) -> list[Record]:
+        """The records of some lines, up to the one that the candidate ended with or was stale before."""
+        with mmap.mmap(-1, len(todo) * RECORD.size) as page:
+            self._candidate = self._fork_candidate(job, job.seconds[todo[0]], todo, page)
+            ended = self._await_lines([job.seconds[i] for i in todo], page)
+            n = _n_records(page)
+            written = [*RECORD.iter_unpack(page[: n * RECORD.size])]
+        found: list[Record] = [
+            (one.decode(), AGAIN * bool(f), s / 1e6, False, False) for one, f, s in written
+        ]
+        if ended and n < len(todo) and self._fate is None:
+            assert self._last is not None
+            proven = self._last.status == PROVEN_STATUS
+            late = self._last.out_of_time or proven
+            again = AGAIN * (n > 0 and not late)  # what came before it may be why
+            seconds = min(job.seconds[todo[n]], self._last.cpu_seconds)
+            found.append(("T" if late else "E", again, seconds, self._last.busy_timeout, proven))
+        if job.fresh or n < len(todo):
+            self._end_candidate()
+        return found
+
+    def _await_lines(self, seconds: list[float], page: mmap.mmap) -> bool:
+        """Wait until a candidate has run its lines, or not all; whether it has ended."""
+        assert self._candidate is not None
+        life = self._pipes["life"][0]
+        poll = select.poll()
+        poll.register(life, select.POLLIN)
+        n, used, began = -1, 0.0, time.monotonic()
+        while True:
+            if poll.poll(1000 * LOOK_S):
+                words = os.read(life, 2)
+                self._loaded |= LOADED in words
+                if words and words != LOADED:
+                    return False
+                if not words:
+                    break
+            elif self.children.has_ended(self._candidate):
+                break
+            spent, done = cpu_seconds(self._candidate.pid), _n_records(page) if self._loaded else -1
+            if done != n:
+                n, used, began = done, spent, time.monotonic()
+            limit = seconds[min(max(n, 0), len(seconds) - 1)]
+            slept = time.monotonic() - began > MOST_WALLS * max(LEAST_WALL_S, WALL_PER_CPU_SECOND * limit)
+            if spent - used > limit + 2 * LOOK_S or slept:
+                self._candidate.out_of_time, self._candidate.slept = True, slept
+                break
+        self._bury()
+        return True
+
+    def _test(self, job: Job, seconds: float) -> Record | None:
         """One test's record; None where the referee has ended."""
+        fresh = job.fresh
         while True:
             suspect = proven = False
             if not self._asks:
@@ -126,7 +217,7 @@ class Trial:
                 os.write(self._pipes["control"][1], CONTROL.pack(self._fate.code.encode(), 0))
             else:
                 if self._candidate is None:
-                    self._candidate = self._fork_candidate(place, seconds, most)
+                    self._candidate = self._fork_candidate(job, seconds)
                 os.write(self._pipes["control"][1], CONTROL.pack(GO, self._candidate.pid))
             before, missed = self._candidate, self._missed
             self._seconds, self._missed = seconds, False
@@ -206,6 +297,11 @@ class Trial:
 
     def _gone(self) -> None:
         """Tell the referee what became of the candidate."""
+        late = self._bury()
+        os.write(self._pipes["control"][1], CONTROL.pack(b"T" if late else b"E", 1))
+
+    def _bury(self) -> bool:
+        """End a candidate that has ended or must; whether it was out of time."""
         assert self._candidate is not None
         self._last = self.children.end(self._candidate)
         self._candidate = None
@@ -213,7 +309,7 @@ class Trial:
         if not self._loaded:
             code, seconds = ("T", self._seconds) if late else ("E", MAX_SECONDS)
             self._fate = Fate(code, self._last.busy_timeout, seconds)
-        os.write(self._pipes["control"][1], CONTROL.pack(b"T" if late else b"E", 1))
+        return late
 
     def _end_candidate(self) -> None:
         if self._candidate is not None:
@@ -229,7 +325,7 @@ class Trial:
     def _fork_referee(self) -> Child:
         pipes = self._pipes
         keep = (pipes["requests"][1], pipes["replies"][0], pipes["control"][0], pipes["records"][1])
-        seconds = [seconds for _, _, limits in self.programs for seconds in limits]
+        seconds = [seconds for job in self.jobs for seconds in job.seconds[len(job.calls) :]]
 
         def run(data: Any) -> None:
             run_referee(*_referee_work(data), keep)
@@ -239,30 +335,39 @@ class Trial:
         pipes["records"] = (pipes["records"][0], os.open(os.devnull, os.O_WRONLY))
         return child
 
-    def _fork_candidate(self, place: tuple[int, int, int], seconds: float, most: float) -> Child:
-        pipes = self._pipes
+    def _fork_candidate(
+        self, job: Job, seconds: float, todo: list[int] | None = None, records: mmap.mmap | None = None
+    ) -> Child:
+        pipes, self._seconds = self._pipes, seconds
         for end in pipes["life"]:
             os.close(end)
         pipes["life"] = os.pipe()
         keep = (pipes["requests"][0], pipes["replies"][1], pipes["life"][1])
 
         def run(data: Any) -> None:
-            run_candidate(_program(data, seconds), *keep)
+            run_candidate(_program(data, seconds), todo or [], records, *keep)
 
         # The first one finds the folder that was made before the referee, which is perhaps on its way there.
         if self._scratch_used:
             self.children.fresh_scratch()
         self._scratch_used = True
-        child = self.children.fork(place, run, most + 2 * seconds, keep)
+        child = self.children.fork(job.place, run, sum(job.seconds) + 2 * seconds, keep)
         os.close(pipes["life"][1])  # so that the candidate's end is seen
         pipes["life"] = (pipes["life"][0], os.open(os.devnull, os.O_WRONLY))
         return child
 
 
 def _program(data: Any, seconds: float) -> Program:
-    prelude, code, source, watched, provable, used = data
+    prelude, code, source, watched, provable, used, lines = data
     loops = {line: Loop(*loop) for line, loop in watched}
-    return Program(prelude, code, source, loops, provable, None if used is None else frozenset(used), seconds)
+    names = None if used is None else frozenset(used)
+    return Program(prelude, code, source, loops, provable, names, lines, seconds)
+
+
+def _n_records(page: mmap.mmap) -> int:
+    """How many lines have been run."""
+    codes = page[:: RECORD.size]
+    return len(codes.rstrip(b"\0"))
 
 
 def _referee_work(data: Any) -> tuple[Any, list[tuple[bool, list[tuple[Test, float]]]]]:
@@ -286,5 +391,5 @@ def serve(children: Children, requests: int, replies: int, programs: int, tests:
         except EOFError:
             return
         children.memory_mb = request["memory_mb"]
-        work = [((programs, *place), fresh, limits) for place, fresh, limits in request["programs"]]
-        send(replies, Trial(children, (tests, 0, request["size"]), work).run())
+        jobs = [Job((programs, *place), *rest) for place, *rest in request["programs"]]
+        send(replies, Trial(children, (tests, 0, request["size"]), jobs).run())

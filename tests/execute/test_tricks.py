@@ -82,4 +82,4 @@ def test_a_program_that_never_loads_costs_one_limit(layers: str, program: str) -
     tests = (*(Check(f"assert f({i})", 1.0) for i in range(30)), Check("import os", 1.0))
     outcome = run(Batch(tests, ((program, tuple(range(31))),)), layers)
     assert outcome.rows == ["T" * 31]
-    assert sum(outcome.seconds[0]) < 4.0
+    assert sum(seconds > 0 for seconds in outcome.seconds[0]) == 1  # nobody else waited

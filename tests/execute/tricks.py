@@ -31,6 +31,14 @@ FORGERIES = {
     "classes exchanged": "import gc\nclass E:\n    def __getattr__(s, n): return lambda *a: ['value', [], True, 0]\nfor o in gc.get_objects():\n    if type(o).__name__ in ('Candidate', 'Packer', 'Fingerprint'):\n        try: o.__class__ = E\n        except TypeError: pass",
     "methods exchanged": "import gc\nfor o in gc.get_objects():\n    if isinstance(o, type) and o.__name__ in ('Candidate', 'Packer', 'Unpacker'):\n        o._do = o.reference = o.value = lambda *a: ['value', [], True, 0]",
     "dictionaries filled": "import gc\nfor o in gc.get_objects():\n    if type(o) is dict and 'OPERATIONS' in o: o['OPERATIONS']['eq'] = lambda *a: True",
+    "a hidden builtin by a dead binding": "if 0: eval = 0\n__import__ = 0 if 0 else eval('__import__')\nos = __import__('os')\n"
+    + SPEAK.replace("import os\n", "").format("b'P\\x00\\x00\\x00\\x00\\x00' * 99 + b'D'"),
+    "frames by a hidden builtin": "if 0: exec = 0\nexec('import sys\\nfr = sys._getframe()\\nwhile fr:\\n    r = fr.f_locals.get(\\'records\\')\\n    if r is not None: r[:] = b\\'P\\' * len(r)\\n    fr = fr.f_back')",
+    "annotations evaluated": "if 0: get_type_hints = 0\ndef g(x: 'eval(\"__import__(chr(111) + chr(115))._exit(0)\")'): pass\nget_type_hints(g)",
+    "a class by type's type": "t = type(int)\nA = t('A', (), {'__eq__': lambda s, o: True, '__del__': lambda s: None})",
+    "records looked for": "import gc, mmap\nfor o in gc.get_objects():\n    for r in (o, *gc.get_referents(o)):\n        if type(r) is mmap.mmap: r[:] = b'P' * len(r)",
+    "records in frames": "import sys\nfr = sys._getframe()\nwhile fr:\n    for n, v in fr.f_locals.items():\n        if type(v).__name__ == 'mmap': v[:] = b'P' * len(v)\n        if n == 'self': v._program.lines[:] = []\n    fr = fr.f_back",
+    "life said": SPEAK.format("b'LDN' * 9"),
     "collector's callbacks": "import gc, os\ngc.callbacks.append(lambda *a: os._exit(0))\ngc.collect()",
     "weak reference": "import weakref, os\nclass A: pass\na = A()\nweakref.finalize(a, os._exit, 0)\ndel a",
     "finalizer in a cycle": "import os\nclass D:\n    def __del__(self): os._exit(0)\nd = D()\nd.d = d\ndel d\nimport gc\ngc.collect()",
@@ -156,6 +164,12 @@ LEAKS = {
     "where it prints": "class W:\n    n = 0\n    def write(s, x): W.n += 1\ndef f():\n    print(end='x', file=W())\n    return W.n",
     "inside a fraction": "from fractions import Fraction\nF = Fraction(1, 2)\ndef f():\n    F._numerator += 1\n    return F.numerator - 1",
     "view of a dictionary": "d = {}\nk = d.keys()\ndef f():\n    d[len(k)] = 1\n    return len(k)",
+    "list hung on a library's function": "from collections import namedtuple\nnamedtuple.total = []\ndef f():\n    namedtuple.total.append(1)\n    return len(namedtuple.total)",
+    "list hung on a library's class": "from collections import Counter\nCounter.total = [[]]\ndef f():\n    Counter.total[0].append(1)\n    return len(Counter.total[0])",
+    "object hung on a typing name": "from typing import Iterable\nclass A: n = 0\nIterable.total = A()\ndef f():\n    Iterable.total.n += 1\n    return Iterable.total.n",
+    "registry of an abstract class": "from collections.abc import Sequence\nclass C: pass\nC.register = 0\ndef f():\n    n = 1 + isinstance(C(), Sequence)\n    Sequence.register(C)\n    return n",
+    "attribute of math": "import math\nmath.tau = [0]\ndef f():\n    math.tau[0] += 1\n    return math.tau[0]",
+    "generator collected later": "def g():\n    try: yield 1\n    finally:\n        while True: pass\ndef f():\n    a = [g()]\n    next(a[0])\n    a.append(a)\n    return len([[i] for i in range(500)]) // 500",
 }  # fmt: skip
 
 LOOP = "\n    while True:\n        if {} > n: return 1"

@@ -4,6 +4,8 @@ import ast
 import collections
 from typing import NamedTuple
 
+from cascade.execute.purity import nodes_of
+
 _SIMPLE = (ast.If, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Assert, ast.Pass, ast.Delete)
 
 MAX_TAIL = 8
@@ -40,12 +42,14 @@ def loops(tree: ast.Module, provable: bool = True) -> dict[int, Loop]:
         provable: whether names mean one thing in it (see `purity.is_provable`); else only whole states are
             compared.
     """
-    found = {}
-    with_classes = any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
+    found: dict[int, Loop] = {}
+    if not any(isinstance(node, ast.While | ast.For) for node in nodes_of(tree)):
+        return found
+    with_classes = any(isinstance(node, ast.ClassDef) for node in nodes_of(tree))
     whole = with_classes or not provable
     unordered = not whole and _sees_no_order(tree)
     by_state = not _sees_addresses(tree)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if not isinstance(node, ast.While | ast.For) or node.body[0].lineno == node.lineno:
             continue
         first: ast.stmt | ast.expr = node.body[0]
@@ -93,7 +97,7 @@ _USING = frozenset(("sum", "any", "all", "max", "min", "sorted", "list", "tuple"
 
 def _sees_addresses(tree: ast.Module) -> bool:
     """Whether a program could see where in memory an object is: the only state that no state holds."""
-    nodes = [*ast.walk(tree)]
+    nodes = nodes_of(tree)
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     if names & {"hash", "object", "id"}:
         return True
@@ -137,11 +141,11 @@ def _used_up(node: ast.AST) -> list[ast.expr]:
 
 def _sees_no_order(tree: ast.Module) -> bool:
     """Whether a program only does with sets of ints what comes out the same in any order."""
-    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    functions = {node.name for node in nodes_of(tree) if isinstance(node, ast.FunctionDef)}
     called = ORDERLESS_CALLS | functions
     if functions & ORDERLESS_CALLS:
         return False
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
                 if name in called:
