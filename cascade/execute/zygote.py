@@ -166,7 +166,7 @@ class Trial:
         found: list[Record] = [
             (one.decode(), AGAIN * bool(f), s / 1e6, False, False) for one, f, s in written
         ]
-        if ended and n < len(todo) and self._fate is None:
+        if ended and n < len(todo):
             assert self._last is not None
             proven = self._last.status == PROVEN_STATUS
             late = self._last.out_of_time or proven
