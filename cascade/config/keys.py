@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from cascade.base import ConfigError, program
-from cascade.config.schemas import Config, EngineConfig, OpenAIConfig, RecordedConfig, TransformersConfig
+from cascade.config.schemas import Config, GeneratorConfig
 from cascade.search import OptunaSettings
 
 GROUPS_OF_FILES = ("experiment",)  # groups that have no schema: a file of one sets other groups
@@ -58,6 +58,7 @@ def _known_keys() -> list[str]:
                 found += keys(field.type, f"{prefix}{field.name}.")
         return found
 
-    generators = (RecordedConfig, TransformersConfig, OpenAIConfig, EngineConfig)
-    found_in_groups = [key for schema in generators for key in keys(schema, "generator.")]
+    found_in_groups = [
+        key for schema in GeneratorConfig.__subclasses__() for key in keys(schema, "generator.")
+    ]
     return keys(Config, "") + found_in_groups + keys(OptunaSettings, "search.")
