@@ -204,7 +204,7 @@ def is_pure(
     for node in nodes:
         for alias in node.names if isinstance(node, ast.Import) else ():
             if modules.setdefault(alias.asname or alias.name, alias.name) != alias.name:
-                return False  # which one it is hangs on what ran
+                return False  # which one it is depends on what ran
     held = {
         id(node.value)
         for node in nodes

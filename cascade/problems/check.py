@@ -58,7 +58,7 @@ def check_problems(dataset: DataSet, run: Run) -> list[str]:
             findings.append(str(error))
             continue
         if (first := places.setdefault(problem.task_id, record.place)) is not record.place:
-            findings.append(str(record.error(f"task {problem.task_id} stands already in {first}")))
+            findings.append(str(record.error(f"task {problem.task_id} is already defined in {first}")))
         elif missing := missing_packages([*dataset.packages, *problem.packages]):
             findings.append(str(record.error(f"needs {missing[0]}: pip install {missing[0]}")))
         else:

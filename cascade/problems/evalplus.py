@@ -73,7 +73,7 @@ def _released(
     base, plus = _inputs(record, "base_input"), _inputs(record, "plus_input")
     tolerance = record.fields.get("atol", 0)
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or tolerance < 0:
-        raise record.error(f"field `atol` must be a number from 0, not {tolerance!r}")
+        raise record.error(f"field `atol` must be a non-negative number, not {tolerance!r}")
     oracle = oracle_of(data_set, problem.entry_point)
     try:
         base, plus = read(base), read(plus)

@@ -80,7 +80,8 @@ def load_problems(dataset: DataSet) -> list[Problem]:
         else:
             first = places[problem.task_id]
             raise record.error(
-                f"task {problem.task_id} stands already in {first.unit} {first.number}; remove one of them"
+                f"task {problem.task_id} is already defined in {first.unit} {first.number}; remove "
+                "one of them"
             )
     source = dataset.path or dataset.hub_id
     if repeated:

@@ -36,6 +36,6 @@ def _problems(records: Iterable[Record]) -> Iterable[Problem]:
             prompt = posed(text, name, None)
             problem = Problem(filled(filled_record, "task_id"), prompt, name, preamble_of(prompt, name), "")
         if problem.task_id in seen:
-            raise record.error(f"task {problem.task_id} stands there already; give it another `task_id`")
+            raise record.error(f"task {problem.task_id} was already given; choose another `task_id`")
         seen.add(problem.task_id)
         yield problem

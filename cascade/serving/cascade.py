@@ -57,7 +57,7 @@ class Cascade:
     ) -> Answer:
         """Answer one problem, stage by stage.
 
-        A stage whose member fails is passed over; cancelling the task stops whatever is under way, on
+        A stage whose member fails is skipped; cancelling the task stops whatever is under way, on
         servers too.
 
         Args:

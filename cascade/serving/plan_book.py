@@ -170,8 +170,8 @@ class PlanBook:
             meets = [name for name in meets if usd[name] <= budget_usd_per_1k]
             if not meets:
                 raise CascadeError(
-                    f"budget_usd_per_1k={budget_usd_per_1k:g}: no plan is that cheap; the cheapest costs "
-                    f"{min(usd.values()):.4g} $ per 1,000 queries"
+                    f"budget_usd_per_1k={budget_usd_per_1k:g}: no plan is within the budget; the cheapest "
+                    f"costs {min(usd.values()):.4g} $ per 1,000 queries"
                 )
         if min_accuracy is not None:
             best = max(right[name] for name in meets)
@@ -179,7 +179,7 @@ class PlanBook:
             if not meets:
                 within = "" if budget_usd_per_1k is None else " within the budget"
                 raise CascadeError(
-                    f"min_accuracy={min_accuracy:g}: no plan{within} is that accurate; the best reaches "
+                    f"min_accuracy={min_accuracy:g}: no plan{within} reaches that accuracy; the best reaches "
                     f"{best:.4f}"
                 )
             return min(meets, key=lambda name: (usd[name], -right[name]))

@@ -34,7 +34,7 @@ class Reply:
             answer: what the cascade gave.
             plan: the plan's name.
             trace_id: of the request.
-            ignored: the request's fields that were not heeded.
+            ignored: the request's fields that were ignored.
             chat: whether the client chats; else it has its prompt completed.
         """
         self._answer, self._plan, self._chat = answer, plan, chat

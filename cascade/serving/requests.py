@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cascade.serving.prompt_function import NEEDED
 
-# What a plan settles by itself; a request that sets them is answered, and told that they were not heeded.
+# What a plan settles by itself; a request that sets them is answered, and told that they were ignored.
 _HEEDED = frozenset(
     (
         *("model", "messages", "prompt", "stream", "stream_options", "n", "seed"),
@@ -64,7 +64,7 @@ class _Body(BaseModel, ABC):
         """What the function is looked for in."""
 
     def ignored(self) -> list[str]:
-        """The fields that are set and not heeded."""
+        """The fields that are set and ignored."""
         extra = self.model_extra or {}
         return sorted(key for key, value in extra.items() if value is not None and key not in _HEEDED)
 
@@ -96,7 +96,7 @@ class ChatRequest(_Body):
         return users[-1].text
 
     def ignored(self) -> list[str]:
-        """Messages but the last user's are not heeded either."""
+        """Messages but the last user's are ignored too."""
         last = max((i for i, m in enumerate(self.messages) if m.role == "user"), default=-1)
         others = sorted({m.role for i, m in enumerate(self.messages) if i != last and m.text})
         return [*super().ignored(), *(f"messages[{role}]" for role in others)]

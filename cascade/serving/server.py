@@ -55,7 +55,7 @@ def serve(service: Service, listener: socket.socket, key: str | None) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     if key is None and service.settings.host not in LOOPBACK:
-        log.warning("anybody who reaches %s:%d can have programs run here: no key is set", shown, port)
+        log.warning("no key is set: whoever reaches %s:%d can run programs on this machine", shown, port)
 
     def reload() -> None:
         with contextlib.suppress(CascadeError):  # told by the log

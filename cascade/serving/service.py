@@ -112,10 +112,10 @@ class Service:
             self._take(self._read_plans() if content is None else self._parse_plans(content))
         except CascadeError as error:
             self.metrics.reload("refused")
-            log.error("the plan file is refused, the plans stay as they were: %s", error)
+            log.error("the plan file is refused and the plans in use stay: %s", error)
             raise
         self.metrics.reload("taken")
-        log.info("plans taken: %d plans, version %s", len(self.book.by_name), self.book.version)
+        log.info("plans loaded: %d, version %s", len(self.book.by_name), self.book.version)
 
     async def query(self, request: ChatRequest | CompletionRequest, *, chat: bool) -> Query:
         """What a request asks for.

@@ -42,9 +42,12 @@ def _check_problems(study: Study) -> None:
     for finding in findings:
         print(finding)
     if findings:
-        raise DataError(f"{study.dataset.path}: {len(findings)} faults, one a line above; mend them")
+        raise DataError(f"{study.dataset.path}: {len(findings)} faults, one a line above; correct them")
     n = len(load_problems(study.dataset))
-    print(f"{n} problems of {study.dataset.name}: references pass their tests, an idle answer passes none\n")
+    print(
+        f"{n} problems of {study.dataset.name}: references pass their tests, an answer that does nothing "
+        "passes none\n"
+    )
 
 
 def _verdicts(study: Study, trials: Sequence[Trial]) -> list[list[str | None]]:

@@ -108,7 +108,7 @@ def _said(run: Run, source: Source) -> Source:
     started = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
     others = f"; otherwise here: {_listed(source.changed)}" if source.changed else ""
     log.info(
-        "goes on from run %s (%s, %s UTC)%s",
+        "continues from run %s (%s, %s UTC)%s",
         source.run_id[:8],
         run.info.run_name,
         f"{started:%Y-%m-%d %H:%M}",

@@ -51,7 +51,7 @@ def main(study: Study, output: Path) -> None:
     tracker = open_tracker(study)
     with study_run(study, tracker, "run", output, None) as context:
         execute_study(context)
-    log.info("executed; this chooses its plans: %s", next_command(study.overrides, "select", context.run_id))
+    log.info("executed; to choose plans from it: %s", next_command(study.overrides, "select", context.run_id))
 
 
 def execute_study(context: RunContext) -> Executed:

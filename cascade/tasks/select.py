@@ -72,7 +72,7 @@ def main(study: Study, output: Path) -> None:
             examples = load_examples(tracker.fetch(source.run_id, EXAMPLES, Path(folder)))
         explain_cascades(context, executed, plans, examples)
     log.info(last_screen(context.name, plans, context.links()))
-    log.info("chosen; this proves the plans: %s", next_command(study.overrides, "evaluate", context.run_id))
+    log.info("chosen; to evaluate the plans: %s", next_command(study.overrides, "evaluate", context.run_id))
 
 
 def explain_cascades(

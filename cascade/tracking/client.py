@@ -104,7 +104,7 @@ class Tracker:
                 raise
             raise CascadeError(
                 f"tracking.uri={self.address}: MLflow cannot be opened: {reason}; is the address right, the "
-                "server up, the database whole and its driver installed?"
+                "server up, the database intact and its driver installed?"
             ) from None
 
     def experiment(self, name: str) -> str:
@@ -218,7 +218,7 @@ class Tracker:
             raise CascadeError(f"run_id={beginning}: no such run in {self.address}")
         if len(found) > 1:
             raise CascadeError(
-                f"run_id={beginning}: several runs begin so: {', '.join(found)}; write more of it"
+                f"run_id={beginning}: several runs begin with it: {', '.join(found)}; give more of the id"
             )
         return found[0]
 

@@ -167,7 +167,7 @@ def log_combinations(
             insert_runs(tracker, experiment_id, rows, progress.add)
     except INSERT_ERRORS as error:
         reason = str(error).splitlines()[0]
-        log.warning("MLflow did not take the combinations as runs (%s); they are logged as a table", reason)
+        log.warning("MLflow refused the combinations as runs (%s); they are logged as a table", reason)
         return
     tracker.log(run_id, tags={COMBINATIONS_LINK: page(experiment_id, combinations_of(run_id))})
 

@@ -120,14 +120,14 @@ def test_a_docstring_reads_back_as_the_description(text, quoted):
 @pytest.mark.parametrize(
     ("format", "records", "says"),
     [
-        ("humaneval", [HUMANEVAL, HUMANEVAL], "line 2: task Toy/0 stands already in line 1"),
+        ("humaneval", [HUMANEVAL, HUMANEVAL], "line 2: task Toy/0 is already defined in line 1"),
         ("humaneval", [{**HUMANEVAL, "prompt": None}], "line 1: field `prompt` must be a string, not null"),
         ("humaneval", [SANITIZED], "line 1: field `entry_point` is missing"),
         ("humaneval", [], "holds no problems; set dataset.path"),
         ("mbpp", [HUMANEVAL], "line 1: field `code` is missing"),
         ("mbpp", [SANITIZED | {"code": "def f(:"}], "line 1: `code` or a test is not Python"),
         ("mbpp", [SANITIZED | {"code": "x = 1"}], "line 1: its tests call no function that `code` defines"),
-        ("mbpp", [SANITIZED, SANITIZED], "line 2: task Mbpp/7 stands already in line 1"),
+        ("mbpp", [SANITIZED, SANITIZED], "line 2: task Mbpp/7 is already defined in line 1"),
         (
             "nonsense",
             [HUMANEVAL],

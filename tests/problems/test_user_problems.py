@@ -135,7 +135,7 @@ def test_the_checker_names_every_fault_by_its_line(tmp_path):
     )
     found = [line.partition(", ")[2] for line in check_problems(dataset, run)]
     assert found == [
-        f"line 5: task own/0 stands already in {tmp_path / 'p.jsonl'}, line 1",
+        f"line 5: task own/0 is already defined in {tmp_path / 'p.jsonl'}, line 1",
         "line 6: unknown field `nonsense`; known are task_id, prompt, entry_point, tests, setup, reference, "
         "files, packages, timeout_s, shadow",
         "line 3: `reference` fails in test 2 of 2",

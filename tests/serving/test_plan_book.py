@@ -53,9 +53,9 @@ def test_a_constraint_chooses_as_select_does(budget: float, least: float, plan: 
 
 def test_constraints_that_no_plan_meets_say_how_far_they_go() -> None:
     book = PlanBook.of(plan_file(), "x", MODELS, {})
-    with pytest.raises(CascadeError, match=r"no plan is that cheap; the cheapest costs 0\.05 \$"):
+    with pytest.raises(CascadeError, match=r"no plan is within the budget; the cheapest costs 0\.05 \$"):
         book.choose(0.01, None)
-    within = r"no plan within the budget is that accurate; the best reaches 0\.6"
+    within = r"no plan within the budget reaches that accuracy; the best reaches 0\.6"
     with pytest.raises(CascadeError, match=within):
         book.choose(0.3, 0.7)
 

@@ -96,7 +96,7 @@ def test_prompts_of_ones_own_are_answered_without_references(tmp_path: Path, run
     [
         (("solve.plan=nonsense",), "solve.plan=nonsense: no such plan; there are small-greedy"),
         (("solve.plan=best", "solve.min_accuracy=0.5"), "leave one of them out"),
-        (("solve.min_accuracy=0.99",), "no plan is that accurate"),
+        (("solve.min_accuracy=0.99",), "no plan reaches that accuracy"),
         (("solve.problems=nowhere.jsonl",), "solve.problems="),
         (("solve.deadline_s=-1",), "solve.deadline_s=-1: must be a positive number"),
         (("generator=recorded", "generator.path=plans.json"), "does not write single samples"),
@@ -120,7 +120,7 @@ def test_prompts_are_read_with_their_mistakes_named(tmp_path: Path) -> None:
         ('{"prompt": "x", "entry_point": "1x"}', "must be a function's name"),
         ('{"prompt": "", "entry_point": "x"}', "field `prompt` is empty"),
         ("", "holds no problems"),
-        ('{"prompt": "x", "entry_point": "f", "task_id": "a"}\n' * 2, "stands there already"),
+        ('{"prompt": "x", "entry_point": "f", "task_id": "a"}\n' * 2, "was already given"),
     ):
         path.write_text(content)
         with pytest.raises(DataError, match=said):

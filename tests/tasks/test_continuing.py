@@ -271,7 +271,7 @@ def test_the_newest_run_that_fits_is_taken(toy: Toy, caplog: pytest.LogCaptureFi
     toy.run(study.main, "seed=5", "split.validation_fraction=0.4")
     with caplog.at_level("INFO"):
         toy.run(select.main, "seed=4", "select.theta=pooled")
-    assert "goes on from run" in caplog.text and "select.theta (best, here pooled)" in caplog.text
+    assert "continues from run" in caplog.text and "select.theta (best, here pooled)" in caplog.text
     with pytest.raises(
         CascadeError, match=r"split.validation_fraction differs from run \w+ \(0.4, here 0.3\)"
     ):

@@ -57,12 +57,12 @@ class EngineGenerator(Engine):
             if getattr(model, setting) is not None:
                 raise ConfigError(
                     f"family.models.{model.key}.{setting}: is for generator=transformers; tell {self.name} "
-                    "in its own words, by generator.arguments"
+                    "by generator.arguments"
                 )
         if model.server.base_url is not None:
             raise ConfigError(
                 f"family.models.{model.key}.server.base_url: {self.name} is started here; choose "
-                "generator=openai for servers that are there"
+                "generator=openai for servers that already run"
             )
         model, asked = pinned(model), request.to(model)
         api = model.server.api or self.api

@@ -506,10 +506,10 @@ def test_a_sample_that_comes_twice(tmp_path):
         ({"text": None}, "field `text` must be a string, not null"),
         ({"tokens": 1.5}, "field `tokens` must be a non-negative integer, not 1.5"),
         ({"completion": "yes"}, "field `completion` must be true or false, not 'yes'"),
-        ({"seconds": "1 s"}, "field `seconds` must be a number from 0, not '1 s'"),
+        ({"seconds": "1 s"}, "field `seconds` must be a non-negative number, not '1 s'"),
         (
             {"kind": "test", "tokens_at_line": [4, 3]},
-            "field `tokens_at_line` must be a list of whole numbers",
+            "field `tokens_at_line` must be a list of integers",
         ),
         ({"kind": "test", "tokens_at_line": {"two": 3}}, "field `tokens_at_line` must be"),
         ({"kind": "test", "tokens_at_line": 3}, "field `tokens_at_line` must be"),

@@ -87,7 +87,7 @@ def _seconds(record: Record) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise record.error(f"field `seconds` must be a number from 0, not {value!r}")
+        raise record.error(f"field `seconds` must be a non-negative number, not {value!r}")
     return float(value)
 
 
@@ -103,14 +103,14 @@ def _tokens_at(record: Record) -> dict[int, int]:
         pairs = sorted((int(line), count) for line, count in value.items())
     if pairs is None or not _rising([count for _, count in pairs]):
         raise record.error(
-            "field `tokens_at_line` must be a list of whole numbers that never fall, one a line, or an "
+            "field `tokens_at_line` must be a list of integers that never decrease, one a line, or an "
             'object of such numbers by line ({"2": 74, "4": 132})'
         )
     return dict(pairs)
 
 
 def _rising(counts: list[Any]) -> bool:
-    """Whether these are whole numbers from 0 that never fall."""
+    """Whether these are non-negative integers that never decrease."""
     if any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in counts):
         return False
     return all(before <= after for before, after in pairwise(counts))
