@@ -26,7 +26,9 @@ def tracking_failure(error: BaseException) -> str | None:
 def one_line(error: BaseException) -> str:
     """The first line of an error, of bounded length and without passwords."""
     text = mask_credentials((str(error).strip().splitlines() or [type(error).__name__])[0])
-    return text if len(text) <= MAX_CHARS else f"{text[:MAX_CHARS]} …"
+    # A chain of causes says the first of them at its end.
+    half = MAX_CHARS // 2
+    return text if len(text) <= MAX_CHARS else f"{text[:half]} … {text[-half:]}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,6 +1,8 @@
 """A store that is not ours: deleted experiments and runs, any name, and whatever goes away."""
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from mlflow.entities import ViewType
 from cascade.base import CascadeError, mask_credentials
 from cascade.tracking import Tracker, tracking_failure
 from cascade.tracking.client import legal_key, sqlite_uri
+from cascade.tracking.failures import one_line
 from tests.conftest import ROOT
 from tests.tracking.server import serving
 
@@ -61,6 +64,23 @@ def test_a_broken_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(CascadeError, match=r"MLflow cannot be opened: .*not a database"):
         Tracker(None, tmp_path, "x")
+
+
+def test_a_database_of_an_older_version_is_one_line(mlruns: Path, tmp_path: Path) -> None:
+    Tracker(None, mlruns, "x")
+    old = tmp_path / "old"
+    old.mkdir()
+    shutil.copy(mlruns / "mlflow.db", old)
+    with sqlite3.connect(old / "mlflow.db") as database:
+        database.execute("update alembic_version set version_num = 'acf3f17fdcc7'")
+    with pytest.raises(CascadeError, match=r"out-of-date database schema"):
+        Tracker(None, old, "x")
+
+
+def test_a_long_chain_of_causes_keeps_its_end() -> None:
+    told = one_line(ValueError(f"request failed {'x' * 500} (self-signed certificate)"))
+    assert told.startswith("request failed") and told.endswith("(self-signed certificate)")
+    assert len(told) < 320
 
 
 def test_a_database_that_is_not_there_is_told_without_its_password(tmp_path: Path) -> None:
