@@ -1,34 +1,35 @@
 """Ways to choose plans, beside each other over many splits of one executed study, in every measure.
 
-    python -m benchmarks.choices SPLITS STUDY…
+    python -m benchmarks.choices SPLITS[:FIRST_SEED] STUDY…
 
 A STUDY is the output folder of one study, or its stage_tables.npz. Its runs do not depend on the split: one
 `python run.py select=growing` (or anything with search.growing=also) serves all ways and all
 splits. Every way chooses on the same validation sides and is judged on the same test sides (METHOD, Measures
 of a choice); calibrations are fitted anew on each validation side. Differences are paired over the splits,
 with Student's intervals; all splits share one recording. "promised" is what the way itself says of its plans'
-accuracy: the validation accuracy, less the front's optimism by the bootstrap where select.promise=corrected.
+accuracy: the validation accuracy, or what select.accuracy and select.promise make of it.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from cascade.core.bootstrap import front_stability, mean_of_studies, problem_weights
+from cascade.core.bootstrap import mean_of_studies
 from cascade.core.plans import EXIT, ThetaChoice
 from cascade.core.split import balanced_split
 from cascade.core.stage_acceptance import ByScore, calibrate
 from cascade.core.stage_tables import StageTable, table_of_runs
 from cascade.search.artifacts import STAGE_TABLES, Executed
-from cascade.search.choose import falling_k, near_front, select
+from cascade.search.choose import falling_growing, falling_k, near_front, one_stage, select
 from cascade.search.grid import Combinations, GridResult, grid_search
 from cascade.search.measures import Measures, Sides, measures, paired_difference
+from cascade.search.optimism import corrected, front_optimism, with_counted_singles
 from cascade.search.plan_results import combination_outcomes
 
 CONFIDENCE = 0.95
-REPLICATES, CANDIDATES = 100, 500  # of the bootstrap that says how optimistic a front is
+MAX_CANDIDATES = 10_000  # as in task=select
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,19 @@ class Way:
     falls: bool = False
     grows: bool = False
     calibrated: bool = False
-    corrected: bool = False
+    preset: bool = False  # growing plans alone, chosen by shrunk accuracies, promised corrected
 
 
 WAYS = {
     "paper": Way(ThetaChoice.best),
     "pooled θ": Way(ThetaChoice.pooled),
-    "k falls": Way(ThetaChoice.best, falls=True),
+    "select=robust": Way(ThetaChoice.best, falls=True),
     "growing": Way(ThetaChoice.best, grows=True),
     "calibrated": Way(ThetaChoice.best, calibrated=True),
     "both": Way(ThetaChoice.best, grows=True, calibrated=True),
     "both, pooled θ": Way(ThetaChoice.pooled, grows=True, calibrated=True),
-    "select=growing": Way(ThetaChoice.near, falls=True, grows=True, corrected=True),
-    "select=calibrated": Way(ThetaChoice.near, falls=True, grows=True, calibrated=True, corrected=True),
+    "select=growing": Way(ThetaChoice.near, grows=True, preset=True),
+    "select=calibrated": Way(ThetaChoice.near, grows=True, calibrated=True, preset=True),
 }
 PAPER, POOLED = "paper", "pooled θ"
 
@@ -59,9 +60,10 @@ PAPER, POOLED = "paper", "pooled θ"
 class Bench:
     """One executed study over many splits."""
 
-    def __init__(self, executed: Executed, n_splits: int) -> None:
-        """Make the splits that `seed=0`, `seed=1`, … make with the default settings."""
+    def __init__(self, executed: Executed, n_splits: int, first_seed: int = 0) -> None:
+        """Make the splits that `seed=0`, `seed=1`, … (or those from another on) make by default."""
         self.executed = executed
+        self.seeds = range(first_seed, first_seed + n_splits)
         prices = executed.provenance.prices
         self.usd_per_token = [prices[model].usd_per_token for model in executed.models]
         self.thetas = executed.tables[0].thetas
@@ -79,7 +81,7 @@ class Bench:
                 max_accuracy_gap=0.05,
                 max_redraws=1000,
             )
-            for seed in range(n_splits)
+            for seed in self.seeds
         ]
         # The cost up to which all ways' hypervolumes count: that of the dearest plan of fixed k.
         fixed = [fixed_options(table) for table in self.by_score]
@@ -93,63 +95,64 @@ class Bench:
         """Whether growing stages were run."""
         return any(option.growing for runs in self.executed.runs for option in runs.options)
 
-    def tables(self, way: Way, number: int) -> list[StageTable]:
-        """The stage tables by which a way chooses and is judged on a split."""
+    def executed_at(self, way: Way, number: int) -> Executed:
+        """What a study with the way's acceptance makes of a split."""
+        calibration = None
         tables = self.by_score
+        split = self.splits[number]
         if way.calibrated:
-            validation = self.splits[number].validation
-            tables = [
-                table_of_runs(runs, self.thetas, usd, calibrate(runs, validation, number, without_tests=True))
-                for runs, usd in zip(self.executed.runs, self.usd_per_token, strict=True)
-            ]
-        return tables if way.grows else [fixed_options(table) for table in tables]
+            calibration = tuple(
+                calibrate(runs, split.validation, self.seeds[number], without_tests=True)
+                for runs in self.executed.runs
+            )
+            tables = tuple(
+                table_of_runs(runs, self.thetas, usd, how)
+                for runs, usd, how in zip(self.executed.runs, self.usd_per_token, calibration, strict=True)
+            )
+        return replace(self.executed, tables=tables, split=split, calibration=calibration)
 
     def judged(self, way: Way, number: int) -> Measures:
         """Every measure of one way on one split."""
-        return measures(self.sides(way, number, self.tables(way, number)))
+        return measures(self.sides(way, number))
 
-    def sides(self, way: Way, number: int, tables: list[StageTable]) -> Sides:
-        """What the measures of one way on one split read."""
-        split = self.splits[number]
-        validation, test = ([table.at(side) for table in tables] for side in (split.validation, split.test))
-        grid, test_grid = grid_search(validation), grid_search(test)
-        chosen = select(grid, way.theta, falling_k(grid.space) if way.falls else None)
-        singles = one_stage(grid)
-        front, singular = (
-            combination_outcomes(validation, grid, some).mean(axis=2)
-            for some in (chosen.front, chosen.singular)
+    def sides(self, way: Way, number: int) -> Sides:
+        """What the measures of one way on one split read; as task=select and task=evaluate do it."""
+        executed, seed = self.executed_at(way, number), self.seeds[number]
+        validation, test = (
+            [(table if way.grows else fixed_options(table)).at(side) for table in executed.tables]
+            for side in (executed.split.validation, executed.split.test)
         )
-        off = 0.0
-        if way.corrected:
-            weights = problem_weights(len(split.validation), REPLICATES, number)
-            near = near_front(grid, chosen.candidates, CANDIDATES)
-            off, single_off = (
-                front_stability(
-                    combination_outcomes(validation, grid, some), weights, np.ones(1), CONFIDENCE
-                ).optimism
-                for some in (near, singles)
-            )
-            front[0] -= off
-            singular[0] -= single_off
-        test_front = select(test_grid, ThetaChoice.pooled).front
+        by = validation
+        if way.preset:
+            shrunk = executed.shrunk_tables(seed, without_tests=True)
+            by = [table.at(executed.split.validation) for table in shrunk]
+        grid = with_counted_singles(grid_search(by), validation)
+        allowed = falling_k(grid.space) if way.falls else None
+        if way.preset:
+            allowed = falling_growing(grid.space)
+        chosen = select(grid, way.theta, allowed)
+        if way.preset:
+            candidates = near_front(grid, chosen.candidates, MAX_CANDIDATES)
+            grid = corrected(grid, *front_optimism(by, validation, grid, candidates, seed))
+            chosen = select(grid, way.theta, allowed)
+        test_grid, singles = grid_search(test), one_stage(grid)
         return Sides(
-            front=front,
-            singular=singular,
+            front=promises(grid, chosen.front),
+            singular=promises(grid, chosen.singular),
             front_test=combination_outcomes(test, grid, chosen.front),
             singular_test=combination_outcomes(test, grid, chosen.singular),
             is_cascade=~grid.space.one_stage[chosen.front.plan],
             one_stage_test=combination_outcomes(test, grid, singles),
             one_stage_k=grid.space.k[singles.plan].max(axis=1),
-            best_front_test=combination_outcomes(test, test_grid, test_front).mean(axis=2),
+            best_front_test=promises(test_grid, select(test_grid, ThetaChoice.pooled).front),
             reference_cost=self.reference[number],
-            optimism=off,
+            front_validation=combination_outcomes(validation, grid, chosen.front)[0].mean(axis=1),
         )
 
 
-def one_stage(grid: GridResult) -> Combinations:
-    """Every plan of one stage of fixed k."""
-    indices = np.flatnonzero(grid.space.one_stage)
-    return Combinations(np.zeros_like(indices), indices)
+def promises(grid: GridResult, some: Combinations) -> np.ndarray:
+    """Float array (2, plans): what the grid says of some combinations, accuracy and cost."""
+    return np.stack([grid.accuracy[some.theta, some.plan], grid.usd_per_1k_queries[some.theta, some.plan]])
 
 
 def fixed_options(table: StageTable) -> StageTable:
@@ -237,15 +240,17 @@ def print_table(bench: Bench) -> None:
 def main() -> None:
     """Print a table for every study."""
     if len(sys.argv) < 3:
-        sys.exit("python -m benchmarks.choices SPLITS STUDY…")
+        sys.exit("python -m benchmarks.choices SPLITS[:FIRST_SEED] STUDY…")
+    n_splits, _, first_seed = sys.argv[1].partition(":")
     for argument in sys.argv[2:]:
         executed = load(argument)
         names = executed.provenance
         print(
             f"\n{names.family} on {names.dataset} ({', '.join(executed.models)}), {names.hardware}, "
-            f"{names.estimator}; {len(executed.task_ids)} problems, {sys.argv[1]} splits\n"
+            f"{names.estimator}; {len(executed.task_ids)} problems, {n_splits} splits from seed "
+            f"{first_seed or 0}\n"
         )
-        print_table(Bench(executed, int(sys.argv[1])))
+        print_table(Bench(executed, int(n_splits), int(first_seed or 0)))
 
 
 if __name__ == "__main__":

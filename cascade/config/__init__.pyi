@@ -1,4 +1,10 @@
-from .choices import AllowedPlans as AllowedPlans, PromiseOf as PromiseOf, ReportOf as ReportOf, Side as Side
+from .choices import (
+    AccuracyOf as AccuracyOf,
+    AllowedPlans as AllowedPlans,
+    PromiseOf as PromiseOf,
+    ReportOf as ReportOf,
+    Side as Side,
+)
 from .composing import (
     CONF as CONF,
     compose_study as compose_study,

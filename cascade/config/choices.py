@@ -34,15 +34,27 @@ class Container(Enum):
 
 
 class AllowedPlans(Enum):
-    """Which plans may be chosen: all, those whose k falls, or what splits of the validation side say."""
+    """Which plans may be chosen.
+
+    All; those whose k falls; of these the ones whose stages grow where k > 1; or what splits of the
+    validation side say.
+    """
 
     all = "all"
     falling_k = "falling_k"
+    growing = "growing"
     nested = "nested"
 
 
+class AccuracyOf(Enum):
+    """By what accuracy plans are chosen: that on the validation side, or shrunk to what stages believe."""
+
+    validation = "validation"
+    shrunk = "shrunk"
+
+
 class PromiseOf(Enum):
-    """What accuracy a choice promises: a plan's on the validation side, or that less the front's optimism."""
+    """What accuracy a choice promises: that by which a plan is chosen, or that less the front's optimism."""
 
     validation = "validation"
     corrected = "corrected"

@@ -29,7 +29,7 @@ from cascade.config.schemas import (
     SplitConfig,
     TransformersConfig,
 )
-from cascade.core import RULES, Estimator, ThetaChoice, answered_by
+from cascade.core import RULES, Estimator, Growing, ThetaChoice, answered_by
 from cascade.generate import Family, Generator, Model, PromptStyle, Server
 from cascade.problems import EMBEDDED, DataSet
 from cascade.search import Constraints, ExactSettings, OptunaSettings, Promise, SearchSettings
@@ -216,6 +216,16 @@ def theta_choice_of(choice: ThetaChoice, space: SearchSettings) -> ThetaChoice:
     return choice
 
 
+def allowed_of(config: SelectConfig, space: SearchSettings) -> AllowedPlans:
+    """Which plans may be chosen; those that grow only where the space has them."""
+    if config.plans is AllowedPlans.growing and space.growing is Growing.off:
+        log.info(
+            "select.plans=growing is taken as select.plans=falling_k: with search.growing=off none grows"
+        )
+        return AllowedPlans.falling_k
+    return config.plans
+
+
 def promise_of(config: Promise) -> Promise | None:
     """What plans are to be certified for; None for nothing."""
     if config.accuracy is None and config.usd_per_1k is None:
@@ -235,7 +245,7 @@ def exact_of(config: SearchSettings, select: SelectConfig) -> bool:
     if select.plans is AllowedPlans.nested:
         raise ConfigError(
             "select.plans=nested: search=exact finds one front, of all plans or of those whose k falls; take "
-            "select.plans=all or falling_k, or search=grid"
+            "select.plans=all, falling_k or growing, or search=grid"
         )
     return True
 

@@ -7,6 +7,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from cascade.config.choices import (
+    AccuracyOf,
     AllowedPlans,
     Combinations,
     Container,
@@ -220,6 +221,7 @@ class RuleConfig:
 class SelectConfig:
     theta: ThetaChoice = ThetaChoice.best
     plans: AllowedPlans = AllowedPlans.all
+    accuracy: AccuracyOf = AccuracyOf.validation
     promise: PromiseOf = PromiseOf.validation
     budget_usd_per_1k: float | None = None
     min_accuracy: float | None = None

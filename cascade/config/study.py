@@ -18,6 +18,7 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 from cascade.base import WHERE_AND_HOW, ConfigError, digest, mask_credentials, program
 from cascade.config import checks
 from cascade.config.choices import (
+    AccuracyOf,
     AllowedPlans,
     Combinations,
     Container,
@@ -28,6 +29,7 @@ from cascade.config.choices import (
     SavingMembers,
 )
 from cascade.config.groups import (
+    allowed_of,
     compared_rules,
     constraints_of,
     dataset_of,
@@ -79,6 +81,7 @@ class Study:
         profile: how task=profile measures.
         shard, n_shards: task=run takes the problems whose position modulo n_shards is shard.
         allowed: which plans may be chosen.
+        accuracy_of: by what accuracy plans are chosen.
         promise_of: what accuracy the chosen plans promise.
         constraints: what the user wants of one plan.
         promise: what plans are to be certified for; None for nothing.
@@ -117,6 +120,7 @@ class Study:
     theta_choice: ThetaChoice
     profile: ProfileConfig
     allowed: AllowedPlans
+    accuracy_of: AccuracyOf
     promise_of: PromiseOf
     constraints: Constraints
     promise: Promise | None
@@ -224,7 +228,8 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         profile=profile_of(config.profile),
         shard=shard_of(config.shard, config.n_shards),
         n_shards=config.n_shards,
-        allowed=config.select.plans,
+        allowed=allowed_of(config.select, space),
+        accuracy_of=config.select.accuracy,
         promise_of=config.select.promise,
         constraints=constraints_of(config.select),
         promise=promise_of(config.select.certify),

@@ -156,16 +156,12 @@ class FrontStability:
 
     Attributes:
         frequency: float array (N,): share of the replicates in which a plan is on the front.
-        optimism: by how much the plans on a replicate's front look more accurate there than they are
-            on the problems that the replicate was drawn from, in the mean; what choosing by the
-            highest accuracy promises too much.
         cost: float array (G,): US dollars per 1,000 queries, the grid of the band.
         band: float array (2, G): interval of the best accuracy for at most that cost (0 where no
             plan is that cheap).
     """
 
     frequency: Floats
-    optimism: float
     cost: Floats
     band: Floats
 
@@ -182,16 +178,14 @@ def front_stability(
         confidence: of the band.
     """
     frequency = np.zeros(outcomes.shape[1])
-    best, too_much = [], []
-    truth = outcomes[0].mean(axis=1)
+    best = []
     for accuracy, cost in (
         replicate for part in replicates(outcomes, weights) for replicate in zip(*part, strict=True)
     ):
         members = on_front(cost, accuracy)
         frequency += members
-        too_much.append((accuracy[members] - truth[members]).mean())
         order = np.flatnonzero(members)[np.argsort(cost[members])]
         at = np.searchsorted(cost[order], cost_grid, side="right") - 1
         best.append(np.where(at >= 0, accuracy[order[at]], 0.0))
     ends = intervals(np.stack(best), confidence, outcomes.shape[2])
-    return FrontStability(frequency / len(weights), float(np.mean(too_much)), cost_grid, ends)
+    return FrontStability(frequency / len(weights), cost_grid, ends)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 class ThetaChoice(Enum):
     """How θ is chosen.
 
-    `best`: the θ with the best front (the paper's way); `near`: one front over that θ and its two neighbours,
-    by accuracies smoothed over θ; `pooled`: one front over all θ; `stage`: every stage that looks at a θ has
-    its own, and one front is taken over them all.
+    `best`: the θ with the best front (the paper's way); `near`: one front over that θ and its two neighbours;
+    `pooled`: one front over all θ; `stage`: every stage that looks at a θ has its own, and one front is taken
+    over them all.
     """
 
     best = "best"

@@ -150,17 +150,17 @@ class StageRuns:
         """Float array (R,): every problem weighs the same, and every run of a problem; sums to 1."""
         return np.asarray(1 / (self.n_runs * len(self.n_draws)))[self.problem]
 
-    def per_problem(self, values: Ints | Bools) -> NDArray[np.float64]:
+    def per_problem(self, values: Ints | Bools | NDArray[np.float64]) -> NDArray[np.float64]:
         """Means over a problem's runs, (P,), of numbers of shape (R,)."""
         return np.bincount(self.problem, values, len(self.n_draws)) / self.n_runs
 
-    def errors(self, values: Ints | Bools) -> NDArray[np.float64]:
+    def errors(self, values: Ints | Bools | NDArray[np.float64]) -> NDArray[np.float64]:
         """Standard errors of `per_problem`: 0 where the runs are draws that were looked at once each."""
         n = self.n_runs
         total = np.bincount(self.problem, values, len(n))
         squares = np.bincount(self.problem, values * values, len(n))
-        # Whole numbers up to here, so that equal values have no spread.
-        spread = (n * squares - total * total) / np.maximum(n - 1, 1)
+        # Whole numbers up to here (but for shrunk tables), so that equal values have no spread.
+        spread = np.maximum(n * squares - total * total, 0.0) / np.maximum(n - 1, 1)
         return np.where(n > self.n_draws, np.sqrt(spread) / n, 0.0)
 
 

@@ -13,7 +13,7 @@ from cascade.core.outcomes import ProblemOutcome
 from cascade.core.plans import EXIT, Option
 from cascade.core.pricing import usd_per_1k_queries
 from cascade.core.rules import Rule, paper
-from cascade.core.stage_acceptance import Acceptance, ByScore
+from cascade.core.stage_acceptance import Acceptance, ByProbability, ByScore
 from cascade.core.stage_runs import StageRuns
 
 FIRST_K = FirstK()
@@ -129,7 +129,11 @@ def stage_table(
 
 
 def table_of_runs(
-    runs: ModelRuns, thetas: Sequence[float], usd_per_token: float, accept: Acceptance
+    runs: ModelRuns,
+    thetas: Sequence[float],
+    usd_per_token: float,
+    accept: Acceptance,
+    beliefs: ByProbability | None = None,
 ) -> StageTable:
     """The table of one model from the runs of its options; see `stage_table`.
 
@@ -138,27 +142,35 @@ def table_of_runs(
         thetas: the grid of thresholds, T of them.
         usd_per_token: price of one generated token in US dollars.
         accept: which of a round's answers are accepted, at every θ.
+        beliefs: where given, an answer's correctness counts half, and half the probability of being right
+            that a calibrator gives it which was not fitted on its problem. So a plan's accuracy is shrunk
+            half way towards what the evidence of its stages says: of few problems and many plans the best
+            look less lucky (beyond the paper; docs/search.md).
     """
     shape = (len(runs.options), len(thetas), len(runs.rounds[0][0].n_draws))
     arrays = {name: np.full(shape if name in ARRAYS[:2] else (shape[0], shape[2]), np.nan) for name in ARRAYS}
     grown = np.full((3, *shape), np.nan)
+    greedy = None if beliefs is None else _greedy_belief(runs, beliefs)
     for o, (option, rounds) in enumerate(zip(runs.options, runs.rounds, strict=True)):
         first, last = rounds[0], rounds[-1]
         if option == EXIT:
+            # Without a test of its own a greedy answer is believed by what its greedy pair shows.
+            answers = last.right if greedy is None else (last.right + greedy[last.problem]) / 2
             arrays["accept"][o] = 1.0
-            arrays["accept_correct"][o] = last.per_problem(last.right)
-            _fixed(last, arrays, o, usd_per_token)
+            arrays["accept_correct"][o] = last.per_problem(answers)
+            _fixed(last, answers, arrays, o, usd_per_token)
             continue
         taken = np.stack([accept(one, thetas) for one in rounds])
         accepted = np.asarray(taken.any(axis=0))
         # The first round that is accepted, or the last of all.
         stop = np.where(accepted, taken.argmax(axis=0), len(rounds) - 1)
         each = np.arange(stop.shape[1])
-        right = np.stack([one.right for one in rounds])[stop, each]
+        every = np.stack([_shrunk(one, beliefs) for one in rounds])
+        right = every[stop, each]
         arrays["accept"][o] = [first.per_problem(row) for row in accepted]
-        arrays["accept_correct"][o] = [first.per_problem(row) for row in accepted & right]
+        arrays["accept_correct"][o] = [first.per_problem(row) for row in accepted * right]
         if not option.growing:
-            _fixed(last, arrays, o, usd_per_token)
+            _fixed(last, every[-1], arrays, o, usd_per_token)
             continue
         tokens = np.stack([one.tokens for one in rounds])[stop, each]
         for i, (values, unit) in enumerate(((right, 1.0), (tokens, usd_per_token), (stop + 1, 1.0))):
@@ -169,8 +181,28 @@ def table_of_runs(
     return StageTable(runs.options, tuple(thetas), growing=growing, **arrays)
 
 
-def _fixed(runs: StageRuns, arrays: dict[str, Floats], o: int, usd_per_token: float) -> None:
+def _shrunk(runs: StageRuns, beliefs: ByProbability | None) -> NDArray[np.bool_] | Floats:
+    """How right each run's answer counts, (R,)."""
+    return runs.right if beliefs is None else (runs.right + beliefs.probability(runs)) / 2
+
+
+def _greedy_belief(runs: ModelRuns, beliefs: ByProbability) -> Floats | None:
+    """Float array (P,): the probability that the greedy pair with the most lines gives its answer."""
+    pairs = [o for o, option in enumerate(runs.options) if option.k == 1]
+    if not pairs:
+        return None
+    [pair] = runs.rounds[max(pairs, key=lambda o: runs.options[o].l)]
+    return pair.per_problem(beliefs.probability(pair))
+
+
+def _fixed(
+    runs: StageRuns,
+    right: NDArray[np.bool_] | Floats,
+    arrays: dict[str, Floats],
+    o: int,
+    usd_per_token: float,
+) -> None:
     """Put what a fixed option costs and how often it is right in its row of the arrays."""
-    arrays["correct"][o], arrays["correct_error"][o] = runs.per_problem(runs.right), runs.errors(runs.right)
+    arrays["correct"][o], arrays["correct_error"][o] = runs.per_problem(right), runs.errors(right)
     arrays["usd"][o] = usd_per_token * runs.per_problem(runs.tokens)
     arrays["usd_error"][o] = usd_per_token * runs.errors(runs.tokens)

@@ -55,8 +55,8 @@ def proof_section(study: Evaluated) -> Section:
         )
     text = (
         "Generalization gap, validation less test accuracy in the mean over the chosen plans: "
-        f"{points(proof.generalization_gap)}. The bootstrap on the validation side alone expected "
-        f"{100 * plans.optimism:.1f} points.",
+        f"{points(proof.generalization_gap)}. Cross-validation on the validation side alone "
+        f"expected {100 * plans.optimism:.1f} points of its cascades, as they were chosen.",
         f"Regret: the chosen plans miss {100 * proof.regret:.1f} % of the hypervolume of the front that the "
         "test side itself would have chosen.",
         "A plan that is on the front in few of the bootstrap's replicates was selected partly by chance; its "

@@ -71,7 +71,7 @@ def verdict(plans: PlanFile) -> list[str]:
         return [
             *said,
             "Nothing is proved yet." if plans.test_ids else "There is no test side: nothing is proved.",
-            "Bootstrap optimism: the accuracy of the front is overestimated by about "
+            "As chosen among many, its cascades look too accurate on the validation side by about "
             f"{100 * plans.optimism:.1f} points.",
         ]
     headline = by_target(proof)

@@ -10,7 +10,13 @@ from .calibration_report import (
     calibration_reports as calibration_reports,
 )
 from .certify import Promise as Promise, certify as certify, plan_cost_bound as plan_cost_bound
-from .choose import falling_k as falling_k, near_front as near_front, select as select
+from .choose import (
+    falling_growing as falling_growing,
+    falling_k as falling_k,
+    near_front as near_front,
+    one_stage as one_stage,
+    select as select,
+)
 from .compare_rules import rule_comparison as rule_comparison
 from .constraints import Constraints as Constraints, constrained_plan as constrained_plan
 from .cross_validation import nested_savings as nested_savings
@@ -45,6 +51,12 @@ from .measures import (
     by_target_measured as by_target_measured,
     measures as measures,
     regret as regret,
+)
+from .optimism import (
+    corrected as corrected,
+    front_optimism as front_optimism,
+    selection_optimism as selection_optimism,
+    with_counted_singles as with_counted_singles,
 )
 from .optuna_search import OBJECTIVES as OBJECTIVES, search_with_optuna as search_with_optuna
 from .plan_file import (

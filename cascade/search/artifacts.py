@@ -15,13 +15,16 @@ from cascade.base import DataError
 from cascade.core import (
     ARRAYS,
     ByProbability,
+    ByScore,
     Calibrator,
     ModelRuns,
     Option,
     Split,
     StageTable,
     Throughput,
+    calibrate,
     on_front,
+    table_of_runs,
 )
 from cascade.search.choose import near_front
 from cascade.search.grid import Combinations, GridResult
@@ -89,6 +92,30 @@ class Executed:
             self.provenance, hardware=hardware, prices=prices, hashes={**self.provenance.hashes, **hashes}
         )
         return replace(self, tables=tables, provenance=provenance)
+
+    def shrunk_tables(self, seed: int, *, without_tests: bool) -> tuple[StageTable, ...]:
+        """The tables by which `select.accuracy=shrunk` chooses, over all problems.
+
+        Args:
+            seed: of the calibrators' folds, where acceptance needs no calibrators and they are fitted here.
+            without_tests: see `ByProbability`.
+
+        Raises:
+            DataError: there are no runs to make them from.
+        """
+        if not self.runs:
+            raise DataError("select.accuracy=shrunk: these stage tables have no runs; run task=run again")
+        made = []
+        for i, (model, runs, table) in enumerate(zip(self.models, self.runs, self.tables, strict=True)):
+            beliefs = (
+                calibrate(runs, self.split.validation, seed, without_tests=without_tests)
+                if self.calibration is None
+                else self.calibration[i]
+            )
+            accept = ByScore(without_tests) if self.calibration is None else beliefs
+            price = self.provenance.prices[model].usd_per_token
+            made.append(table_of_runs(runs, table.thetas, price, accept, beliefs))
+        return tuple(made)
 
     def save(self, path: Path) -> None:
         """Write everything into one npz file."""

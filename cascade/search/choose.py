@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from cascade.core import PlanSpace, ThetaChoice, front, hypervolume
 from cascade.search.grid import Combinations, GridResult
 
-SMOOTHING = (1, 2, 3, 2, 1)
-
 
 @dataclass(frozen=True)
 class Selection:
@@ -46,13 +44,10 @@ def select(
     Args:
         grid: every combination on the validation side.
         theta_choice: `best` is the paper's; over a grid with one θ a stage there is one front alone.
-            `near` takes the accuracies that `smoothed` makes for everything, and the plans of three θ.
         allowed: bool array (plans,): the plans that may be chosen, see `falling_k`; None for all.
     """
     cost, accuracy = _positive(grid.usd_per_1k_queries), grid.accuracy
     per_stage = grid.space.thetas is not None
-    if theta_choice is ThetaChoice.near and not per_stage:
-        accuracy = smoothed(accuracy)
     plans = np.arange(len(grid.space)) if allowed is None else np.flatnonzero(allowed)
     dearest = float(cost.max())
     one_stage = np.flatnonzero(grid.space.one_stage)
@@ -82,17 +77,6 @@ def select(
     )
 
 
-def smoothed(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Accuracies (T, N) averaged over neighbouring θ with weights 1 2 3 2 1, the ends repeated.
-
-    A plan at the next θ is nearly the same plan: where one looks much better than the other on few problems,
-    that is chance.
-    """
-    padded = np.pad(accuracy, ((2, 2), (0, 0)), mode="edge")
-    weighted = (w * padded[i : i + len(accuracy)] for i, w in enumerate(SMOOTHING))
-    return np.asarray(sum(weighted) / sum(SMOOTHING))
-
-
 def _joined(grid: GridResult, rows: NDArray[np.int64], plans: Sequence[NDArray[np.int64]]) -> Combinations:
     """Plans of every row; one-stage plans are the same at every θ, and the first row stands for them."""
     theta, plan = np.repeat(rows, [len(row_plans) for row_plans in plans]), np.concatenate(plans)
@@ -109,6 +93,12 @@ def _merit(volume: float, cost: NDArray[np.float64]) -> tuple[float, float]:
     return round(volume, 12), round(float(np.log(cost[-1] / cost[0])), 12)
 
 
+def one_stage(grid: GridResult) -> Combinations:
+    """Every one-stage plan of fixed k, from which the singular front is taken."""
+    alone = np.flatnonzero(grid.space.one_stage)
+    return Combinations(np.zeros_like(alone), alone)
+
+
 def falling_k(space: PlanSpace) -> NDArray[np.bool_]:
     """The plans whose k falls from stage to stage, as a larger model's samples are dearer (beyond the paper).
 
@@ -122,6 +112,14 @@ def falling_k(space: PlanSpace) -> NDArray[np.bool_]:
         falls &= ~asked | (model_k < before)
         before = np.where(asked, model_k, before)
     return falls
+
+
+def falling_growing(space: PlanSpace) -> NDArray[np.bool_]:
+    """Of the plans whose k falls those whose stages grow where k > 1.
+
+    A growing stage costs less than the fixed one of the same k, which mostly adds plans to be lucky.
+    """
+    return np.asarray(falling_k(space) & (space.growing | (space.k <= 1)).all(axis=1))
 
 
 def near_front(grid: GridResult, some: Combinations, most: int) -> Combinations:

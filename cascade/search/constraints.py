@@ -29,7 +29,7 @@ class Constraints:
 
 
 def constrained_plan(
-    constraints: Constraints, outcomes: Floats, weights: Floats, optimism: float = 0.0
+    constraints: Constraints, outcomes: Floats, weights: Floats, promised: Floats | None = None
 ) -> int:
     """The cheapest plan of the least accuracy, or the most accurate one in the budget.
 
@@ -37,8 +37,8 @@ def constrained_plan(
         constraints: what is wanted.
         outcomes: float array (2, N, P) of the plans to choose from.
         weights: float array (B, P) of the bootstrap; read where the constraints have a confidence.
-        optimism: what the choice takes off validation accuracies; where the constraints have a confidence,
-            their bound does instead.
+        promised: float array (N,): the accuracies that the choice promises; None for those of the outcomes.
+            Where the constraints have a confidence, the bound of the outcomes' accuracy stands instead.
 
     Returns:
         The plan's index; of equal ones the better in the other respect.
@@ -49,7 +49,7 @@ def constrained_plan(
     accuracy, usd = outcomes.mean(axis=2)
     # As on the front: sums of the same numbers in another order are no difference.
     accuracy = np.round(accuracy, 12)
-    sure_accuracy, sure_usd = accuracy - optimism, usd
+    sure_accuracy, sure_usd = accuracy if promised is None else np.round(promised, 12), usd
     cost, reached = "cost", "accuracy"  # what of a plan must meet the constraints
     if constraints.confidence is not None:
         sure_accuracy = wilson_lower_bound(accuracy, outcomes.shape[2], constraints.confidence)

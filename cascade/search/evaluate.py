@@ -72,12 +72,12 @@ def savings(
 
 
 def replaced(chosen: ChosenPlan, singular: Sequence[ChosenPlan]) -> int:
-    """Which plan of the singular front a cascade plan replaces, by what the validation side says.
+    """Which plan of the singular front a cascade plan replaces, by what the choice promises of both.
 
     Returns:
         The index of the cheapest that is as accurate; of the most accurate where none is.
     """
-    as_good = [i for i, one in enumerate(singular) if one.validation.accuracy >= chosen.validation.accuracy]
+    as_good = [i for i, one in enumerate(singular) if one.promised >= chosen.promised]
     return as_good[0] if as_good else len(singular) - 1
 
 

@@ -147,7 +147,8 @@ class Sides:
         one_stage_k: int array (one-stage plans,).
         best_front_test: results (2, plans) of the front that the test side would have chosen.
         reference_cost: of the dearest plan of any θ on the test side.
-        optimism: by how much the promised accuracies of the front are below its validation accuracies.
+        front_validation: float array (plans of the front,): accuracies on the validation side; None where
+            they are what the choice promises.
     """
 
     front: Floats
@@ -159,7 +160,7 @@ class Sides:
     one_stage_k: Indices
     best_front_test: Floats
     reference_cost: float
-    optimism: float = 0.0
+    front_validation: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def measures(sides: Sides) -> Measures:
         front_hypervolume(front, sides.reference_cost),
         regret(front, sides.best_front_test, sides.reference_cost),
         at_equal_accuracy(front, singular),
-        mean_gap(sides.front, front) + sides.optimism,
+        mean_gap(sides.front[:1] if sides.front_validation is None else sides.front_validation[None], front),
         mean_gap(sides.front, front),
         written,
         printed,

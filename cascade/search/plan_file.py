@@ -64,6 +64,8 @@ class ChosenPlan:
         saving_interval: of the bootstrap's replicates of the test side where there is such a plan.
         replaces: the one-stage plan that a cascade plan replaces, once evaluated.
         expected: what its stages do, over all problems of the study; empty where nobody counted.
+        promise: the accuracy by which it was chosen, which `select.accuracy` and `select.promise` may set
+            below that of its estimate; None where that is it.
     """
 
     plan: Plan
@@ -75,6 +77,12 @@ class ChosenPlan:
     replaces: Replacement | None = None
     rounds: float | None = None
     expected: tuple[StageExpectation, ...] = ()
+    promise: float | None = None
+
+    @property
+    def promised(self) -> float:
+        """The accuracy that the choice promises of it."""
+        return self.validation.accuracy if self.promise is None else self.promise
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,8 @@ class PlanFile:
             interval's low and high end of the best accuracy for at most that cost.
         validation_ids, test_ids: the split.
         selection: the settings by which plans were chosen.
-        optimism: by how much the bootstrap expects the front's accuracy to be overestimated.
+        optimism: by how much the accuracies by which the front's cascades were chosen overestimate them, by
+            cross-validation inside the validation side (`cascade.search.optimism`).
         singular_optimism: the same of the singular front.
         provenance: what the study was made from.
         proof: what the test side says of the front as a whole; None before the evaluation.
@@ -193,13 +202,6 @@ class PlanFile:
     certificate: Certificate | None = None
     calibration: tuple[ModelCalibration, ...] = ()
     singular_optimism: float = 0.0
-
-    @property
-    def corrections(self) -> tuple[float, float]:
-        """What is taken off the validation accuracies of the two fronts to make what the choice promises."""
-        if self.selection.get("promise") == "corrected":
-            return self.optimism, self.singular_optimism
-        return 0.0, 0.0
 
     def save(self, path: Path) -> None:
         """Write the file for people and programs to read."""
@@ -268,7 +270,7 @@ class PlanFile:
 
     def _entry(self, chosen: ChosenPlan) -> dict[str, Any]:
         entry = self._plan(chosen.plan)
-        for name in ("validation", "test", "saving", "saving_interval", "on_front", "rounds"):
+        for name in ("validation", "test", "saving", "saving_interval", "on_front", "rounds", "promise"):
             value = getattr(chosen, name)
             entry[name] = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
         entry["replaces"] = self._replacement(chosen.replaces)
@@ -334,6 +336,7 @@ def _chosen(entry: Mapping[str, Any], models: tuple[str, ...]) -> ChosenPlan:
         saving_interval=_interval(entry["saving_interval"]),
         replaces=_replacement(entry["replaces"], models),
         expected=tuple(_expectation(stage) for stage in entry["expected"]),
+        promise=entry["promise"],
     )
 
 

@@ -23,10 +23,9 @@ def candidate(plans: PlanFile) -> ChosenPlan:
     """
     if plans.constrained is not None:
         return plans.constrained
-    correction, singular_correction = plans.corrections
-    least = plans.singular[-1].validation.accuracy - singular_correction - EQUAL_ACCURACY
+    least = plans.singular[-1].promised - EQUAL_ACCURACY
     # Where none promises that much, the front's last plan promises most.
-    good = (c for c in plans.front if c.validation.accuracy - correction >= least - 1e-9)
+    good = (c for c in plans.front if c.promised >= least - 1e-9)
     return next(good, plans.front[-1])
 
 

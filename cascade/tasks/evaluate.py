@@ -18,7 +18,6 @@ from cascade.search import (
     STAGE_TABLES,
     Certificate,
     ChosenPlan,
-    Estimate,
     Executed,
     GridResult,
     PlanFile,
@@ -186,10 +185,9 @@ def _proved(
     if of_front.shape[1]:
         mean = savings(of_front, baseline, weights, study.confidence, study.saving.window)[1]
     test_front = select(grid, ThetaChoice(plans.selection["theta"])).front
-    correction, singular_correction = plans.corrections
     sides = Sides(
-        _results([one.validation for one in plans.front], correction),
-        _results([one.validation for one in plans.singular], singular_correction),
+        _promises(plans.front),
+        _promises(plans.singular),
         outcomes[:, :n],
         single_outcomes,
         is_cascade[:n],
@@ -203,19 +201,15 @@ def _proved(
             ]
         ),
         float(grid.usd_per_1k_queries.max()),
-        correction,
+        np.array([one.validation.accuracy for one in plans.front]),
     )
     with_constrained = replace(plans, constrained=proved[n] if constrained else None)
     return replace(with_constrained, front=tuple(proved[:n]), singular=singular), mean, sides
 
 
-def _results(estimates: Sequence[Estimate], correction: float) -> NDArray[np.float64]:
-    """Promised accuracy and cost."""
-    accuracy, usd = zip(
-        *((estimate.accuracy - correction, estimate.usd_per_1k_queries) for estimate in estimates),
-        strict=True,
-    )
-    return np.array([accuracy, usd])
+def _promises(some: Sequence[ChosenPlan]) -> NDArray[np.float64]:
+    """Float array (2, plans): promised accuracy and cost."""
+    return np.array([[one.promised for one in some], [one.validation.usd_per_1k_queries for one in some]])
 
 
 def _proof(

@@ -130,11 +130,19 @@ def _exact(context: RunContext, models: Sequence[str], tables: Sequence[StageTab
     """The plans of the exact front, and all of one stage."""
     study = context.study
     started = time.perf_counter()
+    growing = study.allowed is AllowedPlans.growing
+    kept = [
+        np.array(
+            [o for o, option in enumerate(table.options) if option.growing or option.k <= 1 or not growing]
+        )
+        for table in tables
+    ]
     found = exact_front(
-        tables,
+        [table.part(own.tolist(), range(len(table.thetas))) for table, own in zip(tables, kept, strict=True)],
         per_stage_theta=study.theta_choice.per_stage,
-        falling=study.allowed is AllowedPlans.falling_k,
+        falling=growing or study.allowed is AllowedPlans.falling_k,
     )
+    found_options = np.stack([np.append(own, -1)[found.options[:, i]] for i, own in enumerate(kept)], axis=1)
     seconds = time.perf_counter() - started
     options = [table.options for table in tables]
     n = n_grid_plans(options, len(tables[0].thetas), per_stage_theta=study.theta_choice.per_stage)
@@ -146,7 +154,7 @@ def _exact(context: RunContext, models: Sequence[str], tables: Sequence[StageTab
         seconds,
     )
     context.log(metrics={"exact.n_prefixes": float(found.n_prefixes), "seconds.exact": seconds})
-    result = _with_singles(tables, found.options, found.thetas)
+    result = _with_singles(tables, found_options, found.thetas)
     if n > MAX_GRID_PLANS:
         known = combinations_table(result, "validation")
         log_combinations(

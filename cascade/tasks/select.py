@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.config import AllowedPlans, PromiseOf, Study
+from cascade.config import AccuracyOf, AllowedPlans, PromiseOf, Study
 from cascade.core import RULES, FrontStability, StageTable, answered_by, front_stability, problem_weights
 from cascade.report import (
     EXAMPLES,
@@ -32,13 +32,17 @@ from cascade.search import (
     calibration_reports,
     combination_outcomes,
     constrained_plan,
+    corrected,
     estimates,
     expected_rounds,
     expected_stages,
+    falling_growing,
     falling_k,
+    front_optimism,
     near_front,
     nested_savings,
     select,
+    with_counted_singles,
 )
 from cascade.tasks.common import EXECUTED, hash_tags, open_tracker, study_run
 from cascade.tasks.context import RunContext
@@ -103,13 +107,21 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
     study = context.study
     metrics: dict[str, float] = {}
     tables = [table.at(executed.split.validation) for table in executed.tables]
-    grid = search_plans(context, executed.models, tables)
-    allowed, how, nested = _allowed(study, tables, grid)
+    judged = tables  # by which plans are chosen
+    if study.accuracy_of is AccuracyOf.shrunk:
+        shrunk = executed.shrunk_tables(study.seed, without_tests=study.accept_without_tests)
+        judged = [table.at(executed.split.validation) for table in shrunk]
+    grid = with_counted_singles(search_plans(context, executed.models, judged), tables)
+    allowed, how, nested = _allowed(study, judged, grid)
     metrics |= {f"nested_saving.{name}": saving for name, saving in nested.items()}
     chosen = select(grid, study.theta_choice, allowed)
-    weights = problem_weights(len(executed.split.validation), study.replicates, study.seed)
-
     candidates = near_front(grid, chosen.candidates, MAX_CANDIDATES)
+    optimism, singular_optimism = front_optimism(judged, tables, grid, candidates, study.seed)
+    if study.promise_of is PromiseOf.corrected:
+        grid = corrected(grid, optimism, singular_optimism)
+        chosen = select(grid, study.theta_choice, allowed)
+        candidates = near_front(grid, chosen.candidates, MAX_CANDIDATES)
+    weights = problem_weights(len(executed.split.validation), study.replicates, study.seed)
     outcomes = combination_outcomes(tables, grid, candidates)
     stability = _certainty(study, outcomes, weights)
     frequency = {
@@ -127,11 +139,10 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         replace(one, on_front=frequency[int(t), int(p)])
         for one, t, p in zip(front, chosen.front.theta, chosen.front.plan, strict=True)
     )
-    single_outcomes = combination_outcomes(tables, grid, _one_stage(grid))
     one_plan = None
     if study.constraints.is_set:
-        off = stability.optimism if study.promise_of is PromiseOf.corrected else 0.0
-        which = np.array([constrained_plan(study.constraints, outcomes, weights, off)])
+        promised = grid.accuracy[candidates.theta, candidates.plan]
+        which = np.array([constrained_plan(study.constraints, outcomes, weights, promised)])
         [one_plan] = with_estimates(candidates[which])
         one_plan = replace(one_plan, on_front=float(stability.frequency[which[0]]))
     ids = executed.task_ids
@@ -151,14 +162,15 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
             "budget_usd_per_1k": study.constraints.budget_usd_per_1k,
             "min_accuracy": study.constraints.min_accuracy,
             "confidence": study.constraints.confidence,
+            "accuracy": study.accuracy_of.value,
             "promise": study.promise_of.value,
             "replicates": study.replicates,
             "interval": study.confidence,
         },
-        optimism=stability.optimism,
+        optimism=optimism,
         provenance=executed.provenance,
         calibration=_calibration(executed),
-        singular_optimism=_certainty(study, single_outcomes, weights).optimism,
+        singular_optimism=singular_optimism,
     )
     if plans.calibration:
         log_calibration(context, plans)
@@ -171,8 +183,8 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
     context.log(metrics=metrics, tags=hash_tags(plans) | {SELECTED: "true"})
     log.info(
-        "%d plans on the front, %d with one model; bootstrap optimism: the "
-        "front's accuracy is overestimated by about %.1f points",
+        "%d plans on the front, %d with one model; cross-validation on the validation side: the accuracies "
+        "that its cascades were chosen by are about %.1f points too high",
         len(plans.front),
         len(plans.singular),
         100 * plans.optimism,
@@ -189,6 +201,8 @@ def _allowed(
     falling = falling_k(grid.space)
     if study.allowed is AllowedPlans.falling_k:
         return falling, "falling_k", {}
+    if study.allowed is AllowedPlans.growing:
+        return falling_growing(grid.space), "growing", {}
     sets = {"all": np.ones(len(grid.space), dtype=bool), "falling_k": falling}
     nested = nested_savings(
         tables,
@@ -204,12 +218,6 @@ def _allowed(
         how,
     )
     return sets[how], how, nested
-
-
-def _one_stage(grid: GridResult) -> Combinations:
-    """Every one-stage plan, from which the singular front is taken."""
-    one_stage = np.flatnonzero(grid.space.one_stage)
-    return Combinations(np.zeros_like(one_stage), one_stage)
 
 
 def _calibration(executed: Executed) -> tuple[ModelCalibration, ...]:
@@ -257,9 +265,10 @@ def _chosen(
 ) -> tuple[ChosenPlan, ...]:
     known = estimates(combination_outcomes(tables, grid, combinations), weights, study.confidence)
     plans = grid.plans(combinations)
+    promised = grid.accuracy[combinations.theta, combinations.plan]
     return tuple(
-        ChosenPlan(plan, estimate, rounds=expected_rounds(tables, plan))
-        for plan, estimate in zip(plans, known, strict=True)
+        ChosenPlan(plan, estimate, rounds=expected_rounds(tables, plan), promise=float(promise))
+        for plan, estimate, promise in zip(plans, known, promised, strict=True)
     )
 
 

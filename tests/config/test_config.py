@@ -110,8 +110,8 @@ def test_every_family_has_a_price_on_every_data_set(family: str, dataset: str, h
     assert prices == sorted(prices) and prices[0] > 0
 
 
-def test_the_paper_s_space_is_the_default() -> None:
-    checked = study()
+def test_the_paper_s_space() -> None:
+    checked = study("select=paper")
     assert len(checked.options) == 9
     assert checked.thetas == tuple(round(0.1 * i, 1) for i in range(11))
     assert checked.accept_without_tests and checked.theta_choice is ThetaChoice.best
@@ -120,8 +120,10 @@ def test_the_paper_s_space_is_the_default() -> None:
 
 
 def test_optuna_and_rules_are_asked_for() -> None:
-    assert study().optuna is None and study().rule == "paper"
-    checked = study("search=optuna", "search.sampler=tpe", "rule=codet", "rule.compare=[paper]", "seed=3")
+    assert study().optuna is None and study().rule == "calibrated"
+    checked = study(
+        "search=optuna", "select=paper", "search.sampler=tpe", "rule=codet", "rule.compare=[paper]", "seed=3"
+    )
     assert isinstance(checked.optuna, OptunaSettings) and checked.optuna.sampler is Sampler.tpe
     assert checked.optuna.per_stage_theta and checked.optuna.storage is None and checked.seed == 3
     assert len(checked.thetas) == 21 and len(checked.options) == 9
@@ -133,7 +135,7 @@ def test_optuna_and_rules_are_asked_for() -> None:
 
 
 def test_frozen_and_absolute() -> None:
-    checked = study("paths.store=here", "search.k=[-1,3]", "search.theta=[1,0.5,0.5]")
+    checked = study("paths.store=here", "search.growing=off", "search.k=[-1,3]", "search.theta=[1,0.5,0.5]")
     assert checked.store == Path.cwd() / "here"
     assert checked.options == (Option(3, 2), Option(3, 4))
     assert checked.thetas == (0.5, 1.0)

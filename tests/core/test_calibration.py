@@ -18,7 +18,7 @@ from cascade.core.estimators import FirstK
 from cascade.core.model_runs import ModelRuns, model_runs
 from cascade.core.plans import EXIT, Growing, Option, option_space
 from cascade.core.rules import paper
-from cascade.core.stage_acceptance import ByProbability, calibrate
+from cascade.core.stage_acceptance import ByProbability, ByScore, calibrate
 from cascade.core.stage_tables import table_of_runs
 from tests.core.test_estimators import pool
 
@@ -167,3 +167,33 @@ def test_arrays_round_trip_and_parts() -> None:
     whole = table_of_runs(known, TAUS, 1.0, ByProbability(accept.calibrators, np.zeros(5, int), True))
     part = table_of_runs(some, TAUS, 1.0, accept)
     assert np.array_equal(part.accept, whole.accept[1:3][:, :, [3, 1]])
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_shrunk_tables_are_half_what_is_right_and_half_what_is_believed(calibrated: bool) -> None:
+    known = runs(20)
+    beliefs = calibrate(known, np.arange(12), 0, without_tests=True)
+    accept = beliefs if calibrated else ByScore(without_tests=True)
+    ours = table_of_runs(known, TAUS, 2.0, accept, beliefs)
+    counted = table_of_runs(known, TAUS, 2.0, accept)
+    correct, usd, rounds = ours.by_theta
+    assert np.array_equal(ours.accept, counted.accept)
+    assert np.allclose(usd, counted.by_theta[1]) and np.allclose(rounds, counted.by_theta[2])
+    pair = known.rounds[[o.k for o in OPTIONS].index(1)][0]
+    for o, (option, every) in enumerate(zip(known.options, known.rounds, strict=True)):
+        for t, tau in enumerate(TAUS):
+            for p in range(20):
+                right, accepted = [], []
+                for run in np.flatnonzero(every[0].problem == p):
+                    if option == EXIT:
+                        at = np.flatnonzero(pair.problem == p)
+                        right.append((every[0].right[run] + beliefs.probability(pair)[at].mean()) / 2)
+                        accepted.append(1.0)
+                        continue
+                    taken = [bool(accept(one, [tau])[0, run]) for one in every]
+                    last = taken.index(True) if any(taken) else len(every) - 1
+                    one = every[last]
+                    right.append((one.right[run] + beliefs.probability(one)[run]) / 2)
+                    accepted.append(float(any(taken)))
+                assert correct[o, t, p] == pytest.approx(np.mean(right))
+                assert ours.accept_correct[o, t, p] == pytest.approx(np.mean(np.multiply(right, accepted)))

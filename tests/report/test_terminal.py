@@ -77,7 +77,7 @@ def test_what_cannot_be_said() -> None:
     chosen = replace(PLANS, proof=None)
     assert verdict(chosen)[1:] == [
         "Nothing is proved yet.",
-        "Bootstrap optimism: the accuracy of the front is overestimated by about 2.1 points.",
+        "As chosen among many, its cascades look too accurate on the validation side by about 2.1 points.",
     ]
     assert "2 others are kept aside" in last_screen("a study", chosen, {"": ""})
     assert verdict(replace(chosen, test_ids=()))[1] == "There is no test side: nothing is proved."
