@@ -4,7 +4,8 @@
 
 Both do the same work on the same stage tables in one run. The direct way is timed on a random part
 of the combinations and its rate compared; its results must agree on that part. Then what has no
-direct way to compare: one θ a stage, and the paired bootstrap of every combination.
+direct way to compare: one θ a stage, stages that grow, the exact front where the grid is too large, and the
+paired bootstrap of every combination.
 """
 
 import resource
@@ -17,10 +18,14 @@ from typing import Any
 import numpy as np
 
 from cascade.core.bootstrap import front_stability, intervals, problem_weights, replicate_means
-from cascade.core.plans import Plan, ThetaChoice, option_space
+from cascade.core.pareto import front
+from cascade.core.plans import Growing, Option, Plan, ThetaChoice, option_space
 from cascade.core.stage_tables import StageTable
 from cascade.search.choose import select
+from cascade.search.exact import exact_front
 from cascade.search.grid import GridResult, grid_search
+from cascade.search.grid_size import n_grid_plans
+from cascade.search.plan_list import values
 from cascade.search.plan_results import combination_outcomes
 
 OPTIONS = option_space([-1, 0, 1, 3, 5, 10], [0, 2, 4])
@@ -30,17 +35,31 @@ DIRECT_COMBINATIONS = 300
 REPLICATES = 1000
 
 
-def random_tables(n_models: int, n_problems: int, rng: np.random.Generator) -> list[StageTable]:
+def random_tables(
+    n_models: int, n_problems: int, rng: np.random.Generator, options: tuple[Option, ...] = OPTIONS
+) -> list[StageTable]:
     """Stage tables of made-up models: larger ones are right more often and dearer."""
     tables = []
+    grows = np.array([option.growing for option in options])
     for i in range(n_models):
-        shape = (len(OPTIONS), len(THETAS), n_problems)
+        shape = (len(options), len(THETAS), n_problems)
         accept = rng.random(shape)
-        correct = rng.random((len(OPTIONS), n_problems)) * (0.5 + 0.5 * (i + 1) / n_models)
-        usd = rng.random((len(OPTIONS), n_problems)) * 1e-3 * 4**i
+        correct = rng.random((len(options), n_problems)) * (0.5 + 0.5 * (i + 1) / n_models)
+        usd = rng.random((len(options), n_problems)) * 1e-3 * 4**i
         none = np.zeros_like(correct)
+        growing = tuple(np.repeat(own[:, None], len(THETAS), axis=1) for own in (correct, usd, none + 2))
         tables.append(
-            StageTable(OPTIONS, THETAS, accept, accept * correct[:, None], correct, usd, none, none)
+            StageTable(
+                options,
+                THETAS,
+                accept,
+                accept * correct[:, None],
+                correct,
+                usd,
+                none,
+                none,
+                growing if grows.any() else None,
+            )
         )
     return tables
 
@@ -117,6 +136,38 @@ def grids(rng: np.random.Generator) -> None:
     print(f"\nPeak memory of all this: {peak:.2f} GB.\n")
 
 
+def growing(rng: np.random.Generator) -> None:
+    """Four models whose stages may grow."""
+    tables = random_tables(4, 427, rng, option_space([-1, 0, 1, 3, 5, 10], [0, 2, 4], Growing.also))
+    grid, seconds = timed(partial(grid_search, tables), 3)
+    print(f"With growing stages: {grid.accuracy.size:,} combinations x 427 problems in {seconds:.2f} s.\n")
+
+
+def exact(rng: np.random.Generator) -> None:
+    """The exact front by branch and bound, one θ a stage, on 49 problems."""
+    print("The exact front, one θ a stage, 49 problems:\n")
+    print("| models | plans | on the front | seconds | the grid's front | peak memory so far (GB) |")
+    print("| ---: | ---: | ---: | ---: | --- | ---: |")
+    for n_models in (3, 4, 6):
+        tables = random_tables(n_models, 49, rng)
+        found, seconds = timed(partial(exact_front, tables, per_stage_theta=True), 1)
+        _, usd = values(tables, found.options, found.thetas)
+        same = "too large"
+        n_plans = n_grid_plans([OPTIONS] * n_models, len(THETAS), per_stage_theta=True)
+        if n_models <= 4:
+            grid = grid_search(tables, per_stage_theta=True)
+            of_grid = front(grid.usd_per_1k_queries.ravel(), grid.accuracy.ravel())
+            equal = len(of_grid) == len(usd) and np.allclose(
+                np.sort(grid.usd_per_1k_queries.ravel()[of_grid]), np.sort(usd), rtol=1e-9
+            )
+            same = "equal" if equal else "DIFFERENT"
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(
+            f"| {n_models} | {n_plans:.3g} | {len(usd)} | {seconds:.1f} | {same} | {peak:.2f} |", flush=True
+        )
+    print()
+
+
 def bootstrap(rng: np.random.Generator) -> None:
     """Intervals for every combination of three models, and how sure their front is."""
     tables = random_tables(3, 164, rng)
@@ -130,7 +181,7 @@ def bootstrap(rng: np.random.Generator) -> None:
         for replicates in drawn:
             intervals(replicates, 0.95, replicates.shape[1])
 
-    def front() -> None:
+    def stability() -> None:
         outcomes = combination_outcomes(tables, grid, every)
         front_stability(outcomes, weights, np.geomspace(0.1, 30, 100), 0.95)
 
@@ -139,11 +190,13 @@ def bootstrap(rng: np.random.Generator) -> None:
         f"{REPLICATES:,} paired replicates of all {grid.accuracy.size:,} combinations ({len(every):,} "
         f"distinct) x 164 problems,\nwith an interval for the cost and the accuracy of each: {seconds:.2f} s."
     )
-    _, seconds = timed(front, 3)
+    _, seconds = timed(stability, 3)
     print(f"How often each is on the front, and the front's band, over the same: {seconds:.2f} s.")
 
 
 if __name__ == "__main__":
     generator = np.random.default_rng(0)
+    exact(generator)
+    growing(generator)
     grids(generator)
     bootstrap(generator)
