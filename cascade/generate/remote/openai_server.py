@@ -99,7 +99,7 @@ class OpenAIGenerator:
         """The family behind its servers, for a service; the largest l of the study is `lines`.
 
         Raises:
-            ConfigError: a member is asked in a chat and its server is not.
+            ConfigError: a member is asked in a chat and its server is not, or its key is not set.
         """
         from cascade.generate.remote.live import RemoteMember
 
@@ -108,6 +108,7 @@ class OpenAIGenerator:
             server = at_server(self, model)
             asked_family = SampleRequest(family, (), 0, lines, "", Path()).to(model).family
             check_api(server, model, asked_family)
+            check_key(model)
             sampling = Sampling(server.temperature, server.top_p, server.seed)
             members.append(
                 RemoteMember(server, model, Asked(asked_family, identity_at(server, model), sampling, lines))
@@ -207,6 +208,16 @@ def check_api(generator: OpenAIGenerator, model: Model, family: Family) -> None:
         )
 
 
+def check_key(model: Model) -> None:
+    """Refuse a member whose server is said to ask for a key before it is asked without one."""
+    variable = model.server.key_variable
+    if variable and not os.environ.get(variable):
+        raise ConfigError(
+            f"family.models.{model.key}.server.key_variable={variable}: {model.name}'s server "
+            f"{model.server.base_url or ''} wants a key, and this environment variable is not set; set it"
+        )
+
+
 def identity_at(generator: OpenAIGenerator, model: Model) -> str:
     """What a member's samples are known by, written by this server."""
     identity = f"{generator.base_url} {generator.api} {model.served_as} {generator.count}"
@@ -232,6 +243,10 @@ async def _ask_side_by_side(members: Sequence[_Member], keys: Set[str], store: S
     by_server: dict[str, list[_Member]] = {}
     for member in members:
         by_server.setdefault(member.generator.base_url, []).append(member)
+
+    for member in members:
+        if any(job.key in keys for job in member.jobs):
+            check_key(member.model)
 
     async def ask(those: Sequence[_Member]) -> None:
         for member in those:

@@ -291,6 +291,18 @@ def test_the_key_stands_nowhere(gate: str, tmp_path: Path, monkeypatch: pytest.M
     assert "sesame-123" not in done.stdout + done.stderr
 
 
+def test_a_key_that_is_not_set_is_named_before_anybody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    write_toy(tmp_path / "toy", n_problems=4)
+    data = ("dataset=humaneval", "dataset.path=toy/problems.jsonl")
+    done = run("task=run", "family=claude_4", "generator=openai", "hardware=anthropic", *data)
+    assert done.returncode == 1
+    assert "key_variable=ANTHROPIC_API_KEY" in done.stderr and "is not set; set it" in done.stderr
+    assert "Retrying" not in done.stdout + done.stderr
+
+
 def test_a_context_that_is_too_long(gate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASCADE_TEST_KEY", "sesame-123")
     long = replace(PROBLEMS[0], task_id="long", prompt=PROBLEMS[0].prompt + "# more\n" * 300)
