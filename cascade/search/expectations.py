@@ -22,8 +22,8 @@ class StageExpectation:
         usd, usd_deviation: US dollars that it costs a query that reaches it, and the standard deviation of
             that between problems.
         n_problems: how many equally weighing problems these estimates are worth.
-        scores: (share of the most that the score could be, share of the queries that reach it or more); empty
-            for stages without tests and for growing ones.
+        scores: (θ or τ of the study, share of the queries whose score or probability reaches it); empty for
+            stages without tests and for growing ones.
     """
 
     model: str

@@ -48,6 +48,11 @@ class StageTrace:
         """The score as a share of what it could be at most, 0..1; None without a valid test line."""
         return self.score / self.most if self.most else None
 
+    @property
+    def measure(self) -> float | None:
+        """What is held against θ or τ: the probability of a calibrated rule, else the score's share."""
+        return self.share if self.probability is None else self.probability
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -9,8 +9,10 @@ is itself uncertain: half of the false-alarm rate goes into the interval that it
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import ndtri
@@ -22,7 +24,6 @@ from cascade.serving.answer import Answer
 STAKES = 0.9 * np.geomspace(1 / 512, 1.0, 10)
 # A query that costs more than so many times what is expected counts as so much.
 MOST_TIMES = 8.0
-SHARE_BINS = 10
 
 
 class MeanTest:
@@ -103,17 +104,19 @@ class StageWatch:
         )
         self.tokens = 0
         self.usd_total = 0.0
-        self.shares = [0] * SHARE_BINS
+        self.thresholds = [threshold for threshold, _ in expected.scores]
+        self.measured = [0] * (len(self.thresholds) + 1)
 
-    def add(self, *, accepted: bool, usd: float, tokens: int, share: float | None) -> None:
+    def add(self, *, accepted: bool, usd: float, tokens: int, measure: float | None) -> None:
         """One query that reached the stage."""
         if self.acceptance is not None:
             self.acceptance.add(float(accepted))
         self.tokens += tokens
         self.usd_total += usd
         self.usd.add(min(1.0, usd / self._most_usd) if self._most_usd else 0.0)
-        if share is not None:
-            self.shares[min(SHARE_BINS - 1, int(share * SHARE_BINS))] += 1
+        if measure is not None:
+            # As acceptance has it: a score that is θ but for a rounding error reaches it.
+            self.measured[bisect_right(self.thresholds, measure + 1e-9)] += 1
 
 
 class PlanWatch:
@@ -140,14 +143,14 @@ class PlanWatch:
         """One more answer; returns the alarm when it is raised, once."""
         if answer.stopped_by is not None or any(stage.failed for stage in answer.stages):
             return None  # it says nothing of the plan
-        rows = [(stage.accepted, stage.usd, stage.tokens, stage.share) for stage in answer.stages]
+        rows = [(stage.accepted, stage.usd, stage.tokens, stage.measure) for stage in answer.stages]
         return self.observe(rows)
 
     def observe(self, stages: Sequence[tuple[bool, float, int, float | None]]) -> Alarm | None:
-        """The same from (accepted, US dollars, tokens, score's share) of each stage that was asked."""
+        """The same from (accepted, US dollars, tokens, `StageTrace.measure`) of each stage that was asked."""
         self.queries += 1
-        for watch, (accepted, usd, tokens, share) in zip(self.stages, stages, strict=False):
-            watch.add(accepted=accepted, usd=usd, tokens=tokens, share=share)
+        for watch, (accepted, usd, tokens, measure) in zip(self.stages, stages, strict=False):
+            watch.add(accepted=accepted, usd=usd, tokens=tokens, measure=measure)
         if self.alarm is not None:
             return None
         for number, watch in enumerate(self.stages, 1):
@@ -185,11 +188,7 @@ class PlanWatch:
 
 def _stage_report(watch: StageWatch, queries: int) -> dict[str, object]:
     expected, n = watch.expected, watch.usd.n
-    survivals = [share for _, share in expected.scores]
-    bins: list[float] | None = None
-    if len(survivals) > 1:
-        ends = [*survivals[1:], 0.0]
-        bins = [round(a - b, 6) for a, b in zip(survivals, ends, strict=True)]
+    survivals = [1.0, *(share for _, share in expected.scores), 0.0]
     return {
         "model": expected.model,
         "reached": {"seen": n / queries if queries else None, "expected": expected.reached, "n": n},
@@ -202,9 +201,12 @@ def _stage_report(watch: StageWatch, queries: int) -> dict[str, object]:
         },
         "usd_per_query": {"seen": watch.usd_total / n if n else None, "expected": expected.usd},
         "tokens_per_query": {"seen": watch.tokens / n if n else None},
+        # None where there is nothing to hold it against: without tests, and where a stage grows.
         "scores": {
-            "seen": watch.shares,
-            "expected_from": [theta for theta, _ in expected.scores],
-            "expected": bins,
-        },
+            "from": [0.0, *watch.thresholds],
+            "seen": watch.measured,
+            "expected": [round(a - b, 6) for a, b in pairwise(survivals)],
+        }
+        if watch.thresholds
+        else None,
     }

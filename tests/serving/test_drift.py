@@ -5,6 +5,7 @@ import pytest
 
 from cascade.core import EXIT, Option, Plan, StageTable
 from cascade.search import StageExpectation, expected_stages
+from cascade.serving.answer import StageTrace
 from cascade.serving.drift import MeanTest, PlanWatch
 
 PLAN = Plan((Option(3, 2), EXIT), 0.5)
@@ -120,6 +121,13 @@ def test_the_report_has_what_was_seen_beside_what_was_expected() -> None:
     assert first["accepted"]["expected"] == 0.5
     assert first["usd_per_query"] == {"seen": 2.0, "expected": 2.0}
     assert first["tokens_per_query"]["seen"] == 20
-    assert first["scores"]["expected"] == [0.6, 0.3, 0.1]
-    assert (first["scores"]["seen"][0], first["scores"]["seen"][9]) == (1, 1)
+    assert first["scores"] == {"from": [0, 0, 0.5, 1], "seen": [0, 1, 1, 0], "expected": [0, 0.6, 0.3, 0.1]}
+    assert second["scores"] is None
     assert second["reached"] == {"seen": 0.5, "expected": 0.5, "n": 1}
+
+
+def test_what_a_calibrated_stage_holds_against_its_threshold_is_its_probability() -> None:
+    option = Option(3, 2)
+    assert StageTrace("small", option, score=3, most=6, probability=0.9).measure == 0.9
+    assert StageTrace("small", option, score=3, most=6).measure == 0.5
+    assert StageTrace("small", option).measure is None
