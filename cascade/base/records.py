@@ -18,9 +18,6 @@ from cascade.base.errors import DataError
 # How files begin that are compressed; the content decides, not the name.
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 BZIP2_MAGIC, XZ_MAGIC, ZIP_MAGIC = b"BZh", b"\xfd7zX", b"PK\x03\x04"
-BZIP2_MAGIC = b"BZh"
-XZ_MAGIC = b"\xfd7zX"
-ZIP_MAGIC = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)

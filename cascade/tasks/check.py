@@ -18,8 +18,8 @@ from cascade.tasks.executing import request
 
 log = logging.getLogger(__name__)
 
-# Lines of a program that are shown, and programs of a model.
-SHOWN_LINES, SHOWN = 12, 2
+# Lines of a program that are shown, characters of a line, and programs of a model.
+SHOWN_LINES, SHOWN_CHARS, SHOWN = 12, 120, 2
 
 
 def main(study: Study, output: Path) -> None:
@@ -144,8 +144,11 @@ def _examples(problems: list[Problem], samples: Iterable[ModelSamples]) -> list[
         draws = [model_samples.greedy] if model_samples.greedy is not None else list(model_samples.draws)
         solution: Solution = draws[0].solutions[0]
         lines = solution.text.strip("\n").split("\n")
+        shortened = [
+            line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}…" for line in lines[:SHOWN_LINES]
+        ]
         more = [f"… {len(lines) - SHOWN_LINES} more lines"] if len(lines) > SHOWN_LINES else []
         kind = "continues the prompt" if solution.completion else "a program"
-        body = textwrap.indent("\n".join([*lines[:SHOWN_LINES], *more]), "    ")
+        body = textwrap.indent("\n".join([*shortened, *more]), "    ")
         shown.append(f"{problem.task_id} ({kind}, {solution.tokens} tokens), read as:\n{body}")
     return shown

@@ -50,7 +50,14 @@ def group(
     drawn_tests = any(kind == "test" and draw is not None for _, kind, draw in slots)
     draws, notes = _draws(slots, tasks, draw_size, drawn_tests, model)
     if not greedy_solutions and not draws[tasks[0]]:
-        raise DataError(f"{path}: model {model} has neither greedy solutions nor a draw of {draw_size}")
+        largest = min(
+            max(len(slot) for (of, kind, _), slot in slots.items() if of == task and kind == "solution")
+            for task in tasks
+        )
+        raise DataError(
+            f"{path}: model {model} has neither greedy solutions nor a draw of {draw_size}; its "
+            f"largest draw has {largest}: choose a search.k whose largest is at most that, or record more"
+        )
     samples = {
         task: ModelSamples(
             greedy=Draw(

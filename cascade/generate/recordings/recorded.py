@@ -26,19 +26,17 @@ from cascade.generate.recordings.importers.base import (
     ORDINAL,
     Importer,
     RecordedSample,
-    first_record,
     is_pattern,
     record_files,
 )
 from cascade.generate.recordings.importers.neutral import write_recording
 from cascade.generate.recordings.task_ids import TaskIds
+from cascade.generate.recordings.unknown import MODEL, absent_model, nothing_there, one_format, unknown_format
 from cascade.generate.sample import ModelSamples, SelfTest
 from cascade.generate.thoughts import only_thoughts
 from cascade.problems import Problem
 
 __all__ = ["FORMATS", "RecordedGenerator", "load_recording", "write_recording"]
-
-MODEL = "{model}"
 
 # Importers by `generator.format`, in the order in which a format is found out.
 FORMATS: Mapping[str, Importer] = {
@@ -128,7 +126,10 @@ def load_recording(
             kind = item.text_kind if text is TextKind.auto else text
             by_model[item.model].append(replace(item, task_id=task, text_kind=kind))
         elif task is None:
-            raise item.place.error(f"unknown task id {item.task_id!r}; is dataset the one that was recorded?")
+            raise item.place.error(
+                f"unknown task id {item.task_id!r} (the data set's are {', '.join(tasks[:2])}, …); choose "
+                "the dataset that was recorded"
+            )
     for name, items in positions.items():
         by_model[name] += _by_position(items, tasks, elsewhere, path, text)
     found = others | {name for name, items in by_model.items() if items}
@@ -136,7 +137,7 @@ def load_recording(
     samples: dict[str, dict[str, ModelSamples]] = {}
     for model in family.models:
         if model.name not in found:
-            raise _absent(model.name, path, found)
+            raise absent_model(model.name, path, found)
         imported, counted = count_missing(by_model.pop(model.name), model, path)
         read = [_read(item, by_id[item.task_id], family) for item in imported]
         samples[model.name], of_model = group(model.name, read, tasks, draw_size, path)
@@ -209,14 +210,16 @@ def _sources(path: str, family: Family) -> tuple[list[tuple[Path, str | None]], 
     """Each file or folder with whose samples it holds (None: it says so itself), and other models' names."""
     if MODEL not in path:
         if not Path(path).exists() and not (is_pattern(Path(path)) and record_files(Path(path))):
-            raise DataError(f"generator.path={path}: no such file or folder")
+            raise nothing_there(path)
         only = family.models[0].name if len(family.models) == 1 else None
         return [(Path(path), only)], set()
     sources: list[tuple[Path, str | None]] = []
     found = _matching(path)
+    if not found:
+        raise nothing_there(path)
     for model in family.models:
         if model.name not in found:
-            raise _absent(model.name, path, found)
+            raise absent_model(model.name, path, found)
         sources.append((Path(path.replace(MODEL, model.name)), model.name))
     return sources, found - {model.name for model in family.models}
 
@@ -241,26 +244,6 @@ def _importer(format: str | None, path: Path) -> Importer:
         return FORMATS[format]
     for importer in FORMATS.values():
         if importer.matches(path):
+            one_format(path, FORMATS, importer)
             return importer
-    files = record_files(path)
-    if not files:
-        raise DataError(
-            f"{path}: no *.jsonl or *.json file in this folder; where they lie in folders below it write a "
-            f"pattern: generator.path={path}/**/*.jsonl"
-        )
-    first = first_record(path)
-    if first is None:
-        raise DataError(f"{path}: holds no records")
-    raise DataError(
-        f"{path}: not a recording in a known format (fields of the first record: "
-        f"{', '.join(first.fields)}); set generator.format to one of {', '.join(FORMATS)} to see what it "
-        "lacks, or name the fields as docs/recordings.md has them"
-    )
-
-
-def _absent(model: str, path: str, found: set[str]) -> DataError:
-    there = ", ".join(sorted(found)) or "none"
-    return DataError(
-        f"{path}: no samples of model {model} (models found: {there}); "
-        "record it, or choose a family without it"
-    )
+    raise unknown_format(path, FORMATS)

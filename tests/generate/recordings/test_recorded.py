@@ -13,6 +13,7 @@ from cascade.generate.family import Family, Model
 from cascade.generate.interface import SampleRequest
 from cascade.generate.recordings.recorded import RecordedGenerator, load_recording, write_recording
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
+from cascade.generate.weights import MINI
 from cascade.problems import DataSet, Problem, load_problems
 
 SHARED = Path(__file__).resolve().parents[3] / "../shared/data"
@@ -453,7 +454,71 @@ def test_a_model_without_samples(tmp_path):
     said = problem_of(tmp_path / "{model}.jsonl", models=family("m", "large"))
     assert "no samples of model large (models found: m)" in said
     said = problem_of(tmp_path / "{model}.gz", models=family("m"))
-    assert "no samples of model m (models found: none)" in said
+    there = f"no file matches; the folder {tmp_path} holds m.jsonl"
+    assert said == f"generator.path={tmp_path}/{{model}}.gz: {there}"
+    said = problem_of(tmp_path / "rec" / "{model}.jsonl", models=family("m"))
+    assert f": no file matches, there is no folder {tmp_path}/rec; the folder {tmp_path} holds m" in said
+    assert ": no file matches; " in problem_of(tmp_path / "*.txt", models=family("m"))
+    assert f"no such file or folder; the folder {tmp_path} holds" in problem_of(
+        tmp_path / "n", models=family("m")
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        (
+            {"task_id": "T/0", "model": "m", "text": "x"},
+            "as cascade lacks kind, draw; as samples_jsonl lacks ",
+        ),
+        (
+            {"task_id": "T/0", "prompt": "x", "canonical_solution": "y"},
+            "it is a problem of a data set, not ",
+        ),
+        ({"date": "x", "eval": {}}, "it holds an evaluation's results, not what a model wrote"),
+    ],
+)
+def test_what_is_no_recording_is_told_apart(tmp_path, record, says):
+    path = lines(tmp_path / "a.jsonl", record)
+    said = problem_of(path, models=family("m"))
+    assert said.startswith(f"{path}, line 1: not a recording in a known format (fields of the first ")
+    assert says in said
+
+
+def test_a_folder_of_several_formats_is_told_of(tmp_path):
+    lines(tmp_path / "a.jsonl", *records("m"))
+    lines(tmp_path / "b.jsonl", {"task_id": "T/0", "completion": "x"})
+    said = problem_of(tmp_path, models=family("m"))
+    assert said.startswith(f"{tmp_path}: a.jsonl is cascade, b.jsonl is samples_jsonl; ")
+    lines(tmp_path / "b.jsonl", {"x": 1})
+    assert "b.jsonl is of no known format" in problem_of(tmp_path, models=family("m"))
+
+
+def test_samples_of_several_models_in_one_file(tmp_path):
+    """People add a field `model` to human-eval's records, and put all models into one file."""
+    made = [
+        {"task_id": f"T/{i}", "model": model, "solution": f"def f():\n    return {i}, '{model}'\n"}
+        for model in ("m", "large")
+        for i in range(2)
+    ]
+    path = lines(tmp_path / "a.jsonl", *made)
+    read = load_recording(str(path), None, family("m", "large", tokenizer=str(MINI / "small")), PROBLEMS, 3)
+    for model in ("m", "large"):
+        greedy = read.samples[model]["T/1"].greedy
+        assert greedy is not None and greedy.solutions[0].text == f"def f():\n    return 1, '{model}'\n"
+    read = load_recording(str(path), None, family("m", tokenizer=str(MINI / "small")), PROBLEMS, 3)
+    assert read.notes[-1] == f"{path}: models outside the family are ignored: large"
+    assert "several models (large, m), none of them called x" in problem_of(path, models=family("x"))
+
+
+def test_one_models_files_lie_in_several_folders_under_one_name(tmp_path):
+    for i in range(2):
+        (tmp_path / f"part{i}").mkdir()
+        lines(tmp_path / f"part{i}" / "x.jsonl", {"task_id": f"T/{i}", "solution": f"a = {i}\n"})
+    read = load_recording(
+        f"{tmp_path}/*/x.jsonl", None, family("m", tokenizer=str(MINI / "small")), PROBLEMS, 3
+    )
+    assert [read.samples["m"][f"T/{i}"].greedy.solutions[0].text for i in range(2)] == ["a = 0\n", "a = 1\n"]
 
 
 def test_samples_of_a_model_outside_the_family_are_passed_over(tmp_path):
@@ -466,7 +531,7 @@ def test_an_unknown_task_id_a_broken_line_and_a_missing_problem(tmp_path):
     path = lines(tmp_path / "a.jsonl", *records("m"), records("m", tasks=("T/9",))[0])
     count = len(records("m")) + 1
     said = problem_of(path, models=family("m"))
-    assert said == f"{path}, line {count}: unknown task id 'T/9'; is dataset the one that was recorded?"
+    assert said.startswith(f"{path}, line {count}: unknown task id 'T/9' (the data set's are T/0, T/1, …); ")
     with path.open("a") as file:
         file.write('{"task_id": "T/0", \n')
     path.write_text(path.read_text().replace("T/9", "T/0").replace('"index": 0', '"index": 0', 1))
@@ -487,7 +552,9 @@ def test_greedy_samples_for_some_problems_only_and_nothing_usable(tmp_path):
     assert "model m has greedy solutions, but none for 1 of 2 problems (T/1)" in said
     path = lines(tmp_path / "b.jsonl", *records("m", greedy=False, size=2))
     said = problem_of(path, models=family("m"))
-    assert said == f"{path}: model m has neither greedy solutions nor a draw of 3"
+    assert said.startswith(
+        f"{path}: model m has neither greedy solutions nor a draw of 3; its largest draw has 2"
+    )
 
 
 def test_a_sample_that_comes_twice(tmp_path):

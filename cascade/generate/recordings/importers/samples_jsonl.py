@@ -26,7 +26,7 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, model: str | None) -> Iterator[RecordedSample]:
-    """The solutions of a file (or of a folder's files), in order.
+    """The solutions of a file (or of a folder's files), in order; of several models, model by model.
 
     Sources: https://github.com/openai/human-eval (`completion` continues the prompt) and
     https://github.com/evalplus/evalplus (`solution` is a whole program, and is taken where both
@@ -36,10 +36,27 @@ def read(path: Path, model: str | None) -> Iterator[RecordedSample]:
     Raises:
         DataError: a sample comes twice, or two files hold the same ones.
     """
-    model = named(model, path)
     files = {file: list(read_records(file)) for file in record_files(path)}
     _differ(path, files)
-    records = [record for of_file in files.values() for record in of_file]
+    by_model: dict[str, list[Record]] = {}
+    for file, records in files.items():
+        for record in records:
+            by_model.setdefault(_model(record, model, file), []).append(record)
+    if len(by_model) > 1 and model is not None and model not in by_model:
+        raise DataError(
+            f"{path}: holds samples of several models ({', '.join(sorted(by_model))}), none of them called "
+            f"{model}; call the family's models so, or name a file with the samples of {model} alone"
+        )
+    for name, records in by_model.items():
+        yield from _of_model(name if len(by_model) > 1 else model or name, records)
+
+
+def _model(record: Record, model: str | None, file: Path) -> str:
+    """Whose sample a record is: its own field `model`, which people add, or what the caller knows."""
+    return record.text("model") if "model" in record.fields else named(model, file)
+
+
+def _of_model(model: str, records: Sequence[Record]) -> Iterator[RecordedSample]:
     counts = Counter(map(task_id_of, records))
     _no_repeats(records, counts)
     greedy = max(counts.values(), default=0) <= 1
@@ -67,9 +84,9 @@ def _text(record: Record) -> str:
 
 def _differ(path: Path, files: dict[Path, list[Record]]) -> None:
     """Raise where two files hold the same samples: human-eval writes its results beside them."""
-    held: dict[tuple[tuple[str, str], ...], Path] = {}
+    held: dict[tuple[tuple[str, str, str], ...], Path] = {}
     for file, records in files.items():
-        samples = tuple(sorted((task_id_of(record), _text(record)) for record in records))
+        samples = tuple(sorted((task_id_of(r), _text(r), str(r.fields.get("model"))) for r in records))
         if samples in held:
             raise DataError(
                 f"{path}: {held[samples].name} and {file.name} hold the same samples (human-eval writes its "
@@ -81,9 +98,9 @@ def _differ(path: Path, files: dict[Path, list[Record]]) -> None:
 
 def _no_versions(path: Path, files: Sequence[Path]) -> None:
     """Raise where EvalPlus's sanitized (or raw) texts lie beside the same samples' others."""
-    by_base: dict[str, Path] = {}
+    by_base: dict[Path, Path] = {}
     for file in files:
-        base = re.sub(r"[-_.](?:sanitized(?:-calibrated)?|raw)(?=\.)", "", file.name)
+        base = file.parent / re.sub(r"[-_.](?:sanitized(?:-calibrated)?|raw)(?=\.)", "", file.name)
         if base in by_base:
             raise DataError(
                 f"{path}: {by_base[base].name} and {file.name} are the same samples, sanitized and raw; set "
