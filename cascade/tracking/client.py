@@ -102,9 +102,14 @@ class Tracker:
             reason = one_line(error) if isinstance(error, ImportError) else tracking_failure(error)
             if reason is None:
                 raise
+            remedy = "is the address right, the server up, the database intact and its driver installed?"
+            if "CERTIFICATE_VERIFY_FAILED" in reason:
+                remedy = (
+                    "if you trust its certificate, name the file of whoever signed it in the environment: "
+                    "MLFLOW_TRACKING_SERVER_CERT_PATH=ca.pem"
+                )
             raise CascadeError(
-                f"tracking.uri={self.address}: MLflow cannot be opened: {reason}; is the address right, the "
-                "server up, the database intact and its driver installed?"
+                f"tracking.uri={self.address}: MLflow cannot be opened: {reason}; {remedy}"
             ) from None
 
     def experiment(self, name: str) -> str:

@@ -20,7 +20,7 @@ LAYERS = {
 MODULES = (
     *("numpy", "unittest", "sqlite3", "zoneinfo", "concurrent.futures", "xml.etree.ElementTree", "html"),
     *("http.client", "subprocess", "multiprocessing", "email.message", "logging.handlers", "ssl"),
-    *("json.tool", "urllib.request"),
+    *("json.tool", "urllib.request", "asyncio"),
 )
 
 

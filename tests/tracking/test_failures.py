@@ -3,9 +3,12 @@
 import os
 import shutil
 import sqlite3
+import ssl
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from mlflow.entities import ViewType
@@ -88,6 +91,48 @@ def test_a_database_that_is_not_there_is_told_without_its_password(tmp_path: Pat
         Tracker("postgresql://me:se(r/et@127.0.0.1:1/runs".replace("/et", "%2Fet"), tmp_path, "x")
     assert "postgresql://me:***@127.0.0.1:1/runs" in str(told.value) and "se(r" not in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_certificate_that_is_not_trusted_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server with a certificate of its own, as in many companies; with the named variable it opens."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    ]
+    made += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(made, check=True, capture_output=True)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        address = f"https://127.0.0.1:{server.server_port}"
+        with pytest.raises(CascadeError) as told:
+            Tracker(address, tmp_path, "x")
+        said = str(told.value)
+        assert said.startswith(f"tracking.uri={address}: MLflow cannot be opened: ") and "\n" not in said
+        assert "self-signed certificate" in said
+        assert said.endswith("MLFLOW_TRACKING_SERVER_CERT_PATH=ca.pem")
+        monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(certificate))
+        with pytest.raises(CascadeError) as told:
+            Tracker(address, tmp_path, "x")
+        # The certificate is taken; this server only says that it knows no such request.
+        assert "501" in str(told.value) and "certificate" not in str(told.value).lower()
+        server.shutdown()
 
 
 @pytest.mark.slow
