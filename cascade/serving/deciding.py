@@ -116,7 +116,10 @@ def decider_of(settings: Mapping[str, object], calibration: Sequence[ModelCalibr
     if name != CALIBRATED:
         return ThresholdRule(rule, without_tests)
     if not calibration:
-        raise DataError(f"rule={name}: the plan file has no calibrators; choose plans with rule={name}")
+        raise DataError(
+            f"rule={name}: the plan file has no calibrators; set the rule that its plans were chosen with "
+            f"(rule=paper), or choose plans with rule={name}"
+        )
     calibrators = {
         calibrated.model: Calibrator(
             np.array([calibrated.coefficients[part] for part in PARTS]), calibrated.n_problems

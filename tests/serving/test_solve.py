@@ -15,6 +15,7 @@ from tests.program import Program
 from tests.serving.conftest import LiveFamily
 from tests.serving.made_up import MODELS, SMALL, TWO, plan_file
 
+SOLVE = ("task=solve", "rule=paper", "solve.plans=plans.json")
 PROMPT = 'def add(a, b):\n    """Return the sum of a and b."""\n'
 
 
@@ -28,7 +29,7 @@ def test_a_killed_solve_goes_on_and_says_what_was_promised(
 ) -> None:
     plan_file(tmp_path / "plans.json")
     name = plan_name(TWO, MODELS)
-    settings = ("task=solve", "solve.plans=plans.json", f"solve.plan={name}", "solve.concurrency=4")
+    settings = (*SOLVE, f"solve.plan={name}", "solve.concurrency=4")
     log = (tmp_path / "log").open("w+")
     first = Program(settings, tmp_path, log, log)
     end = time.monotonic() + 120
@@ -77,7 +78,7 @@ def test_prompts_of_ones_own_are_answered_without_references(tmp_path: Path, run
     plan_file(tmp_path / "plans.json")
     problems = [{"prompt": PROMPT, "entry_point": "add"}, {"prompt": "Negate x.", "entry_point": "neg"}]
     (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, problems)))
-    overrides = ("task=solve", "solve.plans=plans.json", "solve.problems=mine.jsonl")
+    overrides = (*SOLVE, "solve.problems=mine.jsonl")
     done = run(*overrides, "solve.budget_usd_per_1k=0.1")
     assert done.returncode == 0, done.stderr
     assert "unknown: the problems have no references" in done.stdout
@@ -104,7 +105,7 @@ def test_prompts_of_ones_own_are_answered_without_references(tmp_path: Path, run
 )
 def test_mistakes_are_one_line(tmp_path: Path, run: Run, settings: tuple[str, ...], said: str) -> None:
     plan_file(tmp_path / "plans.json")
-    done = run("task=solve", "solve.plans=plans.json", *settings)
+    done = run(*SOLVE, *settings)
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
