@@ -138,3 +138,25 @@ def test_where_do_i_find_is_answered_by_one_path_each() -> None:
     section = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("## Where do I find")[1]
     rows = re.findall(r"^\| (.+\?) \| `([^`]+)` \|$", section, re.MULTILINE)
     assert len(rows) >= 10 and all((ROOT / path).exists() for _, path in rows)
+
+
+@pytest.mark.parametrize("page", NAMED)
+def test_every_test_that_a_page_names_exists(page: str) -> None:
+    named = {code for code in in_code(page) if re.fullmatch(r"test_\w+", code)}
+    files = [*(ROOT / "tests").rglob("test_*.py")]
+    known = {file.stem for file in files}
+    known |= {
+        name
+        for file in files
+        for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    # A key of model families begins like one.
+    assert not named - known - {"test_begins"}
+
+
+def test_what_the_sandbox_promises_names_its_tests() -> None:
+    page = (ROOT / "docs/sandbox.md").read_text(encoding="utf-8")
+    promised = page.split("\nPromised:\n")[1].split("\nNot promised:\n")[0]
+    points = promised.split("\n- ")[1:]
+    assert len(points) >= 8
+    assert [point for point in points if not re.search(r"`test_\w+`|batter(y|ies)", point)] == []
