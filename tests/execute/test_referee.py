@@ -60,6 +60,25 @@ def test_an_object_is_judged_by_the_fallback_and_counted() -> None:
     assert (outcome.rows, outcome.n_fallback) == (["P"], 1)
 
 
+@pytest.mark.parametrize(
+    ("program", "test", "row"),
+    [
+        ("K = []\ndef f(x):\n    K.append(x)\n    return K", "a = f(1)\nf(2)\nassert a == [1]", "P"),
+        (
+            "class A:\n    def matches(self, x): return True\ndef f(x): return A()",
+            "assert f(1).matches(5)",
+            "P",
+        ),
+        ("def f(x):\n    while True: pass", "assert f(1) == 2", "T"),
+        ("def f(x): raise AssertionError", "assert f(1) == 2", "F"),
+    ],
+    ids=["aliases between calls", "own judge", "own time-out", "own failure"],
+)
+def test_what_is_not_promised(program: str, test: str, row: str) -> None:
+    """The second list of docs/sandbox.md: what a verdict on the program itself may still rest on."""
+    assert judge(program, test).rows == [row]
+
+
 def test_a_cycle_and_what_is_no_table() -> None:
     value: list[object] = [1]
     value.append((value, {2}))
