@@ -2,9 +2,10 @@
 
     python -m benchmarks.references ../shared/data [NAME …]
 
-Each problem's own solution is judged by its own test, as a candidate's would be, at a limit of 30 seconds
-(MBPP+ has references that take more than ten). The last columns are verdicts that rest on objects that
-are no plain data (see docs/sandbox.md), and what fails with its verdict.
+Each problem's own solution is judged by its own test, as a candidate's would be, at a limit of 150 CPU
+seconds (Mbpp/599 adds up sixteen times a hundred million numbers, in the program and in the test). The last
+columns are verdicts that rest on objects that are no plain data (see docs/sandbox.md), and what fails with
+its verdict; `EXPECTED` are those that are known to fail.
 """
 
 import sys
@@ -14,13 +15,16 @@ from pathlib import Path
 from cascade.execute import PASS, Batch, Check, Limits, execute
 from cascade.problems import DataSet, load_problems
 
-LIMITS = Limits(30.0, 30.0, 4096, "import math\nfrom typing import *\n")
+LIMITS = Limits(150.0, 150.0, 4096, "import math\nfrom typing import *\n")
 DATA_SETS = {
     "HumanEval": ("humaneval", "humaneval/HumanEval.jsonl.gz"),
     "MBPP sanitized": ("mbpp", "mbpp/sanitized-mbpp.json.gz"),
     "HumanEval+": ("humaneval_plus", "humaneval-plus/HumanEvalPlus.jsonl.gz"),
     "MBPP+": ("mbpp_plus", "mbpp-plus/MbppPlus.jsonl.gz"),
 }
+# By task id, the verdict of a reference that fails. Mbpp/255 answers 1.7 million tuples of 77 texts: some
+# 900 MB as plain data, and an answer may have 256 MiB (`wire.MAX_MESSAGE`).
+EXPECTED = {"Mbpp/255": "E"}
 
 
 @dataclass(frozen=True)
