@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-PROGRAM_MODULE = "candidate"
+PROGRAM_MODULE, PROGRAM_FILE = "candidate", "<program>"
 MAX_STATE = 20_000
 ORDERED, UNORDERED, UNKNOWN = "ordered", "unordered", "unknown"
 _ATOMS = frozenset((int, str, bool, bytes, type(None), type(Ellipsis), type(NotImplemented)))
@@ -28,6 +28,7 @@ _STATELESS = frozenset(
 )
 # What every class has that holds no state of the program.
 _OF_EVERY_CLASS = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotations__"))
+_COPIED = _OF_EVERY_CLASS | {"__name__", "__qualname__", "__wrapped__"}
 # What a module has that no pure program names.
 _OF_EVERY_MODULE = frozenset(("__annotations__", "__annotate__", "__conditional_annotations__"))
 
@@ -49,15 +50,18 @@ class Same:
         return type(other) is Same and self._value is other._value
 
 
-def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
+def state_of(values: Iterable[object], sets: str = ORDERED, identities: bool = True) -> list[object]:
     """Everything that some values hold and lead to, as a flat list: equal only if nothing differs.
 
-    Objects are in it by value, but for those that cannot change; where one is met again, its place is.
+    Objects that can change are in it by value; where one is met again, its place is.
 
     Args:
         values: the values.
         sets: how sets are compared: in the order that they give (`ORDERED`), sets of ints by what they hold
             (`UNORDERED`), or not at all (`UNKNOWN`).
+        identities: whether an equal number or text in the place of another is a difference: a program can
+            see it by `is`. If not, the program must not ask, and what is no number (whose equality is its
+            identity wherever a list or dictionary looks) is unknown.
 
     Raises:
         UnknownStateError: they lead to something that may hide its state, or to too much.
@@ -72,11 +76,8 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
         out.append(kind)
         if len(out) > MAX_STATE:
             raise UnknownStateError
-        if kind in _ATOMS:
-            out.append(value)
-            continue
-        if kind in _BY_TEXT:
-            out.append(repr(value))
+        if kind in _ATOMS or kind in _BY_TEXT:
+            out.append(Same(value) if identities else _by_value(value))
             continue
         if id(value) in seen:
             out.append(seen[id(value)])
@@ -106,6 +107,8 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
             for key, held in value.items():
                 todo += (key, held)
         elif kind is types.FunctionType and not _is_foreign(value):
+            if not identities and value.__code__.co_filename != PROGRAM_FILE:
+                raise UnknownStateError  # a test's, which may ask
             out += (Same(value.__code__), Same(value.__globals__), value.__name__)
             todo += (value.__defaults__, value.__kwdefaults__, value.__dict__, value.__doc__)
             todo.append(
@@ -114,11 +117,13 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
         elif kind is types.MethodType:
             todo += (value.__func__, value.__self__)
         elif kind in (staticmethod, classmethod):
-            todo.append(value.__func__)
+            todo += [value.__func__, *_hung_on(value)]
         elif kind is property:
+            out.append(getattr(value, "__name__", None))
             todo += (value.fget, value.fset, value.fdel)
         elif kind is re.Pattern:
-            todo += (value.pattern, value.flags)
+            out.append(value.flags)
+            todo.append(value.pattern)
         elif kind is types.GenericAlias:
             todo += (value.__origin__, value.__args__)
         elif kind is type and not _is_foreign(value):
@@ -142,6 +147,21 @@ def state_of(values: Iterable[object], sets: str = ORDERED) -> list[object]:
         else:
             raise UnknownStateError
     return out
+
+
+def _by_value(value: Any) -> object:
+    if type(value) in _ATOMS:
+        return value
+    text = repr(value)
+    if "nan" in text.lower():
+        raise UnknownStateError
+    return text
+
+
+def _hung_on(value: Any) -> list[object]:
+    """What was set on a method's wrapper, which has copies of what its function has."""
+    held = {name: one for name, one in vars(value).items() if name not in _COPIED}
+    return [held, vars(value).get("__name__")]
 
 
 def _is_filled(cell: types.CellType) -> bool:
@@ -182,6 +202,8 @@ def _foreign(value: Any) -> tuple[list[object], list[object]]:
         one = todo.pop()
         if isinstance(one, type) and one.__flags__ & _IMMUTABLE_TYPE:
             continue
+        if isinstance(one, type | types.FunctionType):
+            found.append(one.__name__)
         for name, held in tuple(getattr(one, "__dict__", {}).items()):
             found += (name, Same(held))
             if name == "__origin__" or type(held) is types.FunctionType:

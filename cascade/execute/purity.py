@@ -188,6 +188,8 @@ def is_pure(
         return False  # of something that other tests see
     if any(map(_may_run_later, nodes)):
         return False
+    if any(map(_sets_attribute, nodes)) and any(map(_imports_inside, nodes)):
+        return False  # what is hung on a library that no name of the program leads to
     bound = frozenset(bound_names(tree))
     if (hidden := bound & _HIDDEN) and any(not hidden.isdisjoint(names) for names in _global_names(tree)):
         return False
@@ -257,6 +259,12 @@ def _has_one_argument(call: ast.Call) -> bool:
 
 def _sets_attribute(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+
+
+def _imports_inside(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.ClassDef) and any(
+        isinstance(one, ast.Import | ast.ImportFrom) for one in ast.walk(node)
+    )
 
 
 def _is_dunder(name: str) -> bool:

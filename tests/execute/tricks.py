@@ -120,6 +120,14 @@ REFERENCE: dict[str, tuple[str, str, str]] = {
 
 CLASS = "class C:\n    n = 0\n"
 LEAKS = {
+    "an equal number in the place of another": "L = [int('1000')]\nK = int('1000')\ndef f():\n    seen = L[0] is K\n    L[0] = K\n    return 1 + seen",
+    "another nan": "n = float('nan')\nL = [n]\ndef f():\n    seen = n in L\n    L[0] = float('nan')\n    return 2 - seen",
+    "attribute of what is imported in a function": "class A: n = 0\ndef f():\n    import heapq\n    if hasattr(heapq.merge, 'n'): return 2\n    heapq.merge.n = 1\n    return 1",
+    "attribute of what is imported in a class": "class A: import heapq\nclass B: n = 0\ndef f():\n    if hasattr(A.heapq.merge, 'n'): return 2\n    A.heapq.merge.n = 1\n    return 1",
+    "name of a library's function": "from collections import namedtuple\ndef f():\n    n = len(namedtuple.__name__)\n    namedtuple.__name__ = 'x'\n    return n - 9",
+    "name of a library's class": "from fractions import Fraction\ndef f():\n    n = len(Fraction.__name__)\n    Fraction.__name__ = 'x'\n    return n - 7",
+    "attribute of a static method": "class A: n = 0\ndef g(): pass\ns = staticmethod(g)\ndef f():\n    if hasattr(s, 'n'): return 2\n    s.n = 1\n    return 1",
+    "attribute of a class method": "class A: n = 0\n@classmethod\ndef s(): pass\ndef f():\n    if hasattr(s, 'n'): return 2\n    s.n = [1]\n    return 1",
     "own property": "n = [0]\ndef property(g): return g\n@property\ndef f():\n    n[0] += 1\n    return n[0]",
     "own tuple": "def tuple(a=[]):\n    a.append(1)\n    return len(a)\ndef f(): return tuple()",
     "own range": "def range(a=[]):\n    a.append(1)\n    return a\ndef f(): return len(range())",
@@ -174,7 +182,18 @@ LEAKS = {
 
 LOOP = "\n    while True:\n        if {} > n: return 1"
 POP = "\n    while pop():\n        pass\n    return 1"
+# Values that are equal, or whose text is, take turns: which of them it is decides.
+TURNS = "def f(m):\n    L = [{} for i in range(6000)]\n    K, x = L[-1], L[0]\n    while {}:\n        x = L.pop(0)\n        L.append(x)\n        sum(range(2000))\n    return 1"
+
 ENDING = {
+    "number by identity": TURNS.format("int('1000')", "x is not K"),
+    "text by identity": TURNS.format("str(1000)", "not x is K"),
+    "fraction of one by identity": TURNS.format("float('0.5')", "x is not K"),
+    "nan in a list": TURNS.format("float('nan')", "x not in [K]"),
+    "nan in equal lists": TURNS.format("float('nan')", "[x] != [K]"),
+    "nan as a key": TURNS.format("float('nan')", "x not in {K: 1}"),
+    "complex nan": TURNS.format("complex('nan')", "[K].count(x) == 0"),
+    "decimal nan": "from decimal import Decimal\n" + TURNS.format("Decimal('nan')", "x not in [K]"),
     "list.pop": "def f(n):\n    pop = list(range(n)).pop" + POP,
     "deque.popleft": "from collections import deque\ndef f(n):\n    pop = deque(range(n, -1, -1)).popleft" + POP,
     "dict.popitem": "def f(n):\n    p = {i: i for i in range(n)}.popitem\n    pop = lambda: p()[0]" + POP,

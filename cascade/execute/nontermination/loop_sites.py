@@ -48,7 +48,7 @@ def loops(tree: ast.Module, provable: bool = True) -> dict[int, Loop]:
     with_classes = any(isinstance(node, ast.ClassDef) for node in nodes_of(tree))
     whole = with_classes or not provable
     unordered = not whole and _sees_no_order(tree)
-    by_state = not _sees_addresses(tree)
+    by_state = not _sees_addresses(tree) and not any(map(_asks_identity, nodes_of(tree)))
     for node in nodes_of(tree):
         if not isinstance(node, ast.While | ast.For) or node.body[0].lineno == node.lineno:
             continue
@@ -117,6 +117,22 @@ def _sees_addresses(tree: ast.Module) -> bool:
             case ast.Name(id=name) if name in _MAKERS and id(node) not in called:
                 return True
     return False
+
+
+def _asks_identity(node: ast.AST) -> bool:
+    """Whether a program sees which of several equal numbers or texts something is."""
+    if not isinstance(node, ast.Compare):
+        return False
+    sides = (node.left, *node.comparators)
+    return any(
+        isinstance(op, ast.Is | ast.IsNot) and not (_is_unique(one) or _is_unique(other))
+        for one, op, other in zip(sides, node.ops, sides[1:], strict=False)
+    )
+
+
+def _is_unique(side: ast.expr) -> bool:
+    """Whether nothing else is equal to a constant."""
+    return isinstance(side, ast.Constant) and (side.value is None or isinstance(side.value, bool))
 
 
 def _shows(node: ast.AST) -> bool:

@@ -19,11 +19,10 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from cascade.execute.fingerprint import UNKNOWN, UNORDERED, UnknownStateError, state_of
+from cascade.execute.fingerprint import PROGRAM_FILE, UNKNOWN, UNORDERED, UnknownStateError, state_of
 from cascade.execute.nontermination import loop_proof, recursion_proof
 from cascade.execute.nontermination.loop_sites import ORDERLESS_CALLS, Loop
 
-PROGRAM = "<program>"
 # After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
 WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.5, 0.02
 # No look takes longer, but for one long step of the program.
@@ -128,7 +127,7 @@ class Watch:
         self._tried.clear()
         self._own_s = 0.0
         running = []
-        while frame is not None and frame.f_code.co_filename == PROGRAM:
+        while frame is not None and frame.f_code.co_filename == PROGRAM_FILE:
             frame.f_trace = self._trace
             running.append(frame)
             frame = frame.f_back
@@ -153,7 +152,7 @@ class Watch:
         if time.process_time() > self._until:
             self._end()
             return None
-        if frame.f_code.co_filename != PROGRAM:
+        if frame.f_code.co_filename != PROGRAM_FILE:
             return None
         if event == "return":
             self._frames.pop(frame, None)
@@ -182,7 +181,8 @@ class Watch:
             # The prelude could have put other functions in the place of builtins.
             unordered = self._watched[line].unordered and ORDERLESS_CALLS.isdisjoint(frame.f_globals)
             state = [frame.f_lasti, *left_out, *map(type, left_out.values())]
-            state += state_of([variables], UNORDERED if unordered else UNKNOWN) + self._globals()
+            sets = UNORDERED if unordered else UNKNOWN
+            state += state_of([variables], sets, identities=False) + self._globals()
         except (UnknownStateError, ValueError):  # a cell may be empty
             return
         kept = self._frames.setdefault(frame, {})

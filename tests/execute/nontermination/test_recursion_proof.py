@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from cascade.execute import Batch, Check, Limits, execute
 from cascade.execute.nontermination import recursion_proof as calls
-from cascade.execute.nontermination.watch import PROGRAM
+from cascade.execute.fingerprint import PROGRAM_FILE
 
 FIB = "def f(n):\n    if n < 2:\n        return n\n    return f(n - 1) + f(n - 2)"
 
@@ -18,13 +18,13 @@ FIB = "def f(n):\n    if n < 2:\n        return n\n    return f(n - 1) + f(n - 2
 def real_calls(program: str, n: int) -> int:
     """Calls that `f(n)` makes, itself not counted; 3,000 if there are more, or it raises."""
     space: dict[str, Any] = {}
-    exec(compile(program, PROGRAM, "exec"), space)
+    exec(compile(program, PROGRAM_FILE, "exec"), space)
     count = -1
 
     def trace(frame: types.FrameType, event: str, _: object) -> None:
         nonlocal count
         # Others are called in between: hypothesis counts the time of the garbage collector.
-        count += event == "call" and frame.f_code.co_filename == PROGRAM
+        count += event == "call" and frame.f_code.co_filename == PROGRAM_FILE
         if count >= 3000:
             raise RuntimeError
 
@@ -42,7 +42,7 @@ def real_calls(program: str, n: int) -> int:
 def outlasts(program: str, n: int, n_calls: int) -> bool:
     """Whether `f(n)` is proven to make more calls than a number."""
     space: dict[str, Any] = {}
-    exec(compile(program, PROGRAM, "exec"), space)
+    exec(compile(program, PROGRAM_FILE, "exec"), space)
     proven = False
 
     def trace(frame: Any, _event: str, _: object) -> None:
