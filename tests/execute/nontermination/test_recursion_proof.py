@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cascade.execute import Batch, Check, Limits, execute
-from cascade.execute.nontermination import recursion_proof as calls
 from cascade.execute.fingerprint import PROGRAM_FILE
+from cascade.execute.nontermination import recursion_proof as calls
 
 FIB = "def f(n):\n    if n < 2:\n        return n\n    return f(n - 1) + f(n - 2)"
 
