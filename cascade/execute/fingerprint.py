@@ -78,6 +78,8 @@ def state_of(values: Iterable[object], sets: str = ORDERED, identities: bool = T
             raise UnknownStateError
         if kind in _ATOMS or kind in _BY_TEXT:
             out.append(Same(value) if identities else _by_value(value))
+            if kind is Fraction:
+                out.append(repr(value))  # which its attributes can change
             continue
         if id(value) in seen:
             out.append(seen[id(value)])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from cascade.execute.nontermination import loop_proof as rounds, watch as endless
+from cascade.execute.fingerprint import PROGRAM_FILE
+from cascade.execute.nontermination import loop_proof as rounds
 from cascade.execute.nontermination.loop_sites import loops
 
 MAX_LINES = 30_000
@@ -41,12 +42,12 @@ def claims_and_end(program: str, call: str) -> tuple[bool, bool]:
     firsts = {node.lineno: node for node in ast.walk(tree) if isinstance(node, ast.While | ast.For)}
     nodes = {line: firsts[loop.first] for line, loop in watched.items()}
     space: dict[str, Any] = {}
-    exec(compile(program, endless.PROGRAM, "exec"), space)
+    exec(compile(program, PROGRAM_FILE, "exec"), space)
     claimed, left, seen = False, MAX_LINES, dict.fromkeys(watched, 0)
 
     def trace(frame: types.FrameType, event: str, _: object) -> Any:
         nonlocal claimed, left
-        if frame.f_code.co_filename != endless.PROGRAM:
+        if frame.f_code.co_filename != PROGRAM_FILE:
             return None
         if event == "line":
             left -= 1
