@@ -14,6 +14,7 @@ from .errors import (
 )
 from .hub import reach_hub as reach_hub
 from .names import file_name as file_name, shortened as shortened
+from .process import is_alive as is_alive, this_host as this_host
 from .program import install_command as install_command, program as program, requirement as requirement
 from .progress import Progress as Progress
 from .records import Place as Place, Record as Record, read_records as read_records, read_value as read_value

@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cascade.base import CascadeError, digest
 from cascade.core import SKIP, StageTable
+from cascade.search.dead_trials import OwnedTrials, close_dead_trials
 from cascade.search.plan_list import values
 from cascade.search.settings import OptunaSettings, Sampler
 
@@ -81,6 +82,7 @@ def search_with_optuna(
     space = _TrialSpace(tables, models, settings.per_stage_theta)
     try:
         study = _open(settings, seed, _study_name(tables, settings))
+        close_dead_trials(study)
         done = len(study.get_trials(deepcopy=False, states=FINISHED))
         progress(done, settings.trials)
 
@@ -158,7 +160,7 @@ def _open(settings: OptunaSettings, seed: int, name: str) -> optuna.Study:
     for attempt in range(1, OPENING_ATTEMPTS + 1):
         try:
             study = optuna.create_study(
-                storage=settings.storage,
+                storage=None if settings.storage is None else OwnedTrials(settings.storage),
                 study_name=name,
                 sampler=_sampler(settings, seed),
                 directions=["minimize", "maximize"],

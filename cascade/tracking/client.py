@@ -4,7 +4,6 @@ import getpass
 import logging
 import os
 import re
-import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from mlflow.protos.databricks_pb2 import (
 )
 from mlflow.tracking import MlflowClient
 
-from cascade.base import CascadeError, digest, file_name, mask_credentials, shortened
+from cascade.base import CascadeError, digest, file_name, mask_credentials, shortened, this_host
 from cascade.tracking.failures import one_line, tracking_failure
 from cascade.tracking.internals import store_of
 
@@ -297,14 +296,6 @@ class Tracker:
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
         """An artifact of a run as a local file below `folder`."""
         return Path(self.client.download_artifacts(run_id, name, str(folder)))
-
-
-def this_host() -> str:
-    """This machine, and in a container the container: where a process's number means something."""
-    try:
-        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path behind it
-    except OSError:
-        return socket.gethostname()
 
 
 def _take_turns(store: Any, lock: BaseFileLock) -> None:

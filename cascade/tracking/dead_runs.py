@@ -1,16 +1,15 @@
 """Runs whose process is gone: closed as KILLED, and what they had half inserted removed."""
 
 import logging
-import os
-from contextlib import suppress
 from typing import Any
 
 from mlflow.entities import LifecycleStage, Run, RunStatus
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 from sqlalchemy import delete, select
 
+from cascade.base import is_alive, this_host
 from cascade.tracking.bulk import can_insert
-from cascade.tracking.client import HOST, PROCESS, Tracker, this_host
+from cascade.tracking.client import HOST, PROCESS, Tracker
 from cascade.tracking.views import OF_STUDY
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ def close_dead_runs(tracker: Tracker) -> None:
     it was inserting as runs, nobody would ever see those that are there: they are removed.
     """
     for run in tracker.find_all({HOST: this_host()}, everywhere=False, where="attributes.status = 'RUNNING'"):
-        if _is_alive(int(run.data.tags.get(PROCESS, "0"))):
+        if is_alive(int(run.data.tags.get(PROCESS, "0"))):
             continue
         n_removed = _remove_unseen(tracker, run) if can_insert(tracker) else 0
         tracker.client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
@@ -36,15 +35,6 @@ def close_dead_runs(tracker: Tracker) -> None:
             run.info.run_name,
             f", {n_removed:,} half-inserted combinations are removed" if n_removed else "",
         )
-
-
-def _is_alive(process: int) -> bool:
-    with suppress(PermissionError):  # it is there, and somebody else's
-        try:
-            os.kill(process, 0)
-        except (ProcessLookupError, OverflowError):
-            return False
-    return True
 
 
 def _remove_unseen(tracker: Tracker, run: Run) -> int:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,51 @@ def test_a_storage_that_cannot_be_used(tmp_path: Path) -> None:
         search(5, storage=f"sqlite:///{tmp_path}/nowhere/optuna.db")
     with pytest.raises(CascadeError, match=r"search\.storage=nonsense: Optuna cannot use it"):
         search(5, storage="nonsense")
+
+
+STUCK = """
+import sys, time
+from cascade.search import optuna_search
+from tests.search.test_optuna_search import search
+values, n = optuna_search.values, 0
+def stuck(*args):
+    global n
+    if (n := n + 1) > 3:
+        print("in a trial", flush=True)
+        time.sleep(600)
+    return values(*args)
+optuna_search.values = stuck
+search(60, storage=sys.argv[1])
+"""
+
+
+def test_the_trial_of_a_killed_process_is_closed_at_the_next_start_and_no_other(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/optuna.db"
+    both = [
+        subprocess.Popen([sys.executable, "-c", STUCK, storage], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(2)
+    ]
+    try:
+        assert [process.stdout.readline() for process in both if process.stdout] == ["in a trial\n"] * 2
+        assert states(storage)["RUNNING"] == 2
+        both[0].kill()
+        both[0].communicate()
+        # The other one is still at it.
+        assert search(20, storage=storage).n_trials == 20
+        assert (states(storage)["RUNNING"], states(storage)["FAIL"]) == (1, 1)
+    finally:
+        for process in both:
+            process.kill()
+            process.communicate()
+    # Also where the study has all its trials.
+    search(20, storage=storage)
+    assert (states(storage)["RUNNING"], states(storage)["FAIL"]) == (0, 2)
+
+
+def states(storage: str) -> Counter[str]:
+    """How many trials of the only study are in which state."""
+    [name] = optuna.get_all_study_names(storage)
+    return Counter(trial.state.name for trial in optuna.load_study(study_name=name, storage=storage).trials)
 
 
 PROCESS = """

@@ -1,5 +1,6 @@
 """Requests to one member behind a server, its answers as samples, and one clear line for each failure."""
 
+import logging
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -13,6 +14,10 @@ from cascade.generate.jobs import SOLUTION, Job
 from cascade.generate.reading import LENGTH, StoredSample, read_solution, read_test
 from cascade.generate.remote.parameters import Parameters
 from cascade.generate.remote.protocol import Answer, read_answer
+
+# The client's library would log a line for every request; by the version of it.
+for library in ("httpx", "httpx2"):
+    logging.getLogger(library).setLevel(logging.WARNING)
 
 # The protocol takes no more stop texts; a solution ends before the others too, they only cost more.
 MOST_STOPS = 4

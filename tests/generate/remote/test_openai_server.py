@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -184,6 +185,15 @@ def test_greedy_samples_of_vllm_are_the_local_ones(tmp_path: Path) -> None:
         assert greedy(theirs.samples["medium"]) == greedy(ours)
     finally:
         server.kill()
+
+
+def test_the_log_has_no_line_for_each_request(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    generator(server.url).samples(request(tmp_path))
+    assert "asking small" in caplog.text
+    assert "HTTP Request" not in caplog.text
 
 
 def test_usage_is_what_the_server_bills(server: Server, tmp_path: Path) -> None:
