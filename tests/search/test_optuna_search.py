@@ -110,14 +110,14 @@ def test_the_trial_of_a_killed_process_is_closed_at_the_next_start_and_no_other(
         assert [process.stdout.readline() for process in both if process.stdout] == ["in a trial\n"] * 2
         assert states(storage)["RUNNING"] == 2
         both[0].kill()
-        both[0].communicate()
+        both[0].wait()
         # The other one is still at it.
         assert search(20, storage=storage).n_trials == 20
         assert (states(storage)["RUNNING"], states(storage)["FAIL"]) == (1, 1)
     finally:
         for process in both:
             process.kill()
-            process.communicate()
+            process.communicate()  # closes its pipe too
     # Also where the study has all its trials.
     search(20, storage=storage)
     assert (states(storage)["RUNNING"], states(storage)["FAIL"]) == (0, 2)
