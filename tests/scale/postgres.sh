@@ -51,7 +51,7 @@ echo "runs: $(runs 'select count(*) from runs'), running: $(runs "select count(*
 [ "$(runs 'select count(*) from runs')" -gt 9009 ]
 
 echo "== two processes search one Optuna study"
-search=(task=select "${study[@]}" tracking.uri=$at/mlflow search=optuna search.storage=$at/optuna search.n_trials=60)
+search=(task=select "${study[@]}" tracking.uri=$at/mlflow search=optuna search.storage=$at/optuna search.trials=60)
 "$python" "$project/run.py" "${search[@]}" hydra.run.dir=one > one.log &
 "$python" "$project/run.py" "${search[@]}" hydra.run.dir=two > two.log
 wait %1

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 pytest.importorskip("torch")
 pytest.importorskip("openai")
@@ -28,7 +29,7 @@ from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.mini import load_mini
 from tests.conftest import ROOT, Run
 from tests.generate.local.test_generator import n_samples
-from tests.generate.remote.test_openai_server import generator as remote, greedy
+from tests.generate.remote.test_openai_server import VLLM, generator as remote, greedy
 
 STAND_IN = ROOT / "tests" / "generate" / "remote" / "stand_in.py"
 SMALL, MEDIUM = str(WEIGHTS / "small"), str(WEIGHTS / "medium")
@@ -94,6 +95,25 @@ def test_greedy_samples_are_the_local_ones_and_are_priced(tmp_path: Path) -> Non
     # All is there: no server is started again, and the price stays what it was.
     again = replace(engine("--fault=crash"), arguments=[]).samples(request(tmp_path / "served", family=both))
     assert again == made
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(VLLM is None, reason="CASCADE_VLLM names no vllm command")
+def test_greedy_samples_through_vllm_are_the_local_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every problem, with the command line that users get; the medium model, as with the remote generator."""
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "2")
+    command = OmegaConf.load(ROOT / "conf" / "generator" / "vllm.yaml").command
+    family = replace(FAMILY, models=(Model("medium", MEDIUM, MEDIUM, key="medium"),))
+    all_of_them = request(tmp_path / "served", family=family, problems=load_mini())
+    vllm = replace(engine(dtype="float32", batch_size=256, start_timeout_s=600.0), arguments=[])
+    made = replace(vllm, command=[str(VLLM), *command[1:]]).samples(all_of_them)
+    local = TransformersGenerator(None, 0, 0.8, 0.95, "auto", "cpu", "auto", 0)
+    ours = local.samples(replace(all_of_them, store=tmp_path / "local"))
+    assert len(greedy(ours.samples["medium"])) == 150
+    assert greedy(made.samples["medium"]) == greedy(ours.samples["medium"])
+    assert made.measured["medium"].seconds_per_1k_tokens > 0
 
 
 FAULTS = {
