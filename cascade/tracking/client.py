@@ -85,6 +85,8 @@ class Tracker:
             # Processes that start together would all create the tables; one goes first.
             with self._lock:
                 _try_database(self.uri)
+                if self.uri.startswith("sqlite:"):
+                    _make_whole(self.uri)
                 self.client = MlflowClient(self.uri)
                 store = store_of(self.client)
                 if self.uri.startswith("sqlite:"):
@@ -314,6 +316,25 @@ def _take_turns(store: Any, lock: BaseFileLock) -> None:
                 yield session
 
         store.ManagedSessionMaker = session
+
+
+def _make_whole(uri: str) -> None:
+    """Make a SQLite database that is not there yet under another name, and give it its own when it is whole.
+
+    MLflow makes its tables in many transactions: of a process that is killed meanwhile a database would stay
+    that MLflow can neither open nor complete.
+    """
+    url = sqlalchemy.make_url(uri)
+    name = url.database or ":memory:"
+    if name.startswith((":memory:", "file:")) or Path(name).exists():
+        return
+    unfinished = Path(f"{name}.unfinished")
+    # Its journal would be played back into the new one.
+    for path in (unfinished, Path(f"{unfinished}-journal")):
+        path.unlink(missing_ok=True)
+    made = MlflowClient(url.set(database=str(unfinished)).render_as_string(hide_password=False))
+    store_of(made).engine.dispose()
+    unfinished.rename(name)
 
 
 def _try_database(uri: str) -> None:

@@ -51,13 +51,26 @@ echo "runs: $(runs 'select count(*) from runs'), running: $(runs "select count(*
 [ "$(runs 'select count(*) from runs')" -gt 9009 ]
 
 echo "== two processes search one Optuna study"
-search=(task=select "${study[@]}" tracking.uri=$at/mlflow search=optuna search.storage=$at/optuna search.trials=60)
+search=("${study[@]}" tracking.combinations=table tracking.uri=$at/mlflow search=optuna search.storage=$at/optuna search.trials=60)
 "$python" "$project/run.py" "${search[@]}" hydra.run.dir=one > one.log &
 "$python" "$project/run.py" "${search[@]}" hydra.run.dir=two > two.log
 wait %1
-trials=$(psql -h 127.0.0.1 -p $port -U cascade -tA optuna -c 'select count(*) from trials')
-echo "trials: $trials"
-[ "$trials" -ge 60 ] && [ "$trials" -le 62 ]
+trials() { psql -h 127.0.0.1 -p $port -U cascade -tA optuna -c "select count(*) from trials ${1:-}"; }
+echo "trials: $(trials)"
+[ "$(trials)" -ge 60 ] && [ "$(trials)" -le 62 ]
+
+echo "== a search that is killed in the middle of a trial, and the next one"
+"$python" "$project/run.py" "${search[@]}" search.trials=10000 hydra.run.dir=three > three.log 2>&1 &
+killed=$!
+until [ "$(trials)" -gt 70 ]; do sleep 0.1; done
+# Stopped, it can be seen to be in one.
+while kill -STOP $killed && sleep 0.2 && [ "$(trials "where state = 'RUNNING'")" = 0 ]; do kill -CONT $killed; sleep 0.05; done
+kill -KILL $killed
+wait $killed || true
+"$python" "$project/run.py" "${search[@]}" hydra.run.dir=four > four.log
+grep 'whose process is gone' four.log
+echo "trials: $(trials), running: $(trials "where state = 'RUNNING'"), failed: $(trials "where state = 'FAIL'")"
+[ "$(trials "where state = 'RUNNING'")" = 0 ] && [ "$(trials "where state = 'FAIL'")" = 1 ]
 
 echo "== wrong password, closed port, no driver"
 fails 'password authentication failed' env PGPASSWORD=wrong "$python" "$project/run.py" "${study[@]}" tracking.uri=$at/mlflow

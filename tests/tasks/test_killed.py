@@ -135,6 +135,32 @@ def test_a_killed_study_is_closed_when_the_next_one_starts(
     assert running() == []
 
 
+MAKE_STORE = """
+from pathlib import Path
+from cascade.tracking import Tracker
+Tracker(None, Path("mlruns"), "e")
+"""
+
+
+def test_a_process_killed_while_mlflow_makes_its_tables_leaves_a_store_for_the_next(tmp_path: Path) -> None:
+    def make() -> "subprocess.Popen[str]":
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        code = [sys.executable, "-c", MAKE_STORE]
+        return subprocess.Popen(code, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+
+    killed = make()
+    made = tmp_path / "mlruns" / "mlflow.db.unfinished"
+    # Some tables are there, others are not.
+    wait_for(lambda: made.exists() and made.stat().st_size > 150_000)
+    killed.kill()
+    killed.communicate()
+    assert made.exists() and not made.with_suffix("").exists()
+    after = make()
+    _, err = after.communicate(timeout=PATIENCE_S)
+    assert after.returncode == 0, err
+    assert sorted(path.name for path in (tmp_path / "mlruns").glob("*.db*")) == ["mlflow.db"]
+
+
 def opened(folder: Path) -> MlflowClient | None:
     """A client of the study's database, once its tables are there."""
     copy = folder / "copy.db"  # while somebody makes the tables nobody else should try
