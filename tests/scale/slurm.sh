@@ -102,7 +102,7 @@ until [ -e seeds/0/.hydra/overrides.yaml ]; do sleep 0.2; done
 scancel $(squeue --noheader --array --states=running,pending --format=%i | grep -E '_(0|3)$')
 status=0
 wait "$sweep" || status=$?
-cat seeds.log
+cut -c1-180 seeds.log
 echo "status of the sweep: $status"
 [ "$status" = 1 ]
 [ "$(grep -c 'dead: ' seeds.log)" = 2 ]
