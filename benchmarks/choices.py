@@ -167,6 +167,8 @@ def load(argument: str) -> Executed:
     executed = Executed.load(path / STAGE_TABLES if path.is_dir() else path)
     if not executed.runs:
         sys.exit(f"{argument}: was made before studies kept their runs; make it again")
+    if executed.base_tables:
+        sys.exit(f"{argument}: the test side has tests of its own; make it without dataset.prove_on")
     return executed
 
 

@@ -1,7 +1,7 @@
 """What is known of one model's samples on one problem: which solution passes what, and what was written."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ class DrawOutcome:
         solution_tokens: int array (K,): generated tokens, EOS not counted.
         test_tokens: by l, int array (K,): generated tokens of each test up to its l-th line.
             Empty where the model has no tests.
+        proved: bool array (K,): the solution is correct and passes the extended tests too, by which plans
+            are proved; None where they are proved by the tests that choose them.
     """
 
     passes: NDArray[np.bool_]
@@ -29,6 +31,11 @@ class DrawOutcome:
     correct: NDArray[np.bool_]
     solution_tokens: NDArray[np.int64]
     test_tokens: Mapping[int, NDArray[np.int64]]
+    proved: NDArray[np.bool_] | None = None
+
+    def by_proof(self) -> "DrawOutcome":
+        """The same with the tests that prove plans saying what is correct."""
+        return self if self.proved is None else replace(self, correct=self.proved)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,11 @@ class ProblemOutcome:
 
     greedy: DrawOutcome | None
     draws: tuple[DrawOutcome, ...]
+
+    def by_proof(self) -> "ProblemOutcome":
+        """The same with the tests that prove plans saying what is correct."""
+        greedy = None if self.greedy is None else self.greedy.by_proof()
+        return ProblemOutcome(greedy, tuple(draw.by_proof() for draw in self.draws))
 
     def blocks(self, option: Option) -> tuple[DrawOutcome, ...]:
         """The blocks that realise an option; empty where the samples do not allow it.

@@ -1,7 +1,8 @@
 """From samples to outcomes: which pairs need a verdict, and each verdict put in its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,13 @@ SLOW_REFERENCE_FACTOR = 10.0
 REFERENCE_SHARE = 0.25
 
 
+class ReferenceChecks(NamedTuple):
+    """A problem's reference tests: by which plans are chosen, and proved. They may be the same."""
+
+    choosing: Check
+    proving: Check
+
+
 @dataclass(frozen=True)
 class JudgeReport:
     """What the execution step did.
@@ -29,8 +37,8 @@ class JudgeReport:
         work: what executing them took, with the reference solutions.
         n_timeouts: pairs of them that ran out of time.
         n_broken_lines: test lines up to the largest l that begin with assert but are not Python; skipped.
-        unproven: ids of problems whose own reference solution fails their reference test here.
-        late: by model name, its solutions that run out of time in the reference test, and all of them.
+        unproven: ids of problems whose own reference solution fails one of their reference tests here.
+        late: by model name, its solutions that run out of time in a reference test, and all of them.
     """
 
     n_pairs: int
@@ -103,8 +111,8 @@ def judge_family(
 
 def _references(
     problems: Sequence[Problem], sandbox: Sandbox, progress: Progress
-) -> tuple[dict[str, Check], dict[str, float], tuple[str, ...]]:
-    """Each problem's reference test, the factor on its limits, and the problems whose own solution fails.
+) -> tuple[dict[str, ReferenceChecks], dict[str, float], tuple[str, ...]]:
+    """Each problem's reference tests, the factor on its limits, and the problems whose own solution fails.
 
     A problem whose own solution is slow gets more time for everything: nobody should have to be as fast.
     """
@@ -116,21 +124,32 @@ def _references(
         needs = []
         for task, problem in pending.items():
             factors[task] = factor
-            check = Check(problem.reference_test, REFERENCE_SHARE * factor * limit, problem.entry_point)
-            needs.append(Needs(task, {problem.reference_solution or "": {check_id(check): check}}))
+            checks = _reference_checks(problem, REFERENCE_SHARE * factor * limit)
+            by_id = {check_id(check): check for check in checks}
+            needs.append(Needs(task, {problem.reference_solution or "": by_id}))
         found = [
-            next(iter(by_check.values()))
+            _worst(by_check.values())
             for by_program in sandbox.verdicts(needs, progress)
             for by_check in by_program.values()
         ]
         verdicts = dict(zip(pending, found, strict=True))
         failed += [task for task, verdict in verdicts.items() if verdict not in (PASS, TIMEOUT)]
         pending = {task: problem for task, problem in pending.items() if verdicts[task] == TIMEOUT}
-    checks = {
-        p.task_id: Check(p.reference_test, p.timeout_s or factors[p.task_id] * limit, p.entry_point)
-        for p in problems
+    references = {
+        p.task_id: _reference_checks(p, p.timeout_s or factors[p.task_id] * limit) for p in problems
     }
-    return checks, factors, (*failed, *pending)
+    return references, factors, (*failed, *pending)
+
+
+def _reference_checks(problem: Problem, timeout_s: float) -> ReferenceChecks:
+    tests = (problem.choosing_test, problem.reference_test)
+    choosing, proving = (Check(test, timeout_s, problem.entry_point) for test in tests)
+    return ReferenceChecks(choosing, proving)
+
+
+def _worst(verdicts: Iterable[str]) -> str:
+    """What became of a reference solution in all its tests; out of time only where none failed."""
+    return min(verdicts, key=lambda verdict: (verdict == PASS, verdict == TIMEOUT))
 
 
 class _Judge:
@@ -141,13 +160,13 @@ class _Judge:
         name: str,
         problem: Problem,
         samples: ModelSamples,
-        reference: Check,
+        references: ReferenceChecks,
         l_values: Sequence[int],
         timeout_s: float,
         physical_lines: bool,
     ) -> None:
         self._name, self._problem, self._samples = name, problem, samples
-        self._reference, self._l_values, self._timeout_s = reference, l_values, timeout_s
+        self._references, self._l_values, self._timeout_s = references, l_values, timeout_s
         greedy = () if samples.greedy is None else (samples.greedy,)
         most = max(l_values, default=0)
         self._lines = {
@@ -177,14 +196,14 @@ class _Judge:
         return sum(broken(self._lines[test.text]) for draw in self._blocks for test in draw.tests)
 
     def needs(self) -> Needs:
-        """Each solution needs the test lines of its own draw, and the reference test."""
+        """Each solution needs the test lines of its own draw, and the reference tests."""
         checks: dict[str, dict[str, Check]] = {}
         for draw in self._blocks:
             lines = {check_id(check): check for _, _, check in self._asserts(draw) if check is not None}
             for program in self._programs(draw):
                 checks.setdefault(program, {}).update(lines)
         for of_program in checks.values():
-            of_program[check_id(self._reference)] = self._reference
+            of_program.update({check_id(check): check for check in self._references})
         return Needs(self._problem.task_id, checks)
 
     def outcome(self, verdicts: Mapping[str, Mapping[str, str]]) -> ProblemOutcome:
@@ -196,23 +215,27 @@ class _Judge:
         )
 
     def reference_verdicts(self, verdicts: Mapping[str, Mapping[str, str]]) -> list[str]:
-        """Every solution's verdict in the reference test."""
-        reference = check_id(self._reference)
+        """Every solution's verdict in the reference test that proves."""
+        reference = check_id(self._references.proving)
         return [verdicts[program][reference] for draw in self._blocks for program in self._programs(draw)]
 
     def _draw_outcome(self, draw: Draw, verdicts: Mapping[str, Mapping[str, str]]) -> DrawOutcome:
         asserts = self._asserts(draw)
         ids = ["" if check is None else check_id(check) for _, _, check in asserts]
         rows = [verdicts[program] for program in self._programs(draw)]
-        reference = check_id(self._reference)
+        choosing, proving = (check_id(check) for check in self._references)
+        correct = np.array([row[choosing] == PASS for row in rows], dtype=bool)
         passes = np.array([[i != "" and row[i] == PASS for i in ids] for row in rows], dtype=bool)
         return DrawOutcome(
             passes=passes.reshape(len(rows), len(ids)),
             line_sample=np.array([i for i, _, _ in asserts], dtype=np.int64),
             line_position=np.array([position for _, position, _ in asserts], dtype=np.int64),
-            correct=np.array([row[reference] == PASS for row in rows], dtype=bool),
+            correct=correct,
             solution_tokens=np.array([s.tokens for s in draw.solutions], dtype=np.int64),
             test_tokens={at: self._tokens_at(draw, at) for at in self._l_values} if draw.tests else {},
+            proved=None
+            if choosing == proving
+            else correct & np.array([row[proving] == PASS for row in rows], dtype=bool),
         )
 
     def _tokens_at(self, draw: Draw, l: int) -> NDArray[np.int64]:  # noqa: E741 - the paper's own letter

@@ -23,6 +23,7 @@ class Problem:
         reference_solution: a right program, or None where the data set has none.
         base_test: the smaller test of a data set that extends another's tests (HumanEval's own, of
             HumanEval+); None where there is none, or where the source does not tell the two apart.
+        prove_on_plus: whether plans are chosen by the base test and proved by the reference test.
         setup: Python source that is run before every answer (files to read, names to use).
         reads_stdin: whether the problem is over standard input: the entry point takes the whole input and
             returns the whole output, and an answer may as well be a program that reads and prints.
@@ -41,6 +42,12 @@ class Problem:
     reads_stdin: bool = field(default=False, repr=False)
     packages: tuple[str, ...] = ()
     timeout_s: float | None = None
+    prove_on_plus: bool = field(default=False, repr=False)
+
+    @property
+    def choosing_test(self) -> str:
+        """The test by which plans are chosen; the reference test always proves them."""
+        return self.base_test if self.prove_on_plus and self.base_test is not None else self.reference_test
 
     def program(self, text: str, *, completion: bool) -> str:
         """The program that a solution's text stands for; it defines the entry point.

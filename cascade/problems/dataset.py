@@ -21,6 +21,8 @@ class DataSet:
             keeps all.
         tests: HumanEval+ and MBPP+: ``base`` judges by the data set's own tests that they extend; None
             by all.
+        prove_on: HumanEval+ and MBPP+: ``plus`` chooses plans by the base tests and proves them by all; None
+            chooses and proves by the same tests.
         packages: modules that answers may import beyond the standard library.
     """
 
@@ -34,4 +36,5 @@ class DataSet:
     difficulty: str | None = None
     after: str | None = None
     tests: str | None = None
+    prove_on: str | None = None
     packages: tuple[str, ...] = ()

@@ -49,10 +49,18 @@ def load_problems(dataset: DataSet) -> list[Problem]:
     if to_problem is None:
         raise DataError(f"dataset.format={dataset.format}: must be one of {', '.join(sorted(FORMATS))}")
     after = _day(dataset)
-    if dataset.tests not in (None, "base") or (dataset.tests and dataset.format not in EXTENDED):
+    for key, value, known in (
+        ("dataset.tests", dataset.tests, "base"),
+        ("dataset.prove_on", dataset.prove_on, "plus"),
+    ):
+        if value not in (None, known) or (value and dataset.format not in EXTENDED):
+            raise DataError(
+                f"{key}={value}: must be {known} or null, and is for {' and '.join(sorted(EXTENDED))} only"
+            )
+    if dataset.tests is not None and dataset.prove_on is not None:
         raise DataError(
-            f"dataset.tests={dataset.tests}: must be base or null, and is for "
-            f"{' and '.join(sorted(EXTENDED))} only"
+            "dataset.prove_on=plus: proves by the extended tests what was chosen by the base tests; "
+            "leave out dataset.tests"
         )
     problems: dict[str, Problem] = {}
     places: dict[str, Place] = {}
@@ -69,7 +77,10 @@ def load_problems(dataset: DataSet) -> list[Problem]:
                 continue
         problem = to_problem(record)
         if problem is not None and dataset.tests is not None:
-            problem = _by_base_tests(record, problem)
+            problem = replace(problem, reference_test=_base_test(record, problem, "dataset.tests=base"))
+        elif problem is not None and dataset.prove_on is not None:
+            base_test = _base_test(record, problem, "dataset.prove_on=plus")
+            problem = replace(problem, base_test=base_test, prove_on_plus=True)
         if problem is None:
             untested += 1
         elif problem.task_id not in problems:
@@ -119,11 +130,11 @@ def _day(dataset: DataSet) -> datetime.date | None:
         raise DataError(f"dataset.after={dataset.after}: must be a date as 2025-01-31") from None
 
 
-def _by_base_tests(record: Record, problem: Problem) -> Problem:
-    """The problem with its base test as the reference test."""
+def _base_test(record: Record, problem: Problem, setting: str) -> str:
+    """The problem's base test, which a setting needs."""
     if problem.base_test is None:
         raise record.error(
-            "this format does not tell base tests from extended ones, which dataset.tests=base needs; "
+            f"this format does not tell base tests from extended ones, which {setting} needs; "
             "set dataset.path to the release's file (HumanEvalPlus.jsonl.gz)"
         )
-    return replace(problem, reference_test=problem.base_test)
+    return problem.base_test

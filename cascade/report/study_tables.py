@@ -1,15 +1,16 @@
 """Parts of a study's report for researchers: what the validation side promised too much, and diagnostics."""
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cascade.core import advice, answered_by
-from cascade.report.content import Evaluated, greedy_right
+from cascade.report.content import Evaluated, greedy_right, recommended
 from cascade.report.diagnostics import calibration_figure
 from cascade.report.page import Picture, Section, Table
-from cascade.report.wording import points, theta_of
+from cascade.report.wording import points, theta_of, wrong_after_all
 
 
 def proof_section(study: Evaluated) -> Section:
@@ -44,6 +45,20 @@ def proof_section(study: Evaluated) -> Section:
             rows,
         )
     ]
+    refuted = [
+        (chosen.plan.describe(plans.models), stage.model, *map(_count, astuple(stage)[1:]))
+        for chosen in plans.front
+        for stage in chosen.wrong_after_all
+    ]
+    if refuted:
+        tables.append(
+            Table(
+                "wrong_after_all",
+                "Answers that pass the base tests and fail the extended ones, on the test side",
+                ("plan", "stage", "accepted answers", "pass the base tests", "wrong after all"),
+                refuted,
+            )
+        )
     if thetas:
         tables.append(
             Table(
@@ -61,6 +76,7 @@ def proof_section(study: Evaluated) -> Section:
         "test side itself would have chosen.",
         "A plan that is on the front in few of the bootstrap's replicates was selected partly by chance; its "
         "neighbours are as good.",
+        *wrong_after_all(recommended(plans)),
     )
     return Section("proof", "From validation to test", text, (), tables)
 
@@ -175,6 +191,10 @@ def _rules(rules: pd.DataFrame) -> Table:
         "its own, so the values of θ cannot be compared between rules."
     )
     return Table("rules", "Rules that could judge an answer, side by side", head, rows, note)
+
+
+def _count(expected: float) -> str:
+    return f"{expected:.1f}"
 
 
 def _percent(share: Any) -> str:

@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from cascade.report.wording import by_target, few_problems, monthly, percent, points, theta_of, usd
+from cascade.report.wording import (
+    by_target,
+    few_problems,
+    monthly,
+    percent,
+    points,
+    theta_of,
+    usd,
+    wrong_after_all,
+)
 from cascade.search import ChosenPlan, Estimate, PlanFile, candidate
 
 MAX_REASON_CHARS = 70  # of a failure in a table; the whole line was told when it happened
@@ -84,6 +93,7 @@ def verdict(plans: PlanFile) -> list[str]:
         f"Regret: {100 * proof.regret:.1f} % of the hypervolume of the front that the test side itself "
         "would have chosen.",
     ]
+    said += wrong_after_all(_to_use(plans))
     return said if plans.certificate is None else [*said, plans.certificate.sentence]
 
 

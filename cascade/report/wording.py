@@ -110,3 +110,15 @@ def _writes(option: Option) -> str:
     if option.k == 1:
         return f"Writes one greedy solution and one greedy test, of which up to {option.l} lines count"
     return f"Writes {option.k} solutions and {option.k} tests, of each of which up to {option.l} lines count"
+
+
+def wrong_after_all(chosen: ChosenPlan) -> list[str]:
+    """What extended tests say of the plan's answers, in one sentence; none where they did not prove it."""
+    if not (stages := chosen.wrong_after_all):
+        return []
+    by_stage = ", ".join(f"{s.model} {s.wrong:.1f} of {s.right_on_base:.1f}" for s in stages)
+    wrong, right = sum(s.wrong for s in stages), sum(s.right_on_base for s in stages)
+    return [
+        f"Extended tests: of {right:.1f} accepted answers of the plan to use that pass the base tests, "
+        f"{wrong:.1f} are wrong after all ({by_stage})."
+    ]

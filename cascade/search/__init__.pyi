@@ -85,3 +85,4 @@ from .settings import (
     OptunaSettings as OptunaSettings,
     SearchSettings as SearchSettings,
 )
+from .wrong_after_all import WrongAfterAll as WrongAfterAll, wrong_after_all as wrong_after_all

@@ -49,6 +49,8 @@ class Executed:
         provenance: what the study was made from.
         runs: one a model, what the tables were made of; empty in files of before there were any.
         calibration: one a model, where the probability of being right decides on acceptance; otherwise None.
+        base_tables: where the test side is proved on extended tests, by which `tables` judge its problems:
+            the tables by the base tests, which judge the validation side in both; otherwise empty.
     """
 
     models: tuple[str, ...]
@@ -58,20 +60,24 @@ class Executed:
     provenance: Provenance
     runs: tuple[ModelRuns, ...] = ()
     calibration: tuple[ByProbability, ...] | None = None
+    base_tables: tuple[StageTable, ...] = ()
 
     def narrowed(self, options: Sequence[Option], thetas: Sequence[float]) -> "Executed":
         """The same with some of the options and θ only; what a model does not have is no option of it."""
-        tables = tuple(
-            table.part(
-                [i for i, option in enumerate(table.options) if option in options],
-                [i for i, theta in enumerate(table.thetas) if theta in thetas],
+        tables, base_tables = (
+            tuple(
+                table.part(
+                    [i for i, option in enumerate(table.options) if option in options],
+                    [i for i, theta in enumerate(table.thetas) if theta in thetas],
+                )
+                for table in some
             )
-            for table in self.tables
+            for some in (self.tables, self.base_tables)
         )
         runs = tuple(
             model_runs.part([o for o in model_runs.options if o in options]) for model_runs in self.runs
         )
-        return replace(self, tables=tables, runs=runs)
+        return replace(self, tables=tables, runs=runs, base_tables=base_tables)
 
     def repriced(
         self, prices: Mapping[str, Throughput], hardware: str, hashes: Mapping[str, str]
@@ -84,14 +90,15 @@ class Executed:
             hashes: of the inputs that are others now.
         """
         old = self.provenance.prices
-        tables = tuple(
-            table.costing(prices[model].usd_per_1m_tokens / old[model].usd_per_1m_tokens)
-            for model, table in zip(self.models, self.tables, strict=True)
+        factors = [prices[m].usd_per_1m_tokens / old[m].usd_per_1m_tokens for m in self.models]
+        tables, base_tables = (
+            tuple(table.costing(factor) for table, factor in zip(some, factors, strict=False))
+            for some in (self.tables, self.base_tables)
         )
         provenance = replace(
             self.provenance, hardware=hardware, prices=prices, hashes={**self.provenance.hashes, **hashes}
         )
-        return replace(self, tables=tables, provenance=provenance)
+        return replace(self, tables=tables, provenance=provenance, base_tables=base_tables)
 
     def shrunk_tables(self, seed: int, *, without_tests: bool) -> tuple[StageTable, ...]:
         """The tables by which `select.accuracy=shrunk` chooses, over all problems.
@@ -128,11 +135,9 @@ class Executed:
             "provenance": np.array(json.dumps(self.provenance.to_json())),
         }
         for i, table in enumerate(self.tables):
-            arrays[f"{i}.options"] = np.array([(o.k, o.l, o.growing) for o in table.options])
-            if table.growing is not None:
-                arrays[f"{i}.growing"] = np.stack(table.growing)
-            for name in ARRAYS:
-                arrays[f"{i}.{name}"] = getattr(table, name)
+            arrays |= _table_arrays(f"{i}", table)
+        for i, table in enumerate(self.base_tables):
+            arrays |= _table_arrays(f"{i}.base", table)
         for i, runs in enumerate(self.runs):
             arrays |= {f"{i}.runs.{name}": array for name, array in runs.to_arrays().items()}
         for i, calibration in enumerate(self.calibration or ()):
@@ -153,15 +158,7 @@ class Executed:
             with np.load(path, allow_pickle=False) as arrays:
                 thetas = tuple(arrays["thetas"].tolist())
                 models = tuple(arrays["models"].tolist())
-                tables = tuple(
-                    StageTable(
-                        tuple(Option(int(k), int(l), bool(g)) for k, l, g in arrays[f"{i}.options"]),  # noqa: E741
-                        thetas,
-                        **{name: arrays[f"{i}.{name}"] for name in ARRAYS},
-                        growing=tuple(arrays[f"{i}.growing"]) if f"{i}.growing" in arrays else None,
-                    )
-                    for i in range(len(models))
-                )
+                tables = tuple(_table(arrays, f"{i}", thetas) for i in range(len(models)))
                 return cls(
                     models,
                     tuple(arrays["task_ids"].tolist()),
@@ -172,9 +169,31 @@ class Executed:
                     None
                     if "calibrated_without_tests" not in arrays
                     else tuple(_calibration(arrays, i) for i in range(len(models))),
+                    tuple(
+                        _table(arrays, f"{i}.base", thetas)
+                        for i in range(len(models))
+                        if f"{i}.base.options" in arrays
+                    ),
                 )
         except DAMAGE as error:
             raise DataError(f"{path}: not a stage-table file ({error!r}); run task=run again") from None
+
+
+def _table_arrays(begin: str, table: StageTable) -> dict[str, Any]:
+    arrays = {f"{begin}.{name}": getattr(table, name) for name in ARRAYS}
+    arrays[f"{begin}.options"] = np.array([(o.k, o.l, o.growing) for o in table.options])
+    if table.growing is not None:
+        arrays[f"{begin}.growing"] = np.stack(table.growing)
+    return arrays
+
+
+def _table(arrays: Mapping[str, Any], begin: str, thetas: tuple[float, ...]) -> StageTable:
+    return StageTable(
+        tuple(Option(int(k), int(l), bool(g)) for k, l, g in arrays[f"{begin}.options"]),  # noqa: E741
+        thetas,
+        **{name: arrays[f"{begin}.{name}"] for name in ARRAYS},
+        growing=tuple(arrays[f"{begin}.growing"]) if f"{begin}.growing" in arrays else None,
+    )
 
 
 def _runs(arrays: Mapping[str, Any], model: int) -> ModelRuns:

@@ -11,6 +11,7 @@ from cascade.core import SKIP, Interval, Measured, Option, Plan
 from cascade.search.calibration_report import ModelCalibration
 from cascade.search.expectations import StageExpectation
 from cascade.search.provenance import Provenance
+from cascade.search.wrong_after_all import WrongAfterAll
 
 PLANS = "plans.json"
 
@@ -66,6 +67,8 @@ class ChosenPlan:
         expected: what its stages do, over all problems of the study; empty where nobody counted.
         promise: the accuracy by which it was chosen, which `select.accuracy` and `select.promise` may set
             below that of its estimate; None where that is it.
+        wrong_after_all: stage by stage, once evaluated on extended tests; empty where the tests that chose it
+            proved it.
     """
 
     plan: Plan
@@ -78,6 +81,7 @@ class ChosenPlan:
     rounds: float | None = None
     expected: tuple[StageExpectation, ...] = ()
     promise: float | None = None
+    wrong_after_all: tuple[WrongAfterAll, ...] = ()
 
     @property
     def promised(self) -> float:
@@ -275,6 +279,8 @@ class PlanFile:
             entry[name] = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
         entry["replaces"] = self._replacement(chosen.replaces)
         entry["expected"] = [asdict(stage) for stage in chosen.expected]
+        if chosen.wrong_after_all:
+            entry["wrong_after_all"] = [asdict(stage) for stage in chosen.wrong_after_all]
         return entry
 
     @classmethod
@@ -337,6 +343,7 @@ def _chosen(entry: Mapping[str, Any], models: tuple[str, ...]) -> ChosenPlan:
         replaces=_replacement(entry["replaces"], models),
         expected=tuple(_expectation(stage) for stage in entry["expected"]),
         promise=entry["promise"],
+        wrong_after_all=tuple(WrongAfterAll(**stage) for stage in entry.get("wrong_after_all", ())),
     )
 
 

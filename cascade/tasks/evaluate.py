@@ -39,6 +39,7 @@ from cascade.search import (
     replaced,
     savings,
     select,
+    wrong_after_all,
 )
 from cascade.tasks.common import EVALUATED, open_tracker, study_run
 from cascade.tasks.context import RunContext
@@ -95,7 +96,8 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
     tables = [table.at(executed.split.test) for table in executed.tables]
     grid = search_again(tables, [one.plan for one in plans.front], per_stage_theta=theta_choice.per_stage)
     weights = problem_weights(len(executed.split.test), study.replicates, study.seed)
-    plans, saving, sides = _proved(study, plans, tables, grid, weights)
+    base_tables = [table.at(executed.split.test) for table in executed.base_tables]
+    plans, saving, sides = _proved(study, plans, tables, base_tables, grid, weights)
     plans = replace(plans, proof=_proof(study, executed, plans, saving, sides, weights))
     plans = replace(
         plans,
@@ -140,6 +142,8 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
     for name in ("mean_saving_as_written", "mean_saving_as_printed"):
         if (value := getattr(proof, name)) is not None:
             metrics[name] = value
+    assert plans.recommended is not None
+    metrics |= _wrong_after_all_metrics(plans.recommended.chosen)
     if plans.certificate is not None:
         metrics["n_certified_plans"] = float(len(plans.certificate.plans))
     context.log(metrics=metrics, tags={EVALUATED: "true"})
@@ -150,6 +154,7 @@ def _proved(
     study: Study,
     plans: PlanFile,
     tables: Sequence[StageTable],
+    base_tables: Sequence[StageTable],
     grid: GridResult,
     weights: NDArray[np.float64],
 ) -> tuple[PlanFile, Measured | None, Sides]:
@@ -158,7 +163,13 @@ def _proved(
     def tested(some: Sequence[ChosenPlan]) -> tuple[tuple[ChosenPlan, ...], NDArray[np.float64]]:
         outcomes = plan_outcomes(tables, [one.plan for one in some])
         known = estimates(outcomes, weights, study.confidence)
-        return tuple(replace(one, test=test) for one, test in zip(some, known, strict=True)), outcomes
+        found = [replace(one, test=test) for one, test in zip(some, known, strict=True)]
+        if base_tables:
+            found = [
+                replace(one, wrong_after_all=wrong_after_all(plans.models, base_tables, tables, one.plan))
+                for one in found
+            ]
+        return tuple(found), outcomes
 
     constrained = () if plans.constrained is None else (plans.constrained,)
     some, outcomes = tested([*plans.front, *constrained])
@@ -267,6 +278,14 @@ def _certificate(study: Study, executed: Executed, plans: PlanFile) -> Certifica
     found = certify(front, validation, test, np.array(bounds), study.promise)
     log.info("%s", found.sentence)
     return found
+
+
+def _wrong_after_all_metrics(chosen: ChosenPlan) -> dict[str, float]:
+    """Expected numbers of test problems, of the plan to use; none where it was proved as it was chosen."""
+    if not chosen.wrong_after_all:
+        return {}
+    by_model = {f"wrong_after_all.{stage.model}": stage.wrong for stage in chosen.wrong_after_all}
+    return {"wrong_after_all": sum(by_model.values())} | by_model
 
 
 def _metrics(name: str, measured: Measured) -> dict[str, float]:

@@ -76,9 +76,12 @@ def execute_study(context: RunContext) -> Executed:
     models = tuple(model.name for model in study.family.models)
     task_ids = tuple(problem.task_id for problem in problems)
     split = _split(study, task_ids, models, outcomes)
+    # A problem is judged by the tests of its side: those that choose plans, or those that prove them.
+    base_runs = _runs(study, models, outcomes) if study.dataset.prove_on is not None else ()
+    base_outcomes, outcomes = outcomes, _by_side(outcomes, split)
     runs = _runs(study, models, outcomes)
     provenance = _provenance(study, prices, problems, generated.samples)
-    executed = tabulated(study, models, task_ids, runs, split, provenance)
+    executed = tabulated(study, models, task_ids, runs, split, provenance, base_runs)
     tabulated_at = time.monotonic()
 
     context.save_and_log(STAGE_TABLES, executed.save)
@@ -97,7 +100,7 @@ def execute_study(context: RunContext) -> Executed:
         len(split.validation),
         len(split.test),
     )
-    metrics = _model_metrics(executed, prices, outcomes) | _work_metrics(report)
+    metrics = _model_metrics(executed, prices, base_outcomes) | _work_metrics(report)
     metrics |= {
         "n_problems": float(len(problems)),
         "n_combinations": float(n_combinations),
@@ -108,6 +111,15 @@ def execute_study(context: RunContext) -> Executed:
     }
     context.log(metrics=metrics, tags={EXECUTED: "true"} | _isolation(report))
     return executed
+
+
+def _by_side(outcomes: Mapping[str, list[ProblemOutcome]], split: Split) -> dict[str, list[ProblemOutcome]]:
+    """The outcomes with the test side's problems judged by the tests that prove plans."""
+    test = set(split.test.tolist())
+    return {
+        model: [outcome.by_proof() if p in test else outcome for p, outcome in enumerate(of_model)]
+        for model, of_model in outcomes.items()
+    }
 
 
 def _runs(
@@ -133,8 +145,12 @@ def tabulated(
     runs: tuple[ModelRuns, ...],
     split: Split,
     provenance: Provenance,
+    base_runs: tuple[ModelRuns, ...],
 ) -> Executed:
-    """An executed study with its stage tables, and with its calibration where the rule needs one."""
+    """An executed study with its stage tables, and with its calibration where the rule needs one.
+
+    `base_runs` are those by the tests that choose plans, where others prove them; see `Executed.base_tables`.
+    """
     calibration = None
     accept: tuple[Acceptance, ...] = tuple(ByScore(study.accept_without_tests) for _ in models)
     if study.rule == CALIBRATED:
@@ -142,11 +158,14 @@ def tabulated(
             calibrate(model_runs, split.validation, study.seed, without_tests=study.accept_without_tests)
             for model_runs in runs
         )
-    tables = tuple(
-        table_of_runs(model_runs, study.thetas, provenance.prices[model].usd_per_token, how)
-        for model, model_runs, how in zip(models, runs, accept, strict=True)
+    tables, base_tables = (
+        tuple(
+            table_of_runs(model_runs, study.thetas, provenance.prices[model].usd_per_token, how)
+            for model, model_runs, how in zip(models, some, accept, strict=False)
+        )
+        for some in (runs, base_runs)
     )
-    return Executed(models, task_ids, tables, split, provenance, runs, calibration)
+    return Executed(models, task_ids, tables, split, provenance, runs, calibration, base_tables)
 
 
 def _model_metrics(
@@ -164,6 +183,10 @@ def _model_metrics(
             price.usd_per_1m_tokens,
         )
         metrics[f"greedy_accuracy.{model}"] = float(solved.mean())
+        if executed.base_tables:
+            proved = _solved([outcome.by_proof() for outcome in outcomes[model]])
+            log.info("%s: %d of them on the extended tests too", model, round(proved.sum()))
+            metrics[f"greedy_accuracy_on_plus.{model}"] = float(proved.mean())
         metrics[f"usd_per_1m_tokens.{model}"] = price.usd_per_1m_tokens
         accuracy, usd = table.monte_carlo_error()
         if accuracy > 0:

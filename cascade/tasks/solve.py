@@ -161,7 +161,7 @@ def compare(
         promised, side = book.by_name[name].validation, "validation"
     of_side = book.file.test_ids if side == "test" else book.file.validation_ids
     usd = usd_per_1k_queries(np.array([solved.usd for solved in found]))
-    right = _proved(study, problems, found)
+    right = _proved(study, problems, found, frozenset(book.file.validation_ids))
     cost = float(usd.mean())
     accuracy = None if not len(right) else float(right.mean())
     return Comparison(
@@ -180,8 +180,10 @@ def compare(
     )
 
 
-def _proved(study: Study, problems: Sequence[Problem], found: Sequence[Solved]) -> Floats:
-    """Float array: whether the answers to the problems with references are right."""
+def _proved(
+    study: Study, problems: Sequence[Problem], found: Sequence[Solved], validation_ids: frozenset[str]
+) -> Floats:
+    """Float array: whether answers are right, by the tests of their side, where there are references."""
     pairs = [(p, solved) for p, solved in zip(problems, found, strict=True) if p.reference_test]
     if not pairs:
         return np.zeros(0)
@@ -192,7 +194,10 @@ def _proved(study: Study, problems: Sequence[Problem], found: Sequence[Solved]) 
         outcomes, _ = judge_family([p for p, _ in pairs], {"plan": samples}, [], sandbox, lambda *_: None)
     finally:
         store.close()
-    greedy = [outcome.greedy for outcome in outcomes["plan"]]
+    greedy = [
+        (outcome if problem.task_id in validation_ids else outcome.by_proof()).greedy
+        for (problem, _), outcome in zip(pairs, outcomes["plan"], strict=True)
+    ]
     return np.array([float(solved is not None and solved.correct[0]) for solved in greedy])
 
 
