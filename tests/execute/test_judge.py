@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,32 @@ def test_a_slow_reference_gives_everybody_more_time(tmp_path: Path, reference: s
 
 def test_a_reference_that_fails_is_reported(tmp_path: Path) -> None:
     problem = Problem("T/0", "", "f", "", "assert f(1) == 2", "def f(x): return 0")
+    _, report = run(ModelSamples(Draw((RIGHT,), ()), ()), tmp_path, problem=problem)
+    assert report.unproven == ("T/0",)
+
+
+def test_base_and_extended_tests_by_hand(tmp_path: Path) -> None:
+    """`f(1) == 2` chooses, `f(2) == 3` too proves: WRONG passes the first alone."""
+    bad = Solution("def f(x): return 0", 20)
+    problem = replace(PROBLEM, base_test="assert f(1) == 2", prove_on_plus=True)
+    samples = ModelSamples(Draw((WRONG,), ()), (Draw((RIGHT, WRONG, bad), ()),))
+    outcome, report = run(samples, tmp_path, problem=problem)
+    [draw] = outcome.draws
+    assert draw.correct.tolist() == [True, True, False]
+    assert draw.proved is not None and draw.proved.tolist() == [True, False, False]
+    proof = outcome.by_proof()
+    assert proof.draws[0].correct.tolist() == [True, False, False]
+    assert proof.greedy is not None and proof.greedy.correct.tolist() == [False]
+    assert (report.n_pairs, report.unproven) == (6, ())
+    # Both are in the store: a study by either of the tests executes nothing.
+    for test in ("assert f(1) == 2", PROBLEM.reference_test):
+        again, report = run(samples, tmp_path, problem=replace(PROBLEM, reference_test=test))
+        assert report.n_executed == 0
+        assert again.draws[0].proved is None
+
+
+def test_a_reference_that_fails_the_base_test_only_is_reported(tmp_path: Path) -> None:
+    problem = replace(PROBLEM, base_test="assert f(1) == 9", prove_on_plus=True)
     _, report = run(ModelSamples(Draw((RIGHT,), ()), ()), tmp_path, problem=problem)
     assert report.unproven == ("T/0",)
 

@@ -47,6 +47,24 @@ def test_base_tests_need_a_format_that_has_them(tmp_path):
         toy(tmp_path, TOY, tests="plus")
 
 
+def test_prove_on_plus_keeps_both_tests(tmp_path):
+    both, extended, base = (
+        toy(tmp_path, TOY, **settings) for settings in ({"prove_on": "plus"}, {}, {"tests": "base"})
+    )
+    assert both.choosing_test == base.reference_test != extended.reference_test == both.reference_test
+    assert extended.choosing_test == extended.reference_test
+    with pytest.raises(DataError, match=r"dataset.prove_on=base: must be plus or null"):
+        toy(tmp_path, TOY, prove_on="base")
+    with pytest.raises(DataError, match=r"dataset.prove_on=plus: .*leave out dataset.tests"):
+        toy(tmp_path, TOY, prove_on="plus", tests="base")
+    with pytest.raises(DataError, match=r"dataset.prove_on=plus: .*is for humaneval_plus and mbpp_plus only"):
+        toy(tmp_path, TOY, "humaneval", prove_on="plus")
+    record = TOY | {"test": "inputs = [[2]]\nresults = [1.0]\nfor i in inputs:\n    assertion(i, 0)\n"}
+    del record["plus_input"]
+    with pytest.raises(DataError, match=r"line 1: this format does not tell .*dataset.prove_on=plus needs"):
+        toy(tmp_path, record, prove_on="plus")
+
+
 @needs_shared
 @pytest.mark.slow
 @pytest.mark.parametrize(
