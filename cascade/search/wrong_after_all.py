@@ -41,7 +41,7 @@ def wrong_after_all(
             models[before.model],
             n_problems * before.answered,
             n_problems * before.right,
-            n_problems * (before.right - after.right),
+            n_problems * before.right - n_problems * after.right,
         )
         for before, after in zip(stage_shares(base, plan), stage_shares(extended, plan), strict=True)
     )

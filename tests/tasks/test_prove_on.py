@@ -10,7 +10,6 @@ from mlflow.tracking import MlflowClient
 from cascade.generate.recordings.recorded import write_recording
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 from cascade.search.plan_file import PlanFile
-from cascade.search.wrong_after_all import WrongAfterAll
 from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
 
@@ -80,12 +79,16 @@ def test_by_hand(run: Run, tmp_path: Path, empty_mlruns: Path) -> None:
     assert cascade.plan.describe(plans.models).count("13B") == 0
     assert cascade.validation.accuracy == 1.0
     # Problems 6 to 19 prove: 34B gets 9, 14 and 19 and fails 14; of 7B's other eleven 7, 11, 13, 15, 17 fail.
-    assert cascade.wrong_after_all == (WrongAfterAll("7B", 11, 11, 5), WrongAfterAll("34B", 3, 3, 1))
+    expected = (("7B", 11, 11, 5), ("34B", 3, 3, 1))
+    for stage, (model, *counts) in zip(cascade.wrong_after_all, expected, strict=True):
+        assert stage.model == model
+        assert [stage.answered, stage.right_on_base, stage.wrong] == pytest.approx(counts)
     assert cascade.test is not None and cascade.test.accuracy == pytest.approx(8 / 14)
     # 34B alone loses one of fourteen, which is what is left to recommend.
     [alone] = [one for one in plans.singular if one.plan.stages[0][0] == 2]
     [stage] = alone.wrong_after_all
-    assert stage == WrongAfterAll("34B", 14, 14, 1)
+    assert (stage.model, stage.answered, stage.right_on_base) == ("34B", 14, 14)
+    assert stage.wrong == pytest.approx(1)
     assert plans.recommended is not None and plans.recommended.chosen.plan == alone.plan
     line = (
         "Extended tests: of 14.0 accepted answers of the plan to use that pass the base tests, 1.0 are wrong "
@@ -99,7 +102,7 @@ def test_by_hand(run: Run, tmp_path: Path, empty_mlruns: Path) -> None:
     [experiment] = [e for e in client.search_experiments() if e.name == "toy on toy"]
     [logged] = client.search_runs([experiment.experiment_id], "tags.`cascade.kind` = 'study'")
     metrics = logged.data.metrics
-    assert metrics["wrong_after_all"] == metrics["wrong_after_all.34B"] == 1
+    assert metrics["wrong_after_all"] == metrics["wrong_after_all.34B"] == pytest.approx(1)
     assert metrics["greedy_accuracy.34B"] == 1 and metrics["greedy_accuracy_on_plus.34B"] == 19 / 20
     assert metrics["greedy_accuracy.7B"] == 16 / 20 and metrics["greedy_accuracy_on_plus.7B"] == 8 / 20
     # From the files alone it is the same.
