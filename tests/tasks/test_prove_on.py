@@ -95,7 +95,7 @@ def test_by_hand(run: Run, tmp_path: Path, empty_mlruns: Path) -> None:
         "after all (34B 1.0 of 14.0)."
     )
     assert line in done.stdout
-    page = (tmp_path / "out" / "report" / "index.html").read_text()
+    page = (tmp_path / "out" / "report" / "report.html").read_text()
     assert line in page and "fail the extended ones, on the test side" in page
 
     client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
