@@ -62,7 +62,7 @@ def evaluated(n_models: int = 3, seed: int = 0, *, theta: str = "best", **names:
             f"run{seed}",
             datetime(2024, 5, 1, 12, 30, tzinfo=UTC),
             f"python run.py seed={seed}",
-            f"python run.py task=serve run_id=abc seed={seed}",
+            f"python run.py task=serve run_id={'0123456789abcdef' * 2} seed={seed}",
             "0.1.0",
             None,
             {"execute": 1.25},
