@@ -150,14 +150,19 @@ class Study:
 
     @property
     def plan_settings(self) -> dict[str, Any]:
-        """What plans are run with beside the models: plan files keep it, and are refused where it differs."""
+        """What plans are run with: plan files keep it, and task=solve and task=serve take it from there."""
         return {
             "rule": self.rule,
             "no_tests": self.no_tests,
+            "lines": "physical" if self.physical_lines else "statements",
+            "test_lines": max((option.l for option in self.options), default=0),
             "temperature": getattr(self.generator, "temperature", None),
             "top_p": getattr(self.generator, "top_p", None),
             "max_new_tokens": self.family.max_new_tokens,
             "prompts": asdict(self.family.prompts),
+            "models": {model.name: model.settings for model in self.family.models},
+            "timeout_s": self.limits.timeout_s,
+            "prelude": self.limits.prelude,
         }
 
 

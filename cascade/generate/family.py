@@ -1,7 +1,7 @@
 """The family: models from the smallest to the largest, with where each is found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from cascade.generate.prompts import PromptStyle
@@ -64,6 +64,20 @@ class Model:
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     max_reasoning_tokens: int = 0
     server: Server = field(default_factory=Server)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a plan file keeps of it: whose weights it has, and how it is asked."""
+        return {
+            "hub_id": self.hub_id,
+            "served_as": self.served_as,
+            "revision": self.revision,
+            "quantization": self.quantization,
+            "gguf_file": self.gguf_file,
+            "prompts": None if self.prompts is None else asdict(self.prompts),
+            "chat_template_kwargs": dict(self.chat_template_kwargs),
+            "max_reasoning_tokens": self.max_reasoning_tokens,
+        }
 
     def at(self, revision: str | None) -> "Model":
         """The same at another revision."""

@@ -1,7 +1,7 @@
 """What a study was made from: names, prices and seed, and the hashes of its inputs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cascade.core import Throughput
@@ -17,6 +17,7 @@ class Provenance:
         estimator: how a stage's samples were taken, in words.
         prices: throughput and price by model name.
         hashes: of the inputs: config, prices, problems, samples.
+        settings: what plans are run with: rule, no-tests rule, temperature, prompts, the models' names.
     """
 
     family: str
@@ -26,6 +27,7 @@ class Provenance:
     estimator: str
     prices: Mapping[str, Throughput]
     hashes: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def usd_per_1m_tokens(self) -> dict[str, float]:

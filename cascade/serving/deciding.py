@@ -45,7 +45,16 @@ class Decision:
 
 
 class Decider(Protocol):
-    """A rule with all that its plan file says of it."""
+    """A rule with all that its plan file says of it.
+
+    Attributes:
+        physical_lines: whether test lines are counted as the paper's author counts them (rule.lines).
+    """
+
+    @property
+    def physical_lines(self) -> bool:
+        """See above."""
+        ...
 
     def decide(self, model: str, passes: NDArray[np.bool_], theta: Fraction) -> Decision:
         """The answer of a stage.
@@ -64,6 +73,7 @@ class ThresholdRule:
 
     rule: Rule
     accept_without_tests: bool
+    physical_lines: bool = False
 
     def decide(self, model: str, passes: NDArray[np.bool_], theta: Fraction) -> Decision:
         """See `Decider`."""
@@ -86,6 +96,7 @@ class CalibratedRule:
     rule: Rule
     calibrators: Mapping[str, Calibrator]
     accept_without_tests: bool
+    physical_lines: bool = False
 
     def decide(self, model: str, passes: NDArray[np.bool_], theta: Fraction) -> Decision:
         """See `Decider`."""
@@ -100,25 +111,25 @@ class CalibratedRule:
 
 
 def decider_of(settings: Mapping[str, object], calibration: Sequence[ModelCalibration] = ()) -> Decider:
-    """The rule that a plan's settings name (`rule` and `no_tests`); the paper's where they name none.
+    """The rule that a plan's settings name (`rule`, `no_tests`, `lines`); the paper's where they name none.
 
     Args:
-        settings: of the plans.
+        settings: what the plans are run with.
         calibration: each model's calibrator, where the rule is calibrated.
 
     Raises:
         DataError: no such rule is known here, or its calibrators are not in the plan file.
     """
     name, without_tests = str(settings.get("rule", "paper")), settings.get("no_tests", "accept") == "accept"
+    physical = settings.get("lines") == "physical"
     if answered_by(name) not in RULES:
         raise DataError(f"rule={name}: plans of this rule are not served; there are {', '.join(RULES)}")
     rule = RULES[answered_by(name)]
     if name != CALIBRATED:
-        return ThresholdRule(rule, without_tests)
+        return ThresholdRule(rule, without_tests, physical)
     if not calibration:
         raise DataError(
-            f"rule={name}: the plan file has no calibrators; set the rule that its plans were chosen with "
-            f"(rule=paper), or choose plans with rule={name}"
+            f"rule={name}: the plan file has no calibrators, which its plans need; run task=select again"
         )
     calibrators = {
         calibrated.model: Calibrator(
@@ -126,4 +137,4 @@ def decider_of(settings: Mapping[str, object], calibration: Sequence[ModelCalibr
         )
         for calibrated in calibration
     }
-    return CalibratedRule(rule, calibrators, without_tests)
+    return CalibratedRule(rule, calibrators, without_tests, physical)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,34 @@ def plan_name(plan: Plan, models: Sequence[str]) -> str:
     return "_".join([*(f"{stage(i, o)}_t{plan.theta[i]:g}" for i, o in before), stage(last, end)])
 
 
+def read_plan_file(path: Path) -> PlanFile:
+    """A plan file, or the one in a study's output folder.
+
+    Raises:
+        DataError: no such file, or not a plan file.
+    """
+    if path.is_dir():
+        path = path / PLANS
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; name the plans.json of a finished study, or its folder")
+    return PlanFile.load(path)
+
+
+def parse_plan_file(text: str) -> PlanFile:
+    """The same of a plan file's content.
+
+    Raises:
+        DataError: it is something else.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / PLANS
+        path.write_text(text, encoding="utf-8")
+        try:
+            return PlanFile.load(path)
+        except DataError as error:
+            raise DataError(str(error).removeprefix(f"{path}: ")) from None
+
+
 @dataclass(frozen=True)
 class PlanBook:
     """A checked plan file.
@@ -57,54 +86,23 @@ class PlanBook:
     version: str
 
     @classmethod
-    def load(cls, path: Path, models: Sequence[str], settings: Mapping[str, Any]) -> "PlanBook":
-        """Read a plan file, or the one in a study's output folder, and check that it can be run.
+    def of(cls, file: PlanFile, where: str, models: Sequence[str], settings: Mapping[str, Any]) -> "PlanBook":
+        """The plans of a file, checked.
 
         Args:
-            path: the file or folder.
+            file: the file's content.
+            where: how an error calls it.
             models: names of the family at hand, from small to large.
-            settings: what the plans would be run with: `rule`, `no_tests`, `temperature`, `top_p`,
-                `max_new_tokens`, `prompts`.
+            settings: what the plans are run with; `rule`, `no_tests` and `lines` are looked at.
 
         Raises:
-            DataError: no such file, not a plan file, or one of another family or other settings.
+            DataError: it is of another family, or not a file whose plans can be run.
         """
-        if path.is_dir():
-            path = path / PLANS
-        if not path.is_file():
-            raise DataError(f"{path}: no such file; name the plans.json of a finished study, or its folder")
-        return cls.of(PlanFile.load(path), str(path), models, settings)
-
-    @classmethod
-    def parse(cls, text: str, models: Sequence[str], settings: Mapping[str, Any]) -> "PlanBook":
-        """The same for a plan file's content."""
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / PLANS
-            path.write_text(text, encoding="utf-8")
-            try:
-                file = PlanFile.load(path)
-            except DataError as error:
-                raise DataError(str(error).removeprefix(f"{path}: ")) from None
-        return cls.of(file, "the plan file", models, settings)
-
-    @classmethod
-    def of(cls, file: PlanFile, where: str, models: Sequence[str], settings: Mapping[str, Any]) -> "PlanBook":
-        """The same for a plan file that was read."""
         if tuple(models) != file.models:
             raise DataError(
                 f"{where}: its plans are of the models {', '.join(file.models)}, and the family has "
                 f"{', '.join(models)}; choose its family ({file.provenance.family})"
             )
-        if file.recommended is not None:
-            known = file.recommended.settings
-            for name, value in settings.items():
-                if name in known and not _same(known[name], value):
-                    raise DataError(
-                        f"{where}: the plans were chosen with {name}={_shown(known[name])}, and would be run "
-                        f"with {_shown(value)}; set that as it was, or choose plans with the new setting"
-                    )
         if missing := [model for model in models if model not in file.provenance.prices]:
             raise DataError(f"{where}: no price for {missing[0]}; run task=select again")
         by_name: dict[str, ChosenPlan] = {}
@@ -128,6 +126,12 @@ class PlanBook:
                 aliases[alias] = plan_name(aliased.plan, models)
         version = digest(json.dumps([[name, repr(plan)] for name, plan in by_name.items()]))
         return cls(file, by_name, aliases, decider_of(settings, file.calibration), version)
+
+    @property
+    def test_lines(self) -> int:
+        """After how many lines a member's tests end: the largest l of the study, or of its plans."""
+        of_plans = max(option.l for chosen in self.by_name.values() for _, option in chosen.plan.stages)
+        return max(of_plans, self.file.provenance.settings.get("test_lines", 0))
 
     def cascade(self, name: str, members: Mapping[str, Member], sandbox: Sandbox) -> Cascade:
         """One of the plans, at work with some members and a sandbox."""
@@ -189,16 +193,3 @@ class PlanBook:
         """What is known of a plan, and from which side: ``test`` once it was evaluated."""
         chosen = self.by_name[name]
         return (chosen.validation, "validation") if chosen.test is None else (chosen.test, "test")
-
-
-def _same(known: Any, value: Any) -> bool:
-    """Whether a setting is what it was; a part of it that is newer than the plan file may be anything."""
-    here = json.loads(json.dumps(value))
-    if isinstance(known, dict) and isinstance(here, dict):
-        here = {key: here.get(key) for key in known}
-    return bool(known == here)
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -62,6 +62,7 @@ class Service:
     def __init__(
         self,
         settings: ServeSettings,
+        book: PlanBook,
         read_plans: Callable[[], PlanBook],
         parse_plans: Callable[[str], PlanBook],
         members: Mapping[str, Member],
@@ -71,13 +72,11 @@ class Service:
 
         Args:
             settings: see `ServeSettings`.
+            book: the plans to begin with.
             read_plans: reads the plan file again.
             parse_plans: reads a plan file's content.
             members: all of the family, by name.
             sandbox: where programs are executed.
-
-        Raises:
-            CascadeError: the plan file is missing, damaged or not for this family.
         """
         self.settings, self.members, self.sandbox = settings, dict(members), sandbox
         self._read_plans, self._parse_plans = read_plans, parse_plans
@@ -87,7 +86,7 @@ class Service:
         self.shadow = Shadow(settings.shadow_share, Path(settings.shadow_output))
         self.watches: dict[str, PlanWatch] = {}
         self._checked: tuple[float, list[str]] | None = None
-        self._take(read_plans())
+        self._take(book)
 
     def _take(self, book: PlanBook) -> None:
         """Serve the plans of a book from now on; what is under way ends as it began."""

@@ -128,7 +128,8 @@ class StageRun:
         tests = [job for job in jobs if job.kind != SOLUTION]
         await self._write([*solutions, *tests])
         written = [self._solution(job) for job in solutions]
-        lines = valid_lines([self._test(job) for job in tests], self.option.l)
+        written_tests = [self._test(job) for job in tests]
+        lines = valid_lines(written_tests, self.option.l, physical=self.decider.physical_lines)
         programs = [self.problem.program(one.text, completion=one.completion) for one in written]
         if self.answer is None:
             self.answer = written[0]

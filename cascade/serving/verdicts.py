@@ -54,9 +54,9 @@ class QueryVerdicts:
         self._sandbox = sandbox
         self._known: dict[tuple[str, str], bool] = {}
 
-    async def passes(self, programs: Sequence[str], lines: Sequence[str]) -> NDArray[np.bool_]:
-        """Bool array (programs, lines): a program passes a line; equal ones are run once."""
-        wanted = list(dict.fromkeys(lines))
+    async def passes(self, programs: Sequence[str], lines: Sequence[str | None]) -> NDArray[np.bool_]:
+        """Bool array (programs, lines): a program passes a line, None never; equal ones are run once."""
+        wanted = list(dict.fromkeys(line for line in lines if line is not None))
         column_of = {line: i for i, line in enumerate(wanted)}
         work = []
         for program in dict.fromkeys(programs):
@@ -69,15 +69,23 @@ class QueryVerdicts:
             for (program, columns), row in zip(work, rows, strict=True):
                 for column, code in zip(columns, row, strict=True):
                     self._known[program, wanted[column]] = code == PASS
-        found = [[self._known[program, line] for line in lines] for program in programs]
+        found = [[line is not None and self._known[program, line] for line in lines] for program in programs]
         return np.array(found, dtype=bool).reshape(len(programs), len(lines))
 
 
-def valid_lines(tests: Sequence[SelfTest], n_lines: int) -> list[str]:
-    """The test lines that count, of the first l lines of each test."""
+def valid_lines(tests: Sequence[SelfTest], n_lines: int, *, physical: bool = False) -> list[str | None]:
+    """The test lines that count, of the first l lines of each test.
+
+    Args:
+        tests: as they were written.
+        n_lines: l.
+        physical: whether they are counted as the paper's author counts them; then a line that is not Python
+            counts too, as None, and nothing passes it.
+    """
+    counted = (LineKind.ASSERT, LineKind.BROKEN) if physical else (LineKind.ASSERT,)
     return [
-        line.text
+        line.text if line.kind is LineKind.ASSERT else None
         for test in tests
-        for line in split_lines(test.text, n_lines)
-        if line.kind is LineKind.ASSERT
+        for line in split_lines(test.text, n_lines, physical=physical)
+        if line.kind in counted
     ]

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +100,7 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
     plans = replace(plans, proof=_proof(study, executed, plans, saving, sides, weights))
     plans = replace(
         plans,
-        recommended=recommend(plans, tables, weights, study.confidence, _running(study)),
+        recommended=recommend(plans, tables, weights, study.confidence, plans.provenance.settings),
         certificate=None if study.promise is None else _certificate(study, executed, plans),
     )
     proof = plans.proof
@@ -258,12 +257,6 @@ def _proof(
 
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
-
-
-def _running(study: Study) -> dict[str, Any]:
-    """What running a plan needs beside the plan."""
-    models = {m.name: {"hub_id": m.hub_id, "served_as": m.served_as} for m in study.family.models}
-    return study.plan_settings | {"models": models}
 
 
 def _certificate(study: Study, executed: Executed, plans: PlanFile) -> Certificate:

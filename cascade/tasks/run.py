@@ -296,4 +296,5 @@ def _provenance(
             "problems": digest(*(repr(problem) for problem in problems)),
             "samples": digest(*(repr(by_task[p.task_id]) for by_task in samples.values() for p in problems)),
         },
+        settings=study.plan_settings,
     )

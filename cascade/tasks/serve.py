@@ -12,8 +12,8 @@ from cascade.config import Study
 from cascade.execute import PASS, Batch, Check
 from cascade.generate import Member, OpenAIGenerator
 from cascade.report import table
-from cascade.serving import PlanBook, Sandbox, Service, close_members, listen, serve
-from cascade.tasks.plans_at_hand import live_members, live_sandbox, model_names, plan_book
+from cascade.serving import PlanBook, Sandbox, Service, close_members, listen, parse_plan_file, serve
+from cascade.tasks.plans_at_hand import another_book, live_members, live_sandbox, plan_file, with_plans
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +23,10 @@ TRIED = Batch((Check("assert f(1) == 2", 1.0),), (("def f(x):\n    return x + 1\
 def main(study: Study, output: Path) -> None:
     """Check everything, then serve until a signal; with `serve.dry_run` say what was found instead."""
     settings = study.serve
-    book = plan_book(study, settings.plans)
+    study, book = with_plans(study, settings.plans)
     listener = listen(settings.host, settings.port)
     try:
-        members = live_members(_impatient(study), model_names(study))
+        members = live_members(_impatient(study), book.file.models, book.test_lines)
         sandbox = live_sandbox(study, settings.concurrency)
         found = asyncio.run(check(members, sandbox))
         for line in found:
@@ -38,8 +38,9 @@ def main(study: Study, output: Path) -> None:
             return
         service = Service(
             settings,
-            lambda: plan_book(study, settings.plans),
-            lambda text: PlanBook.parse(text, model_names(study), study.plan_settings),
+            book,
+            lambda: another_book(study, *plan_file(study, settings.plans)),
+            lambda text: another_book(study, parse_plan_file(text), "the plan file"),
             members,
             sandbox,
         )

@@ -17,7 +17,7 @@ from cascade.generate import Draw, Member, ModelSamples, SampleStore, Solution
 from cascade.problems import Problem, load_problems, read_prompts
 from cascade.search import Estimate
 from cascade.serving import Limits, PlanBook, SolutionFile, Solved, StoredMember, close_members, solve
-from cascade.tasks.plans_at_hand import live_members, live_sandbox, plan_book
+from cascade.tasks.plans_at_hand import live_members, live_sandbox, with_plans
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +54,13 @@ class Comparison:
 def main(study: Study, output: Path) -> None:
     """Answer, append, prove, compare."""
     settings = study.solve
-    book = plan_book(study, settings.plans)
+    study, book = with_plans(study, settings.plans)
     name = chosen_plan(book, study)
     plan = book.by_name[name].plan
     problems = wanted_problems(study, book)
     models = [book.file.models[i] for i, _ in plan.stages]
     log.info("plan %s (%s): %d problems", name, plan.describe(book.file.models), len(problems))
-    members = live_members(study, models)
+    members = live_members(study, models, book.test_lines)
     file = SolutionFile(Path(settings.output), _run(book, name, study, members))
     if file.done:
         log.info("%d problems are in %s already", len(file.done.keys()), file.path)

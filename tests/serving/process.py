@@ -16,7 +16,6 @@ from tests.program import Program
 
 PROMPT = 'def add(a, b):\n    """Return the sum of a and b."""\n'
 UPSTREAM = (
-    "rule=paper",  # of the made-up plans
     "generator=openai",
     "generator.retries=0",
     "serve.retries=0",

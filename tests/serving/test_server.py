@@ -21,7 +21,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("serve")
     plan_file(folder / "plans.json")
     with Served(
-        folder, "rule=paper", "serve.plans=plans.json", "serve.keep_alive_s=0.05", "serve.max_request_kb=64"
+        folder, "serve.plans=plans.json", "serve.keep_alive_s=0.05", "serve.max_request_kb=64"
     ) as one:
         yield one
     assert one.process.returncode == 0, one.log()
