@@ -270,7 +270,7 @@ class SolveConfig:
     """Problems through a plan; see `cascade.tasks.solve`.
 
     Attributes:
-        plans: a plans.json or the output folder of a study; None for the newest study of these settings.
+        plans: a plans.json or the output folder of a study; None for the newest study of family and data set.
         plan: name of the plan; None for the one that budget and accuracy choose, or the recommended one.
         budget_usd_per_1k, min_accuracy: what is wanted of the plan, as task=select has them.
         problems: JSON Lines with prompt and entry_point; None for the data set.

@@ -131,7 +131,7 @@ class PlanBook:
     def test_lines(self) -> int:
         """After how many lines a member's tests end: the largest l of the study, or of its plans."""
         of_plans = max(option.l for chosen in self.by_name.values() for _, option in chosen.plan.stages)
-        return max(of_plans, self.file.provenance.settings.get("test_lines", 0))
+        return int(max(of_plans, self.file.provenance.settings.get("test_lines", 0)))
 
     def cascade(self, name: str, members: Mapping[str, Member], sandbox: Sandbox) -> Cascade:
         """One of the plans, at work with some members and a sandbox."""

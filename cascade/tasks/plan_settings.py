@@ -109,7 +109,8 @@ def _with(study: Study, taken: Mapping[str, Any], known: Mapping[str, Any]) -> S
     """The study with some of a plan file's settings, by their keys."""
 
     def prompts(style: PromptStyle, parts: Mapping[str, Any]) -> PromptStyle:
-        return replace(style, **{name: tuple(v) if isinstance(v, list) else v for name, v in parts.items()})
+        read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in parts.items()}
+        return replace(style, **read)
 
     def under(prefix: str) -> dict[str, Any]:
         return {key.removeprefix(prefix): v for key, v in taken.items() if key.startswith(prefix)}
