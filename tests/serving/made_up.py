@@ -41,7 +41,7 @@ def plan_file(path: Path | None = None) -> PlanFile:
             estimator="first k",
             prices={name: Throughput(1, None, usd, None) for name, usd in PRICES.items()},
             hashes={},
-            settings={"rule": "paper"},
+            settings={"rule": "paper", "test_lines": 4},
         ),
     )
     if path is not None:
