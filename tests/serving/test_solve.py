@@ -95,7 +95,7 @@ def test_prompts_of_ones_own_are_answered_without_references(tmp_path: Path, run
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (("rule=codet",), "its plans were chosen with rule.name=paper, and the command says codet; leave that"),
+        (("rule=codet",), "its plans were chosen with rule.name=paper, and the command says codet"),
         (("solve.plan=nonsense",), "solve.plan=nonsense: no such plan; there are small-greedy"),
         (("solve.plan=best", "solve.min_accuracy=0.5"), "leave one of them out"),
         (("solve.min_accuracy=0.99",), "no plan reaches that accuracy"),
