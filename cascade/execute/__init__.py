@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cascade.execute.engine import (
+    from cascade.execute.batches import (
         CONTAINERS,
         ERROR,
         FAIL,
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         Isolation,
         Limits,
         Outcome,
-        execute,
     )
+    from cascade.execute.engine import execute
     from cascade.execute.judge import JudgeReport, judge_family
     from cascade.execute.pool import ServerPool
     from cascade.execute.purity import is_pure
@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "execute": "engine",
     "JudgeReport": "judge",
     "judge_family": "judge",
     "Needs": "verdicts",
@@ -64,4 +65,4 @@ def __getattr__(name: str) -> object:
     # too and may run in a container's Python, and each fork of it would pay for what the engine imports.
     if name not in __all__:
         raise AttributeError(f"module 'cascade.execute' has no attribute {name!r}")
-    return getattr(import_module(f"cascade.execute.{_MODULES.get(name, 'engine')}"), name)
+    return getattr(import_module(f"cascade.execute.{_MODULES.get(name, 'batches')}"), name)

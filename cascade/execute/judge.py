@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cascade.base import DataError
 from cascade.core import DrawOutcome, Line, LineKind, ProblemOutcome, split_lines
-from cascade.execute.engine import PASS, TIMEOUT, Check
+from cascade.execute.batches import PASS, TIMEOUT, Check
 from cascade.execute.verdicts import Needs, Progress, Sandbox, Work, check_id
 from cascade.generate import Draw, ModelSamples
 from cascade.problems import Problem

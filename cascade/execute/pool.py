@@ -5,16 +5,9 @@ import threading
 from collections.abc import Sequence
 
 from cascade.base import ExecutionError
-from cascade.execute.engine import (
-    Batch,
-    Isolation,
-    Limits,
-    Outcome,
-    Server,
-    corrected,
-    outcome_of,
-    suspect_pairs,
-)
+from cascade.execute.batches import Batch, Isolation, Limits, Outcome
+from cascade.execute.engine import corrected, outcome_of, suspect_pairs
+from cascade.execute.server_handle import ServerHandle
 
 
 class ServerPool:
@@ -33,11 +26,11 @@ class ServerPool:
             isolation: how the code is kept apart; the strongest that this machine has by default.
         """
         self.limits = limits
-        self._servers = [Server(isolation or Isolation()) for _ in range(workers)]
-        self._free: queue.LifoQueue[Server] = queue.LifoQueue()
+        self._servers = [ServerHandle(isolation or Isolation()) for _ in range(workers)]
+        self._free: queue.LifoQueue[ServerHandle] = queue.LifoQueue()
         for server in reversed(self._servers):
             self._free.put(server)
-        self._busy: dict[Server, threading.Event] = {}
+        self._busy: dict[ServerHandle, threading.Event] = {}
         self._closed = False
         self._lock = threading.Lock()
         # For what has to be repeated on a quieter machine.

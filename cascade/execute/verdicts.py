@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cascade.base import VerdictStore, digest
-from cascade.execute.engine import Batch, Check, Isolation, Limits, Outcome, execute
+from cascade.execute.batches import Batch, Check, Isolation, Limits, Outcome
+from cascade.execute.engine import execute
 
 log = logging.getLogger(__name__)
 

@@ -47,7 +47,7 @@ class Fate:
 
 
 @dataclass(frozen=True)
-class Job:
+class TrialProgram:
     """A program of a trial.
 
     Attributes:
@@ -75,12 +75,12 @@ class Trial:
     Attributes:
         children: forks them.
         tests: where the referee's work lies: descriptor, offset, size.
-        jobs: the programs.
+        programs: the programs.
     """
 
     children: Children
     tests: tuple[int, int, int]
-    jobs: list[Job]
+    programs: list[TrialProgram]
     _pipes: dict[str, tuple[int, int]] = field(default_factory=_pipes)
     _referee: Child | None = None
     _candidate: Child | None = None
@@ -100,14 +100,14 @@ class Trial:
         ended: list[Any] | None = None
         try:
             self.children.fresh_scratch()
-            if any(len(job.calls) < len(job.seconds) for job in self.jobs):
+            if any(len(program.calls) < len(program.seconds) for program in self.programs):
                 self._referee = self._fork_referee()
-            for job in self.jobs:
+            for program in self.programs:
                 self._loaded, self._fate, self._was_busy = False, None, False
                 self._asks, self._missed = True, False
-                found.append(self._lines(job) if job.calls else [])
-                for seconds in job.seconds[len(job.calls) :]:
-                    record = self._test(job, seconds)
+                found.append(self._lines(program) if program.calls else [])
+                for seconds in program.seconds[len(program.calls) :]:
+                    record = self._test(program, seconds)
                     if record is None:
                         ended = self._ended(seconds)
                         break
@@ -135,32 +135,32 @@ class Trial:
         late = exit_.out_of_time
         return ["T" if late else "E", min(seconds, exit_.cpu_seconds), exit_.busy_timeout]
 
-    def _lines(self, job: Job) -> list[Record]:
+    def _lines(self, program: TrialProgram) -> list[Record]:
         """The records of the lines that a program runs itself."""
         found: dict[int, Record] = {}
         late: dict[int, tuple[float, bool]] = {}
-        todo = [*range(len(job.calls))]
+        todo = [*range(len(program.calls))]
         while todo:
             at = todo[0]
-            seconds, call = job.seconds[at], job.calls[at]
+            seconds, call = program.seconds[at], program.calls[at]
             if self._fate is not None and seconds <= self._fate.seconds:
                 found[todo.pop(0)] = self._fate.code, FATE, 0.0, self._fate.suspect, False
             elif call in late and seconds <= late[call][0]:
                 found[todo.pop(0)] = "T", 0, 0.0, late[call][1], False
             else:
-                some = todo[:1] if job.fresh else todo
-                records = self._run_lines(job, some)
+                some = todo[:1] if program.fresh else todo
+                records = self._run_lines(program, some)
                 found |= zip(some, records, strict=False)
                 todo = todo[len(records) :]
-                if records and records[-1][0] == "T" and (call := job.calls[some[len(records) - 1]]) >= 0:
-                    late[call] = job.seconds[some[len(records) - 1]], records[-1][3]
-        return [found[i] for i in range(len(job.calls))]
+                if records and records[-1][0] == "T" and (call := program.calls[some[len(records) - 1]]) >= 0:
+                    late[call] = program.seconds[some[len(records) - 1]], records[-1][3]
+        return [found[i] for i in range(len(program.calls))]
 
-    def _run_lines(self, job: Job, todo: list[int]) -> list[Record]:
+    def _run_lines(self, program: TrialProgram, todo: list[int]) -> list[Record]:
         """The records of some lines, up to the one that the candidate ended with or was stale before."""
         with mmap.mmap(-1, len(todo) * RECORD.size) as page:
-            self._candidate = self._fork_candidate(job, job.seconds[todo[0]], todo, page)
-            ended = self._await_lines([job.seconds[i] for i in todo], page)
+            self._candidate = self._fork_candidate(program, program.seconds[todo[0]], todo, page)
+            ended = self._await_lines([program.seconds[i] for i in todo], page)
             n = _n_records(page)
             written = [*RECORD.iter_unpack(page[: n * RECORD.size])]
         found: list[Record] = [
@@ -171,9 +171,9 @@ class Trial:
             proven = self._last.status == PROVEN_STATUS
             late = self._last.out_of_time or proven
             again = AGAIN * (n > 0 and not late)  # what came before it may be why
-            seconds = min(job.seconds[todo[n]], self._last.cpu_seconds)
+            seconds = min(program.seconds[todo[n]], self._last.cpu_seconds)
             found.append(("T" if late else "E", again, seconds, self._last.busy_timeout, proven))
-        if job.fresh or n < len(todo):
+        if program.fresh or n < len(todo):
             self._end_candidate()
         return found
 
@@ -205,9 +205,9 @@ class Trial:
         self._bury()
         return True
 
-    def _test(self, job: Job, seconds: float) -> Record | None:
+    def _test(self, program: TrialProgram, seconds: float) -> Record | None:
         """One test's record; None where the referee has ended."""
-        fresh = job.fresh
+        fresh = program.fresh
         while True:
             suspect = proven = False
             if not self._asks:
@@ -217,7 +217,7 @@ class Trial:
                 os.write(self._pipes["control"][1], CONTROL.pack(self._fate.code.encode(), 0))
             else:
                 if self._candidate is None:
-                    self._candidate = self._fork_candidate(job, seconds)
+                    self._candidate = self._fork_candidate(program, seconds)
                 os.write(self._pipes["control"][1], CONTROL.pack(GO, self._candidate.pid))
             before, missed = self._candidate, self._missed
             self._seconds, self._missed = seconds, False
@@ -325,7 +325,7 @@ class Trial:
     def _fork_referee(self) -> Child:
         pipes = self._pipes
         keep = (pipes["requests"][1], pipes["replies"][0], pipes["control"][0], pipes["records"][1])
-        seconds = [seconds for job in self.jobs for seconds in job.seconds[len(job.calls) :]]
+        seconds = [seconds for program in self.programs for seconds in program.seconds[len(program.calls) :]]
 
         def run(data: Any) -> None:
             run_referee(*_referee_work(data), keep)
@@ -336,7 +336,11 @@ class Trial:
         return child
 
     def _fork_candidate(
-        self, job: Job, seconds: float, todo: list[int] | None = None, records: mmap.mmap | None = None
+        self,
+        program: TrialProgram,
+        seconds: float,
+        todo: list[int] | None = None,
+        records: mmap.mmap | None = None,
     ) -> Child:
         pipes, self._seconds = self._pipes, seconds
         for end in pipes["life"]:
@@ -351,7 +355,7 @@ class Trial:
         if self._scratch_used:
             self.children.fresh_scratch()
         self._scratch_used = True
-        child = self.children.fork(job.place, run, sum(job.seconds) + 2 * seconds, keep)
+        child = self.children.fork(program.place, run, sum(program.seconds) + 2 * seconds, keep)
         os.close(pipes["life"][1])  # so that the candidate's end is seen
         pipes["life"] = (pipes["life"][0], os.open(os.devnull, os.O_WRONLY))
         return child
@@ -391,5 +395,5 @@ def serve(children: Children, requests: int, replies: int, programs: int, tests:
         except EOFError:
             return
         children.memory_mb = request["memory_mb"]
-        jobs = [Job((programs, *place), *rest) for place, *rest in request["programs"]]
-        send(replies, Trial(children, (tests, 0, request["size"]), jobs).run())
+        on_trial = [TrialProgram((programs, *place), *rest) for place, *rest in request["programs"]]
+        send(replies, Trial(children, (tests, 0, request["size"]), on_trial).run())

@@ -5,8 +5,7 @@ from .interface import (
     SampleRequest as SampleRequest,
     SampleSet as SampleSet,
 )
-from .jobs import SOLUTION as SOLUTION, TEST as TEST, Job as Job, solution_of as solution_of
-from .live import Asked as Asked, Member as Member, Ticket as Ticket, text_job as text_job
+from .live import Asked as Asked, Member as Member, Ticket as Ticket, text_spec as text_spec
 from .local.generator import TransformersGenerator as TransformersGenerator
 from .local.profile import (
     ModelProfile as ModelProfile,
@@ -21,6 +20,12 @@ from .recordings.recorded import RecordedGenerator as RecordedGenerator
 from .remote.engine import EngineGenerator as EngineGenerator
 from .remote.openai_server import OpenAIGenerator as OpenAIGenerator
 from .sample import Draw as Draw, ModelSamples as ModelSamples, SelfTest as SelfTest, Solution as Solution
+from .sample_specs import (
+    SOLUTION as SOLUTION,
+    TEST as TEST,
+    SampleSpec as SampleSpec,
+    solution_of as solution_of,
+)
 from .sample_store import SampleStore as SampleStore
 from .survey import (
     LATE_REMEDY as LATE_REMEDY,

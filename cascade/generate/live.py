@@ -6,8 +6,8 @@ from typing import Protocol
 
 from cascade.generate.family import Family, Model
 from cascade.generate.interface import SampleRequest
-from cascade.generate.jobs import SOLUTION, Job, Sampling, jobs_of
 from cascade.generate.reading import StoredSample
+from cascade.generate.sample_specs import SOLUTION, SampleSpec, Sampling, sample_specs
 from cascade.problems import Problem
 
 
@@ -44,7 +44,7 @@ class Asked:
 
         return SampleRequest(self.family, problems, draw_size, lines, "", Path())
 
-    def jobs(self, problem: Problem, draw_size: int, seed: int | None) -> list[Job]:
+    def specs(self, problem: Problem, draw_size: int, seed: int | None) -> list[SampleSpec]:
         """The greedy pair and one draw for a problem: the samples that a study of the same settings has.
 
         Args:
@@ -53,7 +53,7 @@ class Asked:
             seed: of the draw; None for the generator's.
         """
         sampling = self.sampling if seed is None else replace(self.sampling, seed=seed)
-        return jobs_of(self.identity, self.request([problem], draw_size, self.lines), 1, sampling)
+        return sample_specs(self.identity, self.request([problem], draw_size, self.lines), 1, sampling)
 
 
 class Member(Protocol):
@@ -67,11 +67,11 @@ class Member(Protocol):
     def asked(self) -> Asked:
         """What every sample of it is asked with; part of what the store knows a sample by."""
 
-    async def write(self, job: Job, lines: int, ticket: Ticket) -> StoredSample:
+    async def write(self, spec: SampleSpec, lines: int, ticket: Ticket) -> StoredSample:
         """One sample; cancelling the task stops its generation, on a server too.
 
         Args:
-            job: what is wanted, of `Asked.jobs`.
+            spec: what is wanted, of `Asked.specs`.
             lines: of a test, after how many it may stop.
             ticket: told how many tokens there are, while it is written.
 
@@ -93,6 +93,6 @@ class Member(Protocol):
         ...
 
 
-def text_job(prompt: str) -> Job:
+def text_spec(prompt: str) -> SampleSpec:
     """A greedy continuation of any text."""
-    return Job("", "the request", SOLUTION, None, 0, prompt, "", "")
+    return SampleSpec("", "the request", SOLUTION, None, 0, prompt, "", "")

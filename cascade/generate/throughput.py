@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cascade.base import digest
 from cascade.generate.interface import Measured
-from cascade.generate.jobs import Job
+from cascade.generate.sample_specs import SampleSpec
 from cascade.generate.sample_store import SampleStore, Timing
 
 BUSY, UNEVEN = 1.5, 2.0  # wall time over work, and the quartiles of the time per token: more is told
@@ -15,19 +15,21 @@ AGAIN = (
 )
 
 
-def measured_throughput(jobs: Sequence[Job], hardware: str, batch: str, store: SampleStore) -> Measured:
+def measured_throughput(
+    specs: Sequence[SampleSpec], hardware: str, batch: str, store: SampleStore
+) -> Measured:
     """The throughput at full batch: measured once on these samples' own batches, then kept.
 
     Args:
-        jobs: the study's samples of the model, all of them in the store.
+        specs: the study's samples of the model, all of them in the store.
         hardware: name of the hardware profile.
         batch: the setting of the batch's size.
         store: where the samples are, and where the measurement stays.
     """
-    key = digest(hardware, batch, *(job.key for job in jobs))
+    key = digest(hardware, batch, *(spec.key for spec in specs))
     if (kept := store.measured(key)) is not None:
         return kept
-    timings = store.timings(job.key for job in jobs)
+    timings = store.timings(spec.key for spec in specs)
     # While the batch is full; a study that is too small to fill one is priced by what it has.
     full = [timing for timing in timings if timing.full] or timings
     tokens = sum(timing.tokens for timing in full)

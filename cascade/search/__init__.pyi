@@ -17,6 +17,14 @@ from .choose import (
     one_stage as one_stage,
     select as select,
 )
+from .chosen_plans import (
+    Certificate as Certificate,
+    ChosenPlan as ChosenPlan,
+    Estimate as Estimate,
+    Proof as Proof,
+    Recommendation as Recommendation,
+    Replacement as Replacement,
+)
 from .compare_rules import rule_comparison as rule_comparison
 from .constraints import Constraints as Constraints, constrained_plan as constrained_plan
 from .cross_validation import nested_savings as nested_savings
@@ -59,16 +67,7 @@ from .optimism import (
     with_counted_singles as with_counted_singles,
 )
 from .optuna_search import OBJECTIVES as OBJECTIVES, search_with_optuna as search_with_optuna
-from .plan_file import (
-    PLANS as PLANS,
-    Certificate as Certificate,
-    ChosenPlan as ChosenPlan,
-    Estimate as Estimate,
-    PlanFile as PlanFile,
-    Proof as Proof,
-    Recommendation as Recommendation,
-    Replacement as Replacement,
-)
+from .plan_file import PLANS as PLANS, PlanFile as PlanFile
 from .plan_list import listed_plans as listed_plans, one_stage_plans as one_stage_plans, values as values
 from .plan_results import (
     StageShare as StageShare,

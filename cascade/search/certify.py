@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from cascade.core import Floats, Option, Plan, usd_per_1k_queries, usd_per_token
-from cascade.search.plan_file import Certificate
+from cascade.search.chosen_plans import Certificate
 
 BETS = np.array([0.01, 0.02, 0.04, 0.07, 0.11, 0.16, 0.23, 0.32, 0.43, 0.55, 0.7, 0.85, 0.95, 0.99])
 ENOUGH_PROBLEMS = 10_000_000  # a promise that needs more is as good as broken

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cascade.core import Floats, Interval, Measured, interval, intervals, replicate_means
+from cascade.search.chosen_plans import ChosenPlan, Estimate
 from cascade.search.mean_saving import EQUAL_ACCURACY, cost_savings
-from cascade.search.plan_file import ChosenPlan, Estimate
 
 
 def estimates(outcomes: Floats, weights: Floats, confidence: float) -> tuple[Estimate, ...]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from cascade.core import EXIT, SKIP, Floats, Measured, Plan, StageTable
+from cascade.search.chosen_plans import ChosenPlan, Recommendation, Replacement
 from cascade.search.evaluate import difference
 from cascade.search.mean_saving import EQUAL_ACCURACY
-from cascade.search.plan_file import ChosenPlan, PlanFile, Recommendation, Replacement
+from cascade.search.plan_file import PlanFile
 from cascade.search.plan_results import plan_outcomes
 
 MAX_LOSS = 0.05  # of accuracy on the test side, against what a plan replaces: more, and it is not recommended

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cascade.base import CascadeError, ExecutionError
 from cascade.core import EXIT, Plan, usd_per_token
-from cascade.generate import Member, Ticket, text_job
+from cascade.generate import Member, Ticket, text_spec
 from cascade.problems import Problem
 from cascade.serving.admission import Admission, RefusedError
 from cascade.serving.answer import DEADLINE, SPENDING_LIMIT, Answer, NoAnswerError, StageTrace
@@ -211,7 +211,7 @@ class Service:
         """The last model's greedy answer to a text, as it is."""
         name = query.cascade.models[-1]
         began, at, ticket = time.monotonic(), time.time(), Ticket()
-        written = await self.members[name].write(text_job(query.text), 0, ticket)
+        written = await self.members[name].write(text_spec(query.text), 0, ticket)
         seconds = time.monotonic() - began
         usd = written.tokens * usd_per_token(query.cascade.usd_per_1m_tokens[name])
         stage = StageTrace(

@@ -10,8 +10,8 @@ from cascade.base import ExecutionError
 from cascade.core import EXIT, Option, pool_sizes
 from cascade.generate import (
     SOLUTION,
-    Job,
     Member,
+    SampleSpec,
     SelfTest,
     Solution,
     StoredSample,
@@ -107,28 +107,28 @@ class StageRun:
             CascadeError: the member or the sandbox failed.
         """
         k = self.option.k
-        jobs = self.member.asked.jobs(self.problem, k, self.seed)
-        greedy = [job for job in jobs if job.draw is None]
-        drawn = [job for job in jobs if job.draw is not None]
+        specs = self.member.asked.specs(self.problem, k, self.seed)
+        greedy = [spec for spec in specs if spec.draw is None]
+        drawn = [spec for spec in specs if spec.draw is not None]
         if self.option == EXIT:
-            [solution] = await self._solutions([job for job in greedy if job.kind == SOLUTION])
+            [solution] = await self._solutions([spec for spec in greedy if spec.kind == SOLUTION])
             self.rounds, self.answer = 1, solution
             return True
         if not self.option.growing:
             return await self._round(greedy if k == 1 else drawn) or self.last
         for size in (1, *pool_sizes(k)):
-            if await self._round(greedy if size == 1 else [job for job in drawn if job.index < size]):
+            if await self._round(greedy if size == 1 else [spec for spec in drawn if spec.index < size]):
                 return True
         return self.last
 
-    async def _round(self, jobs: Sequence[Job]) -> bool:
-        """The samples of some jobs, judged together; says whether they reach the threshold."""
+    async def _round(self, specs: Sequence[SampleSpec]) -> bool:
+        """The samples of some samples, judged together; says whether they reach the threshold."""
         self.rounds += 1
-        solutions = [job for job in jobs if job.kind == SOLUTION]
-        tests = [job for job in jobs if job.kind != SOLUTION]
+        solutions = [spec for spec in specs if spec.kind == SOLUTION]
+        tests = [spec for spec in specs if spec.kind != SOLUTION]
         await self._write([*solutions, *tests])
-        written = [self._solution(job) for job in solutions]
-        written_tests = [self._test(job) for job in tests]
+        written = [self._solution(spec) for spec in solutions]
+        written_tests = [self._test(spec) for spec in tests]
         lines = valid_lines(written_tests, self.option.l, physical=self.decider.physical_lines)
         programs = [self.problem.program(one.text, completion=one.completion) for one in written]
         if self.answer is None:
@@ -148,26 +148,27 @@ class StageRun:
         self.n_solutions, self.n_lines = len(written), len(lines)
         return self.theta is not None and self.decision.accepted
 
-    async def _solutions(self, jobs: Sequence[Job]) -> list[Solution]:
-        await self._write(jobs)
-        self.n_solutions = len(jobs)
-        return [self._solution(job) for job in jobs]
+    async def _solutions(self, specs: Sequence[SampleSpec]) -> list[Solution]:
+        await self._write(specs)
+        self.n_solutions = len(specs)
+        return [self._solution(spec) for spec in specs]
 
-    def _solution(self, job: Job) -> Solution:
-        return solution_of(self._written[job.key], self.problem, self.member.asked.family)
+    def _solution(self, spec: SampleSpec) -> Solution:
+        return solution_of(self._written[spec.key], self.problem, self.member.asked.family)
 
-    def _test(self, job: Job) -> SelfTest:
-        return self_test(self._written[job.key], self.option.l)
+    def _test(self, spec: SampleSpec) -> SelfTest:
+        return self_test(self._written[spec.key], self.option.l)
 
-    async def _write(self, jobs: Sequence[Job]) -> None:
-        """Have the jobs written that are not there yet, within the query's limits."""
-        missing = [job for job in jobs if job.key not in self._written]
-        tickets = {job.key: Ticket() for job in missing}
+    async def _write(self, specs: Sequence[SampleSpec]) -> None:
+        """Have the samples written that are not there yet, within the query's limits."""
+        missing = [spec for spec in specs if spec.key not in self._written]
+        tickets = {spec.key: Ticket() for spec in missing}
         before, began = self.tokens, time.monotonic()
 
         def spent() -> int:
             return before + sum(
-                self._cost(job) if job.key in self._written else tickets[job.key].tokens for job in missing
+                self._cost(spec) if spec.key in self._written else tickets[spec.key].tokens
+                for spec in missing
             )
 
         self.budget.check(before * self.usd_per_token)
@@ -192,14 +193,14 @@ class StageRun:
             await asyncio.gather(*tasks, return_exceptions=True)
             self.tokens = spent()
             self.generate_s += time.monotonic() - began
-            ready = [job for job in jobs if job.kind == SOLUTION and job.key in self._written]
+            ready = [spec for spec in specs if spec.kind == SOLUTION and spec.key in self._written]
             if self.answer is None and ready:
                 self.answer = self._solution(ready[0])
 
-    def _cost(self, job: Job) -> int:
+    def _cost(self, spec: SampleSpec) -> int:
         """Tokens of a finished sample; of a test up to its l-th line (paper section 3.4)."""
-        stored = self._written[job.key]
-        if job.kind == SOLUTION:
+        stored = self._written[spec.key]
+        if spec.kind == SOLUTION:
             return stored.tokens
         count = self_test(stored, self.option.l).tokens_up_to(self.option.l)
         return stored.tokens if count is None else count

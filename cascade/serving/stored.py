@@ -3,7 +3,7 @@
 import asyncio
 
 from cascade.base import digest
-from cascade.generate import SOLUTION, Asked, Job, Member, Model, SampleStore, StoredSample, Ticket
+from cascade.generate import SOLUTION, Asked, Member, Model, SampleSpec, SampleStore, StoredSample, Ticket
 
 
 class StoredMember:
@@ -22,13 +22,13 @@ class StoredMember:
         """How the member is asked."""
         return self._member.asked
 
-    async def write(self, job: Job, lines: int, ticket: Ticket) -> StoredSample:
+    async def write(self, spec: SampleSpec, lines: int, ticket: Ticket) -> StoredSample:
         """The sample that is known, or one that is written and kept now."""
-        whole = job.kind == SOLUTION or lines == self.asked.lines
+        whole = spec.kind == SOLUTION or lines == self.asked.lines
         # A test that stopped at fewer lines than the study looks at is no sample of the study's.
-        key = job.key if whole else digest(job.key, f"{lines} lines")
-        if (known := self._store.get(job.key) or self._store.get(key)) is None:
-            known = await self._member.write(job, lines, ticket)
+        key = spec.key if whole else digest(spec.key, f"{lines} lines")
+        if (known := self._store.get(spec.key) or self._store.get(key)) is None:
+            known = await self._member.write(spec, lines, ticket)
             self._store.add({key: known})
         ticket.tokens = known.tokens
         await asyncio.sleep(0)

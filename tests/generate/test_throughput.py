@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from cascade.generate.interface import Measured
-from cascade.generate.jobs import Job
 from cascade.generate.local.work_timer import WorkTimer
 from cascade.generate.reading import StoredSample
+from cascade.generate.sample_specs import SampleSpec
 from cascade.generate.sample_store import SampleStore, Timing
 from cascade.generate.throughput import measured_throughput, price_warnings
 
@@ -32,7 +32,7 @@ def test_work_is_never_more_than_the_time_that_passed() -> None:
 
 def measured(tmp_path: Path, timings: list[Timing]) -> Measured:
     store = SampleStore(tmp_path)
-    jobs = [Job(f"{i:x}", "t", "solution", None, 0, "", "", "f") for i in range(len(timings))]
+    jobs = [SampleSpec(f"{i:x}", "t", "solution", None, 0, "", "", "f") for i in range(len(timings))]
     for job, timing in zip(jobs, timings, strict=True):
         store.add({job.key: StoredSample("", timing.tokens, {}, 0.0)}, timing)
     found = measured_throughput(jobs, "cpu", "None", store)

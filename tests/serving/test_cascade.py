@@ -12,7 +12,7 @@ from cascade.base import CascadeError
 from cascade.config import compose_study
 from cascade.core import RULES, Plan, accepts, pool_sizes, split_lines
 from cascade.core.lines import LineKind
-from cascade.generate import Job, Member, Server, StoredSample, Ticket
+from cascade.generate import Member, SampleSpec, Server, StoredSample, Ticket
 from cascade.problems import Problem
 from cascade.serving import Answer, Limits, NoAnswerError
 from cascade.serving.verdicts import QueryVerdicts
@@ -189,7 +189,7 @@ class Slow:
     def __init__(self, member: Member) -> None:
         self.model, self.asked, self.cancelled = member.model, member.asked, 0
 
-    async def write(self, job: Job, lines: int, ticket: Ticket) -> StoredSample:
+    async def write(self, job: SampleSpec, lines: int, ticket: Ticket) -> StoredSample:
         try:
             await asyncio.sleep(600)
         except asyncio.CancelledError:
@@ -207,5 +207,5 @@ class Slow:
 class Broken(Slow):
     """A member whose server is gone."""
 
-    async def write(self, job: Job, lines: int, ticket: Ticket) -> StoredSample:
+    async def write(self, job: SampleSpec, lines: int, ticket: Ticket) -> StoredSample:
         raise CascadeError("http://nowhere: no connection after 2 retries; the samples so far are kept")

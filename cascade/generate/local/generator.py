@@ -11,9 +11,9 @@ from cascade.base import Progress
 from cascade.generate.family import Family, Model
 from cascade.generate.identity import fingerprint, pinned
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.jobs import Job, Sampling, jobs_of, missing_in_turn, put_together
 from cascade.generate.live import Asked, Member
 from cascade.generate.remote.openai_server import OpenAIGenerator
+from cascade.generate.sample_specs import SampleSpec, Sampling, missing_in_turn, put_together, sample_specs
 from cascade.generate.sample_store import SampleStore, Timing
 from cascade.generate.throughput import measured_throughput
 from cascade.problems import Problem
@@ -77,12 +77,12 @@ class TransformersGenerator:
             for model in map(pinned, request.family.models):
                 identity = f"{fingerprint(model)} {self.dtype}"
                 asked = request.to(model)
-                jobs = jobs_of(identity, asked, self.draws, sampling)
-                for missing in missing_in_turn(jobs, store):
+                specs = sample_specs(identity, asked, self.draws, sampling)
+                for missing in missing_in_turn(specs, store):
                     self._write_missing(model, missing, asked, store)
-                samples[model.name] = put_together(jobs, asked, store)
+                samples[model.name] = put_together(specs, asked, store)
                 measured[model.name] = measured_throughput(
-                    jobs, request.hardware, str(self.batch_size), store
+                    specs, request.hardware, str(self.batch_size), store
                 )
         finally:
             store.close()
@@ -138,7 +138,7 @@ class TransformersGenerator:
         )
 
     def _write_missing(
-        self, model: Model, missing: list[Job], request: SampleRequest, store: SampleStore
+        self, model: Model, missing: list[SampleSpec], request: SampleRequest, store: SampleStore
     ) -> None:
         from cascade.generate.local.loaded_model import LoadedModel, largest_batch, with_batch_size_that_fits
 
@@ -148,7 +148,7 @@ class TransformersGenerator:
         with Progress(f"writing {model.name}", "samples", len(missing)) as progress:
 
             def write(most_rows: int) -> None:
-                left = [job for job in missing if store.get(job.key) is None]
+                left = [spec for spec in missing if store.get(spec.key) is None]
                 self._write(loaded, left, most_rows, request, store, progress)
 
             with_batch_size_that_fits(write, first, model.name)
@@ -157,24 +157,24 @@ class TransformersGenerator:
     def _write(
         self,
         loaded: "LoadedModel",
-        jobs: Sequence[Job],
+        specs: Sequence[SampleSpec],
         most_rows: int,
         request: SampleRequest,
         store: SampleStore,
         progress: Progress,
     ) -> None:
         """Continue every prompt; what ends is kept at once, what goes on every few seconds."""
-        from cascade.generate.local.job_reader import JobReader
+        from cascade.generate.local.sample_reader import SampleReader
 
-        begun = {job.key: store.begun(job.key) for job in jobs}
-        jobs, requests, done = self._queue(loaded, jobs, request, begun)
-        reader = JobReader(loaded, request)
+        begun = {spec.key: store.begun(spec.key) for spec in specs}
+        specs, requests, done = self._queue(loaded, specs, request, begun)
+        reader = SampleReader(loaded, request)
         seconds, passed, tokens, full = 0.0, 0.0, 0, True
         sampling = (self.temperature, self.top_p)
         unfinished = _Unfinished(store, begun)
         for report in loaded.run_queue(requests, most_rows, self.cache, sampling, done):
             ended = {
-                position: reader.read(jobs[position], [*begun[jobs[position].key], *ids])
+                position: reader.read(specs[position], [*begun[specs[position].key], *ids])
                 for position, ids, _ in report.ended
             }
             seconds += report.seconds
@@ -183,11 +183,11 @@ class TransformersGenerator:
             for position, _, before in report.ended:
                 tokens += max(0, ended[position].tokens - requests[position].written - before)
             full &= report.full
-            unfinished.keep({jobs[position].key: ids for position, ids in report.going.items()})
+            unfinished.keep({specs[position].key: ids for position, ids in report.going.items()})
             if ended:
                 each = report.seconds / (report.rows * report.steps)
                 kept = {
-                    jobs[position].key: replace(one, seconds=each * one.tokens)
+                    specs[position].key: replace(one, seconds=each * one.tokens)
                     for position, one in ended.items()
                 }
                 timing = Timing(seconds, tokens, report.rows, full, loaded.n_devices, passed)
@@ -198,29 +198,31 @@ class TransformersGenerator:
     def _queue(
         self,
         loaded: "LoadedModel",
-        jobs: Sequence[Job],
+        specs: Sequence[SampleSpec],
         request: SampleRequest,
         begun: Mapping[str, Sequence[int]],
-    ) -> tuple[list[Job], "list[GenerationRequest]", "Done"]:
-        """The jobs longest prompt first, what they ask of the model, and what says that they have it.
+    ) -> tuple[list[SampleSpec], "list[GenerationRequest]", "Done"]:
+        """The samples longest prompt first, what they ask of the model, and what says that they have it.
 
         Args:
             loaded: the model.
-            jobs: the samples that are wanted.
+            specs: the samples that are wanted.
             request: what the study wants.
-            begun: by key, the tokens that a job already has.
+            begun: by key, the tokens that a sample already has.
         """
-        from cascade.generate.local.job_reader import JobReader
+        from cascade.generate.local.sample_reader import SampleReader
 
-        reader = JobReader(loaded, request)
+        reader = SampleReader(loaded, request)
         # Longest first: a batch that does not fit shows at once, and later rows fit beside earlier ones.
-        written = {job.key: tuple(begun.get(job.key, ())) for job in jobs}
-        ordered = sorted(jobs, key=lambda job: len(reader.encode(job)) + len(written[job.key]), reverse=True)
-        requests = [reader.generation(job, written[job.key]) for job in ordered]
+        written = {spec.key: tuple(begun.get(spec.key, ())) for spec in specs}
+        ordered = sorted(
+            specs, key=lambda spec: len(reader.encode(spec)) + len(written[spec.key]), reverse=True
+        )
+        requests = [reader.generation(spec, written[spec.key]) for spec in ordered]
 
         def done(positions: Sequence[int], rows: Sequence[list[int]]) -> list[bool]:
-            jobs = [ordered[position] for position in positions]
-            return [reader.is_done(j, [*written[j.key], *ids]) for j, ids in zip(jobs, rows, strict=True)]
+            specs = [ordered[position] for position in positions]
+            return [reader.is_done(j, [*written[j.key], *ids]) for j, ids in zip(specs, rows, strict=True)]
 
         return ordered, requests, done
 
@@ -233,8 +235,8 @@ class TransformersGenerator:
         loaded = LoadedModel(pinned(model), self.dtype, self.device_map)
         request = SampleRequest(family, problems, PROFILED_SAMPLES, 0, "", Path()).to(model)
         sampling = Sampling(self.temperature, self.top_p, self.seed)
-        jobs = [job for job in jobs_of("", request, 1, sampling) if job.draw is not None]
-        _, requests, done = self._queue(loaded, jobs, request, {})
+        specs = [spec for spec in sample_specs("", request, 1, sampling) if spec.draw is not None]
+        _, requests, done = self._queue(loaded, specs, request, {})
         return loaded, replace(setup, requests=requests, ends=loaded.ends, done=done)
 
 

@@ -11,10 +11,8 @@ import torch
 
 from cascade.base import CascadeError
 from cascade.generate.family import Model
-from cascade.generate.jobs import Job
 from cascade.generate.live import Asked, Ticket
 from cascade.generate.local.batch import ContinuousBatch, GenerationRequest
-from cascade.generate.local.job_reader import JobReader
 from cascade.generate.local.loaded_model import (
     MOST_ROWS,
     ROWS_ON_A_CPU,
@@ -22,8 +20,10 @@ from cascade.generate.local.loaded_model import (
     keeps_everything,
     rows_that_fit,
 )
+from cascade.generate.local.sample_reader import SampleReader
 from cascade.generate.local.scheduler import SHRINK_AT, STEPS_BETWEEN_REPORTS, StepReport
 from cascade.generate.reading import StoredSample
+from cascade.generate.sample_specs import SampleSpec
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class _Row:
     """One sample that is wanted.
 
     Attributes:
-        job, reader: what is wanted, and how it is read.
+        spec, reader: what is wanted, and how it is read.
         ticket: told the tokens.
         loop, future: who waits for the sample.
         generation: what the model is asked; the tokenizer is the worker's thread's alone.
@@ -47,8 +47,8 @@ class _Row:
         given_up: whether nobody waits for it any more.
     """
 
-    job: Job
-    reader: JobReader
+    spec: SampleSpec
+    reader: SampleReader
     ticket: Ticket
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[StoredSample]"
@@ -59,7 +59,7 @@ class _Row:
     def end(self, ids: Sequence[int]) -> None:
         """It has all that is wanted."""
         try:
-            sample = self.reader.read(self.job, ids)
+            sample = self.reader.read(self.spec, ids)
         except Exception as error:
             self.fail(error)
             return
@@ -102,7 +102,7 @@ class LiveModel:
     def add(self, row: _Row) -> None:
         """Let a row wait for its turn."""
         try:
-            row.generation = row.reader.generation(row.job)
+            row.generation = row.reader.generation(row.spec)
         except Exception as error:
             row.fail(error)
             return
@@ -155,7 +155,7 @@ class LiveModel:
             over = end < len(row.ids) or end >= limit
             del row.ids[min(end, limit) :]
             row.ticket.tokens = len(row.ids)
-            if over or row.reader.is_done(row.job, row.ids):
+            if over or row.reader.is_done(row.spec, row.ids):
                 rows.release(slot)
                 del self._rows[slot]
                 row.end(row.ids)
@@ -200,7 +200,7 @@ class LiveModel:
                 for position, ids in zip(positions, written, strict=True):
                     rows[position].ticket.tokens = len(ids)
                 return [
-                    rows[i].given_up or rows[i].reader.is_done(rows[i].job, ids)
+                    rows[i].given_up or rows[i].reader.is_done(rows[i].spec, ids)
                     for i, ids in zip(positions, written, strict=True)
                 ]
 
@@ -277,15 +277,15 @@ class LocalMember:
         fit = rows_that_fit(loaded.weights, EXPECTED_PROMPT + asked.family.max_new_tokens)
         sampling = asked.sampling.temperature, asked.sampling.top_p
         self._live = LiveModel(loaded, sampling, min(limit, fit))
-        self._readers: dict[int, JobReader] = {}
+        self._readers: dict[int, SampleReader] = {}
 
-    async def write(self, job: Job, lines: int, ticket: Ticket) -> StoredSample:
+    async def write(self, spec: SampleSpec, lines: int, ticket: Ticket) -> StoredSample:
         """One sample, in the batch of all that is asked meanwhile."""
         if lines not in self._readers:
-            self._readers[lines] = JobReader(self._loaded, self.asked.request((), 0, lines))
+            self._readers[lines] = SampleReader(self._loaded, self.asked.request((), 0, lines))
         reader = self._readers[lines]
         loop = asyncio.get_running_loop()
-        row = _Row(job, reader, ticket, loop, loop.create_future())
+        row = _Row(spec, reader, ticket, loop, loop.create_future())
         self._worker.submit(self._live, row)
         try:
             return await row.future

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from cascade.base import CascadeError
 from cascade.generate.family import Model
 from cascade.generate.interface import SampleRequest
-from cascade.generate.jobs import SOLUTION, Job
 from cascade.generate.reading import LENGTH, StoredSample, read_solution, read_test
 from cascade.generate.remote.parameters import Parameters
 from cascade.generate.remote.protocol import Answer, read_answer
+from cascade.generate.sample_specs import SOLUTION, SampleSpec
 
 # The client's library would log a line for every request; by the version of it.
 for library in ("httpx", "httpx2"):
@@ -24,8 +24,8 @@ MOST_STOPS = 4
 # Parameters that a model may refuse one after the other.
 MOST_REFUSALS = 6
 
-# Makes token ids of a job's prompt.
-Encode = Callable[[Job], Sequence[int]]
+# Makes token ids of a sample's prompt.
+Encode = Callable[[SampleSpec], Sequence[int]]
 
 
 class ServerSettings(Protocol):
@@ -62,20 +62,20 @@ class Asker:
         self._encode = encode
         self.parameters = Parameters()
 
-    async def ask(self, client: Any, jobs: Sequence[Job]) -> list[StoredSample]:
-        """Samples for some jobs of one prompt, at least one of them."""
+    async def ask(self, client: Any, specs: Sequence[SampleSpec]) -> list[StoredSample]:
+        """Samples for some samples of one prompt, at least one of them."""
         import openai
 
         try:
             try:
-                answer = await self._send(client, jobs)
+                answer = await self._send(client, specs)
             except openai.APITimeoutError:
                 raise
             except openai.APIConnectionError:
                 # A server closes connections that were idle, perhaps just as this request was sent.
-                answer = await self._send(client, jobs)
+                answer = await self._send(client, specs)
         except openai.APIStatusError as error:
-            raise CascadeError(self._refused(error, jobs[0])) from None
+            raise CascadeError(self._refused(error, specs[0])) from None
         except openai.APIConnectionError as error:
             reason = "no answer in time" if isinstance(error, openai.APITimeoutError) else "no connection"
             raise CascadeError(
@@ -84,16 +84,16 @@ class Asker:
             ) from None
         except openai.OpenAIError as error:
             raise CascadeError(f"{self._generator.base_url}: {_line(str(error))}") from None
-        return self._reader.read(jobs, answer)
+        return self._reader.read(specs, answer)
 
-    async def _send(self, client: Any, jobs: Sequence[Job]) -> Answer:
+    async def _send(self, client: Any, specs: Sequence[SampleSpec]) -> Answer:
         """One answer, asked again with other parameters where the model refuses some."""
         import openai
 
         chat = self._generator.api == "chat"
         asked = (client.chat if chat else client).completions.with_raw_response
         for attempt in range(MOST_REFUSALS + 1):
-            body = self.parameters.body(self._options(jobs))
+            body = self.parameters.body(self._options(specs))
             try:
                 # Everything in extra_body: the client's own checks know fewer parameters than servers do.
                 required = {key: body[key] for key in ("model", "messages" if chat else "prompt")}
@@ -108,29 +108,29 @@ class Asker:
             )
         raise AssertionError("unreachable")
 
-    def _options(self, jobs: Sequence[Job]) -> dict[str, Any]:
+    def _options(self, specs: Sequence[SampleSpec]) -> dict[str, Any]:
         """The fields of a request, before what the model refuses."""
-        job, generator = jobs[0], self._generator
+        spec, generator = specs[0], self._generator
         options: dict[str, Any] = {
             "model": self._model.served_as,
             "max_tokens": self._request.family.max_new_tokens,
             "temperature": 0.0,
         }
-        if job.seed is not None:
+        if spec.seed is not None:
             options |= {"temperature": generator.temperature, "top_p": generator.top_p}
-            options["seed"] = job.seed % (1 << 31)
-        if len(jobs) > 1:
-            options["n"] = len(jobs)
-        if job.kind == SOLUTION and self._request.family.prompts.stop:
+            options["seed"] = spec.seed % (1 << 31)
+        if len(specs) > 1:
+            options["n"] = len(specs)
+        if spec.kind == SOLUTION and self._request.family.prompts.stop:
             options["stop"] = list(self._request.family.prompts.stop[:MOST_STOPS])
         # They replace what stands above, where a server wants it otherwise.
         extra = extra_fields(generator, self._model)
         if generator.api == "chat":
-            return options | {"messages": [{"role": "user", "content": job.prompt}]} | extra
-        prompt = job.prompt if self._encode is None else list(self._encode(job))
+            return options | {"messages": [{"role": "user", "content": spec.prompt}]} | extra
+        prompt = spec.prompt if self._encode is None else list(self._encode(spec))
         return options | {"prompt": prompt} | extra
 
-    def _refused(self, error: Any, job: Job) -> str:
+    def _refused(self, error: Any, spec: SampleSpec) -> str:
         generator, said = self._generator, _said(error)
         if error.status_code in (401, 403):
             key_state = "is not set" if not os.environ.get(generator.key_variable) else "is not accepted"
@@ -141,7 +141,7 @@ class Asker:
             )
         if error.code == "context_length_exceeded" or (error.status_code in (400, 413) and "context" in said):
             return (
-                f"{self._model.name}, {job.task_id}: the {job.kind}'s prompt and family.max_new_tokens="
+                f"{self._model.name}, {spec.task_id}: the {spec.kind}'s prompt and family.max_new_tokens="
                 f"{self._request.family.max_new_tokens} are longer than the model's context ({said}); lower "
                 "it, or leave the problem out"
             )
@@ -162,7 +162,7 @@ class Asker:
                 f"({said}); the samples so far are kept: try again later, or lower generator.concurrency"
             )
         return (
-            f"{generator.base_url}: {self._model.served_as}, {job.task_id}: status {error.status_code}: "
+            f"{generator.base_url}: {self._model.served_as}, {spec.task_id}: status {error.status_code}: "
             f"{said}; the samples so far are kept"
         )
 
@@ -178,13 +178,13 @@ class Reader:
 
             self._tokenizer = load_tokenizer(model)
 
-    def read(self, jobs: Sequence[Job], answer: Answer) -> list[StoredSample]:
+    def read(self, specs: Sequence[SampleSpec], answer: Answer) -> list[StoredSample]:
         """The samples of one answer; billed tokens are shared out by the texts' lengths."""
         texts = [choice.text for choice in answer.choices]
         if self._tokenizer is not None:
             ids = [self._ids(choice.text, choice.token_ids) for choice in answer.choices]
             samples = [
-                self._cut(job, token_ids, self._decode) for job, token_ids in zip(jobs, ids, strict=False)
+                self._cut(spec, token_ids, self._decode) for spec, token_ids in zip(specs, ids, strict=False)
             ]
         elif answer.tokens is None and any(texts):
             raise CascadeError(
@@ -193,7 +193,7 @@ class Reader:
             )
         else:
             # One character a token: where the sample ends does not depend on what it cost.
-            cut = [self._cut(j, [ord(c) for c in t], _characters) for j, t in zip(jobs, texts, strict=False)]
+            cut = [self._cut(j, [ord(c) for c in t], _characters) for j, t in zip(specs, texts, strict=False)]
             # All choices are billed, also those that were not asked for.
             billed, total = answer.tokens or 0, sum(map(len, texts))
             ends = [0]
@@ -219,13 +219,13 @@ class Reader:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
-    def _cut(self, job: Job, ids: Sequence[int], decode: Any) -> StoredSample:
+    def _cut(self, spec: SampleSpec, ids: Sequence[int], decode: Any) -> StoredSample:
         style = self._request.family.prompts
-        if job.kind == SOLUTION:
+        if spec.kind == SOLUTION:
             # What the server wrote behind the program was paid for, and may mend it.
             return read_solution(decode, ids, style.stop, completion=True)
         # In a chat a server begins the answer itself.
-        return read_test(decode, ids, "" if self._chat else job.begins, self._request.lines)
+        return read_test(decode, ids, "" if self._chat else spec.begins, self._request.lines)
 
 
 def _characters(ids: Sequence[int]) -> str:

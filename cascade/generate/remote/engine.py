@@ -7,8 +7,8 @@ from cascade.base import ConfigError
 from cascade.generate.family import Model
 from cascade.generate.identity import fingerprint, pinned
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.jobs import Sampling, jobs_of, missing_in_turn, put_together
 from cascade.generate.remote.engine_member import Engine, EngineMember, write_side_by_side
+from cascade.generate.sample_specs import Sampling, missing_in_turn, put_together, sample_specs
 from cascade.generate.sample_store import SampleStore
 from cascade.generate.throughput import measured_throughput
 
@@ -35,17 +35,17 @@ class EngineGenerator(Engine):
         store = SampleStore(request.store)
         try:
             members = [self._member(model, request) for model in request.family.models]
-            for missing in missing_in_turn([job for member in members for job in member.jobs], store):
-                keys = {job.key for job in missing}
+            for missing in missing_in_turn([spec for member in members for spec in member.specs], store):
+                keys = {spec.key for spec in missing}
                 asked = [
-                    replace(member, missing=jobs)
+                    replace(member, missing=specs)
                     for member in members
-                    if (jobs := [job for job in member.jobs if job.key in keys])
+                    if (specs := [spec for spec in member.specs if spec.key in keys])
                 ]
                 asyncio.run(write_side_by_side(asked, store))
-            samples = {m.model.name: put_together(m.jobs, m.request, store) for m in members}
+            samples = {m.model.name: put_together(m.specs, m.request, store) for m in members}
             measured = {
-                m.model.name: measured_throughput(m.jobs, request.hardware, str(self.batch_size), store)
+                m.model.name: measured_throughput(m.specs, request.hardware, str(self.batch_size), store)
                 for m in members
             }
         finally:
@@ -70,5 +70,5 @@ class EngineGenerator(Engine):
         for what in (list(self.arguments), dict(self.extra) | dict(model.server.extra)):
             identity += f" {what}" if what else ""
         sampling = Sampling(self.temperature, self.top_p, self.seed)
-        jobs = jobs_of(identity, asked, self.draws, sampling)
-        return EngineMember(self, api, model, asked, jobs, ())
+        specs = sample_specs(identity, asked, self.draws, sampling)
+        return EngineMember(self, api, model, asked, specs, ())

@@ -11,7 +11,6 @@ from typing import Any
 from cascade.base import CascadeError
 from cascade.generate.family import Model
 from cascade.generate.interface import SampleRequest
-from cascade.generate.jobs import Job
 from cascade.generate.remote.openai_server import OpenAIGenerator
 from cascade.generate.remote.placement import (
     Gpu,
@@ -24,6 +23,7 @@ from cascade.generate.remote.placement import (
 )
 from cascade.generate.remote.server_process import PORT_TRIES, PortTakenError, ServerProcess, free_port
 from cascade.generate.remote.work_clock import WorkClock
+from cascade.generate.sample_specs import SampleSpec
 from cascade.generate.sample_store import SampleStore
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class EngineMember:
         api: completions or chat.
         model: the member, its revision pinned.
         request: what the study wants, as it is put to this member.
-        jobs: all samples of the study.
+        specs: all samples of the study.
         missing: those that are to be written now.
     """
 
@@ -90,11 +90,11 @@ class EngineMember:
     api: str
     model: Model
     request: SampleRequest
-    jobs: Sequence[Job]
-    missing: Sequence[Job]
+    specs: Sequence[SampleSpec]
+    missing: Sequence[SampleSpec]
 
     def prompts(self) -> dict[str, tuple[int, ...]]:
-        """The missing jobs' prompts as token ids, by job key.
+        """The missing samples' prompts as token ids, by key.
 
         Raises:
             CascadeError: the tokenizer cannot be loaded, or has no chat template.
@@ -103,11 +103,11 @@ class EngineMember:
 
         tokenizer, chat = load_tokenizer(self.model), self.request.family.prompts.chat
         known: dict[tuple[str, str], tuple[int, ...]] = {}
-        for job in self.missing:
-            if (job.prompt, job.begins) not in known:
-                ids = encode(tokenizer, self.model, job.prompt, job.begins, chat=chat)
-                known[job.prompt, job.begins] = ids
-        return {job.key: known[job.prompt, job.begins] for job in self.missing}
+        for spec in self.missing:
+            if (spec.prompt, spec.begins) not in known:
+                ids = encode(tokenizer, self.model, spec.prompt, spec.begins, chat=chat)
+                known[spec.prompt, spec.begins] = ids
+        return {spec.key: known[spec.prompt, spec.begins] for spec in self.missing}
 
     def columns(self, prompts: Mapping[str, Sequence[int]]) -> int:
         """Tokens of the longest prompt and answer, as far as the model has room.
@@ -116,7 +116,7 @@ class EngineMember:
             CascadeError: a prompt leaves no room for an answer.
         """
         most = positions(read_config(self.model)) or 1 << 30
-        longest = max(self.missing, key=lambda job: len(prompts[job.key]))
+        longest = max(self.missing, key=lambda spec: len(prompts[spec.key]))
         length = len(prompts[longest.key])
         if length >= most:
             raise CascadeError(
@@ -227,7 +227,7 @@ class EngineMember:
             self.missing,
             self.request,
             store,
-            encode=(lambda job: list(prompts[job.key])) if self.api == "completions" else None,
+            encode=(lambda spec: list(prompts[spec.key])) if self.api == "completions" else None,
             clock=WorkClock(engine.batch_size, n_gpus),
         )
 

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from cascade.base import CascadeError
 from cascade.generate.family import Model
-from cascade.generate.jobs import Job
 from cascade.generate.live import Asked, Ticket
 from cascade.generate.reading import StoredSample
 from cascade.generate.remote.asker import Asker, Reader, ServerSettings
+from cascade.generate.sample_specs import SampleSpec
 
 # How long a server may take to say that it is there.
 CHECK_S = 10.0
@@ -58,14 +58,14 @@ class RemoteMember:
             timeout=generator.timeout_s,
         )
 
-    async def write(self, job: Job, lines: int, ticket: Ticket) -> StoredSample:
+    async def write(self, spec: SampleSpec, lines: int, ticket: Ticket) -> StoredSample:
         """One sample by one request; cancelling the task closes its connection, which stops the server."""
         if lines not in self._askers:
             request = self.asked.request((), 0, lines)
             reader = Reader(self._generator, self.model, request)
             self._askers[lines] = Asker(self._generator, self.model, request, reader, None)
         async with self._places:
-            [sample] = await self._askers[lines].ask(self._connected(), [job])
+            [sample] = await self._askers[lines].ask(self._connected(), [spec])
         ticket.tokens = sample.tokens
         return sample
 

@@ -13,12 +13,19 @@ from pathlib import Path
 from cascade.base import CascadeError, ConfigError, Progress
 from cascade.generate.family import Family, Model
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.jobs import SOLUTION, Job, Sampling, jobs_of, missing_in_turn, put_together
 from cascade.generate.live import Asked, Member as LiveMember
 from cascade.generate.reading import LENGTH, StoredSample
 from cascade.generate.remote.asker import Asker, Encode, Reader, extra_fields
 from cascade.generate.remote.work_clock import WorkClock
 from cascade.generate.sample import ModelSamples
+from cascade.generate.sample_specs import (
+    SOLUTION,
+    SampleSpec,
+    Sampling,
+    missing_in_turn,
+    put_together,
+    sample_specs,
+)
 from cascade.generate.sample_store import SampleStore, Timing
 from cascade.generate.thoughts import clean, only_thoughts
 
@@ -81,11 +88,11 @@ class OpenAIGenerator:
         notes, samples = [], {}
         try:
             members = [_Member.of(self, model, request) for model in request.family.models]
-            for missing in missing_in_turn([job for member in members for job in member.jobs], store):
-                asyncio.run(_ask_side_by_side(members, {job.key for job in missing}, store))
+            for missing in missing_in_turn([spec for member in members for spec in member.specs], store):
+                asyncio.run(_ask_side_by_side(members, {spec.key for spec in missing}, store))
             for member in members:
                 name = member.model.name
-                of_member = samples[name] = put_together(member.jobs, member.request, store)
+                of_member = samples[name] = put_together(member.specs, member.request, store)
                 if _draws_are_copies(of_member):
                     notes.append(
                         f"{name}: all samples of a draw are alike, on every problem: the server at "
@@ -118,7 +125,7 @@ class OpenAIGenerator:
     async def ask_all(
         self,
         model: Model,
-        jobs: Sequence[Job],
+        specs: Sequence[SampleSpec],
         request: SampleRequest,
         store: SampleStore,
         *,
@@ -129,7 +136,7 @@ class OpenAIGenerator:
 
         Args:
             model: the member.
-            jobs: what is wanted of it.
+            specs: what is wanted of it.
             request: what the study wants, as it is put to this member.
             store: where the samples are kept.
             encode: makes token ids of a prompt, for servers that take them; None to send its text.
@@ -140,13 +147,13 @@ class OpenAIGenerator:
         kept = _Kept(store, f"generator.base_url={self.base_url}: {model.served_as}")
         asker = Asker(self, model, request, Reader(self, model, request), encode)
         # Samples of one prompt that may come in one request.
-        together = groupby(jobs, key=lambda job: (job.task_id, job.kind, job.draw))
-        waiting: deque[list[Job]] = deque()
+        together = groupby(specs, key=lambda spec: (spec.task_id, spec.kind, spec.draw))
+        waiting: deque[list[SampleSpec]] = deque()
         for _, group in together:
-            group_jobs = list(group)
+            group_specs = list(group)
             size = self.samples_per_request
-            waiting.extend(group_jobs[at : at + size] for at in range(0, len(group_jobs), size))
-        with Progress(f"asking {model.name}", "samples", len(jobs)) as progress:
+            waiting.extend(group_specs[at : at + size] for at in range(0, len(group_specs), size))
+        with Progress(f"asking {model.name}", "samples", len(specs)) as progress:
             async with AsyncOpenAI(
                 base_url=self.base_url,
                 api_key=os.environ.get(self.key_variable) or NO_KEY,
@@ -163,12 +170,12 @@ class OpenAIGenerator:
                         timing = None if clock is None or work is None else clock.end(work, tokens)
                         kept.keep(
                             wanted[0].kind,
-                            {job.key: one for job, one in zip(wanted, written, strict=False)},
+                            {spec.key: one for spec, one in zip(wanted, written, strict=False)},
                             timing,
                         )
                         progress.add(len(written))
                         # A server that ignores n gives one.
-                        waiting.extend([job] for job in wanted[len(written) :])
+                        waiting.extend([spec] for spec in wanted[len(written) :])
 
                 workers = [asyncio.create_task(work()) for _ in range(self.concurrency)]
                 try:
@@ -189,14 +196,16 @@ class _Member:
     generator: OpenAIGenerator
     model: Model
     request: SampleRequest
-    jobs: Sequence[Job]
+    specs: Sequence[SampleSpec]
 
     @classmethod
     def of(cls, generator: OpenAIGenerator, model: Model, request: SampleRequest) -> "_Member":
         server, asked = at_server(generator, model), request.to(model)
         check_api(server, model, asked.family)
         sampling = Sampling(server.temperature, server.top_p, server.seed)
-        return cls(server, model, asked, jobs_of(identity_at(server, model), asked, server.draws, sampling))
+        return cls(
+            server, model, asked, sample_specs(identity_at(server, model), asked, server.draws, sampling)
+        )
 
 
 def check_api(generator: OpenAIGenerator, model: Model, family: Family) -> None:
@@ -239,18 +248,18 @@ def at_server(generator: OpenAIGenerator, model: Model) -> OpenAIGenerator:
 
 
 async def _ask_side_by_side(members: Sequence[_Member], keys: Set[str], store: SampleStore) -> None:
-    """Ask for the jobs of some keys: the members of one server in turn, different servers at once."""
+    """Ask for the samples of some keys: the members of one server in turn, different servers at once."""
     by_server: dict[str, list[_Member]] = {}
     for member in members:
         by_server.setdefault(member.generator.base_url, []).append(member)
 
     for member in members:
-        if any(job.key in keys for job in member.jobs):
+        if any(spec.key in keys for spec in member.specs):
             check_key(member.model)
 
     async def ask(those: Sequence[_Member]) -> None:
         for member in those:
-            if missing := [job for job in member.jobs if job.key in keys]:
+            if missing := [spec for spec in member.specs if spec.key in keys]:
                 await member.generator.ask_all(member.model, missing, member.request, store)
 
     tasks = [asyncio.create_task(ask(those)) for those in by_server.values()]

@@ -32,7 +32,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Job:
+class SampleSpec:
     """One sample that is wanted.
 
     Attributes:
@@ -61,7 +61,7 @@ class Job:
         return None if self.draw is None else int(self.key, 16)
 
 
-def jobs_of(identity: str, request: SampleRequest, draws: int, sampling: Sampling) -> list[Job]:
+def sample_specs(identity: str, request: SampleRequest, draws: int, sampling: Sampling) -> list[SampleSpec]:
     """Every sample that the study wants of a model.
 
     Args:
@@ -71,7 +71,7 @@ def jobs_of(identity: str, request: SampleRequest, draws: int, sampling: Samplin
         sampling: how these are made.
     """
     ask = request.family.prompts
-    jobs = []
+    specs = []
     for kind in (SOLUTION, TEST) if request.lines else (SOLUTION,):
         ends = request.lines if kind == TEST else ask.stop
         for problem in request.problems:
@@ -92,29 +92,31 @@ def jobs_of(identity: str, request: SampleRequest, draws: int, sampling: Samplin
                 for index in range(1 if draw is None else request.draw_size):
                     how = ["greedy"] if draw is None else [repr(sampling), draw, index]
                     key = digest(repr([*shared, *how]))
-                    jobs.append(
-                        Job(key, problem.task_id, kind, draw, index, prompt, begins, problem.entry_point)
+                    specs.append(
+                        SampleSpec(
+                            key, problem.task_id, kind, draw, index, prompt, begins, problem.entry_point
+                        )
                     )
-    return jobs
+    return specs
 
 
-def missing_in_turn(jobs: Sequence[Job], store: SampleStore) -> Iterator[list[Job]]:
-    """The jobs to write now, until all samples are in the store.
+def missing_in_turn(specs: Sequence[SampleSpec], store: SampleStore) -> Iterator[list[SampleSpec]]:
+    """The samples to write now, until all samples are in the store.
 
     What another process with this store is writing is left to it; if that process ends before its samples
-    are there, they are among the next jobs.
+    are there, they are among the next samples.
     """
-    draws: dict[tuple[str, str, int | None], list[Job]] = {}
-    for job in jobs:
-        draws.setdefault((job.task_id, job.kind, job.draw), []).append(job)
-    by_claim = {min(job.key for job in draw): draw for draw in draws.values()}
+    draws: dict[tuple[str, str, int | None], list[SampleSpec]] = {}
+    for spec in specs:
+        draws.setdefault((spec.task_id, spec.kind, spec.draw), []).append(spec)
+    by_claim = {min(spec.key for spec in draw): draw for draw in draws.values()}
     waits = False
     while by_claim:
         mine = [key for key in by_claim if store.claims.take(key)]
         # Between the last look and the claim another process may have written them.
         store.refresh()
         try:
-            missing = [job for key in mine for job in by_claim[key] if store.get(job.key) is None]
+            missing = [spec for key in mine for spec in by_claim[key] if store.get(spec.key) is None]
             if missing:
                 yield missing
         finally:
@@ -128,13 +130,15 @@ def missing_in_turn(jobs: Sequence[Job], store: SampleStore) -> Iterator[list[Jo
             time.sleep(LOOK_AGAIN_S)
 
 
-def put_together(jobs: Sequence[Job], request: SampleRequest, store: SampleStore) -> dict[str, ModelSamples]:
+def put_together(
+    specs: Sequence[SampleSpec], request: SampleRequest, store: SampleStore
+) -> dict[str, ModelSamples]:
     """The samples of one model by task id, programs taken out of what was written."""
     found: dict[tuple[str, str, int | None], list[StoredSample]] = {}
-    for job in jobs:
-        written = store.get(job.key)
+    for spec in specs:
+        written = store.get(spec.key)
         assert written is not None
-        found.setdefault((job.task_id, job.kind, job.draw), []).append(written)
+        found.setdefault((spec.task_id, spec.kind, spec.draw), []).append(written)
 
     def block(problem: Problem, draw: int | None) -> Draw:
         return Draw(
@@ -142,7 +146,7 @@ def put_together(jobs: Sequence[Job], request: SampleRequest, store: SampleStore
             tuple(self_test(w, request.lines) for w in found.get((problem.task_id, TEST, draw), [])),
         )
 
-    draws = sorted({job.draw for job in jobs if job.draw is not None})
+    draws = sorted({spec.draw for spec in specs if spec.draw is not None})
     return {
         problem.task_id: ModelSamples(block(problem, None), tuple(block(problem, d) for d in draws))
         for problem in request.problems
