@@ -6,6 +6,7 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from types import CodeType
 
 from cascade.generate.indentation import body_indent, reindented
 from cascade.generate.names import names_bound, names_changed, names_read
@@ -46,15 +47,23 @@ def is_python(text: str) -> bool:
     return tree(text) is not None
 
 
-def compiles(parsed: ast.Module) -> bool:
-    """Whether what parses is a program: no ``return`` outside of functions, ``__future__`` in front."""
+def compiled(parsed: ast.Module) -> CodeType | None:
+    """The code of what parses; None where that is no program: a ``return`` in no function, say."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(parsed, "<program>", "exec", dont_inherit=True)
+            return compile(parsed, "<program>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+        return None
+
+
+def names_in_code(code: CodeType) -> set[str]:
+    """The names of code and of all code within it that are no locals, attributes among them."""
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= names_in_code(constant)
+    return found
 
 
 def defines(text: str, name: str) -> bool:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from cascade.base import DataError
 from cascade.generate import source
 from cascade.generate.family import Family
-from cascade.generate.names import names_imported, names_needed
+from cascade.generate.names import names_bound, names_imported, names_needed
 from cascade.generate.sample import ModelSamples, Solution
 from cascade.problems import Problem
 
@@ -165,7 +165,7 @@ def survey(
 ) -> list[Survey]:
     """The counts of every model, in the family's order; `prelude` is run before every program."""
     before = source.tree(prelude)
-    from_prelude = names_imported(before) if before is not None else set()
+    from_prelude = frozenset(names_imported(before) if before is not None else ())
     found = []
     for model in family.models:
         counts = Survey(model.name)
@@ -180,7 +180,7 @@ def survey(
     return found
 
 
-def _count(counts: Survey, problem: Problem, solution: Solution, from_prelude: set[str]) -> None:
+def _count(counts: Survey, problem: Problem, solution: Solution, from_prelude: frozenset[str]) -> None:
     counts.solutions += 1
     counts.cut += solution.cut
     counts.only_thoughts += solution.only_thoughts
@@ -191,18 +191,22 @@ def _count(counts: Survey, problem: Problem, solution: Solution, from_prelude: s
     program = problem.program(solution.text, completion=solution.completion)
     counts.mended += bool(solution.mends)
     counts.mends.update(solution.mends)
-    if (facts := _facts(program, problem.entry_point)) is None:
+    if (facts := _facts(program, problem.entry_point, from_prelude)) is None:
         counts.not_python += 1
         return
-    defined, needed = facts
+    defined, needs_prelude = facts
     counts.undefined += not defined
-    counts.imported += bool(from_prelude & needed)
+    counts.imported += needs_prelude
 
 
 @lru_cache(maxsize=source.MOST_REPEATED)
-def _facts(program: str, entry_point: str) -> tuple[bool, frozenset[str]] | None:
-    """Whether a program defines its function, and the names that it needs; None for what is not Python."""
+def _facts(program: str, entry_point: str, from_prelude: frozenset[str]) -> tuple[bool, bool] | None:
+    """Whether a program defines its function and needs the prelude's names; None for what is not Python."""
     parsed = source.tree(program)
-    if parsed is None or not source.compiles(parsed):
+    code = None if parsed is None else source.compiled(parsed)
+    if parsed is None or code is None:
         return None
-    return source.defined_in(parsed, entry_point), frozenset(names_needed(parsed))
+    # The code says in passing which names there are; only of few programs the tree has to be asked.
+    perhaps = (from_prelude & source.names_in_code(code)) - names_bound(parsed.body)
+    needs = bool(perhaps) and not perhaps.isdisjoint(names_needed(parsed))
+    return source.defined_in(parsed, entry_point), needs

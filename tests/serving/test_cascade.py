@@ -26,7 +26,7 @@ def by_hand(family: LiveFamily, plan: Plan, problem: Problem) -> tuple[str, int,
     """(program, stage, tokens) of a plan on a problem, written down as METHOD has it."""
 
     async def written(member: Member, kind: str, size: int, lines: int) -> list[StoredSample]:
-        jobs = member.asked.jobs(problem, max(2, size), None)
+        jobs = member.asked.specs(problem, max(2, size), None)
         asked = [j for j in jobs if j.kind == kind and (j.draw is None) == (size == 1) and j.index < size]
         return [await member.write(job, lines, Ticket()) for job in asked]
 
