@@ -137,7 +137,7 @@ def _receive(process: subprocess.Popen[bytes]) -> Any:
 
 def _command(isolation: Isolation, scratch: str) -> tuple[list[str], dict[str, str]]:
     """How a server is started, and in what environment."""
-    # Hashes are pinned: a verdict must not hang on the order of a set.
+    # Hashes are pinned: a verdict must not depend on the order of a set.
     environment = {
         "PYTHONPATH": PACKAGE_ROOT,
         "PYTHONHASHSEED": "0",
