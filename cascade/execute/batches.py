@@ -32,7 +32,7 @@ class Limits:
     def signature(self) -> str:
         """What else than the texts and their time limits a verdict depends on."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return f"engine=8 python={version} memory_mb={self.memory_mb} prelude={self.prelude!r}"
+        return f"engine=9 python={version} memory_mb={self.memory_mb} prelude={self.prelude!r}"
 
 
 @dataclass(frozen=True)

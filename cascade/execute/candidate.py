@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cascade.execute.arrays import made_array, pack_array
-from cascade.execute.fingerprint import PROGRAM_MODULE, Fingerprint, UnknownStateError
+from cascade.execute.fingerprint import Fingerprint, UnknownStateError
+from cascade.execute.library import PROGRAM_MODULE
 from cascade.execute.nontermination.loop_sites import Loop
 from cascade.execute.nontermination.watch import Watch
 from cascade.execute.wire import Packer, Unpacker, receive_more, send
@@ -115,6 +116,7 @@ class Candidate:
         self._failed = False
         self._fingerprint: Fingerprint | None = None
         self._fresh = True
+        self._given_globals = False  # a test has passed what the program might not name: no state has it
         self._large = 0
         self._watch = Watch(program.watched, program.provable, program.source, self._globals)
 
@@ -215,6 +217,7 @@ class Candidate:
             return "failed"
         if not self._fresh and (
             self._fingerprint is None
+            or self._given_globals
             or _peak_bytes() > self._large
             or not self._fingerprint.holds(self._space)
         ):
@@ -229,6 +232,8 @@ class Candidate:
             return
         self._owned.clear()
         self._numbers.clear()
+        if (loaded := self._fingerprint) is not None:
+            self._given_globals |= any(n in loaded.prelude and n not in loaded.used for n in names)
         packer = self._packer()
         found = [packer.pack(self._space[n]) if n in self._space else ["absent", 0] for n in names]
         send(self._replies, ["value", packer.nodes, found, 0])
@@ -315,6 +320,7 @@ class Candidate:
             case ["own", number]:
                 return self._owned[number]
             case ["global", module, name]:
+                self._given_globals |= module != "builtins"
                 return getattr(builtins if module == "builtins" else __import__(module, fromlist=["_"]), name)
             case ["callback", number]:
                 return lambda *arguments: self._call_back(number, arguments)

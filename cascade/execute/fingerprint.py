@@ -6,7 +6,6 @@ the list cannot be compared, and such a program gets a new process for each test
 
 import collections
 import re
-import sys
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,14 +13,22 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-PROGRAM_MODULE, PROGRAM_FILE = "candidate", "<program>"
+from cascade.execute.library import PROGRAM_MODULE, Same, hung_on, is_of_library
+
+PROGRAM_FILE = "<program>"
 MAX_STATE = 20_000
 ORDERED, UNORDERED, UNKNOWN = "ordered", "unordered", "unknown"
 _ATOMS = frozenset((int, str, bool, bytes, type(None), type(Ellipsis), type(NotImplemented)))
-_BY_TEXT = frozenset((float, complex, Decimal, Fraction))
-_MAPPINGS = frozenset((dict, collections.Counter, collections.OrderedDict, collections.defaultdict))
-_CHANGING = _MAPPINGS | {list, tuple, set, bytearray, collections.deque}
-_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+_BY_TEXT = frozenset((float, complex, Decimal))
+# Whatever a program makes of the methods of classes that can be changed.
+_ITEMS: dict[type, Any] = {
+    dict: dict.items,
+    collections.Counter: dict.items,
+    collections.OrderedDict: collections.OrderedDict.items,
+    collections.defaultdict: dict.items,
+}
+_WITH_ATTRIBUTES = frozenset((collections.Counter, collections.OrderedDict))
+_PARTS = tuple(vars(Fraction)[name].__get__ for name in ("_numerator", "_denominator"))
 # Functions that hold nothing; what they are bound to, if anything, is a module or a class.
 _STATELESS = frozenset(
     (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
@@ -35,19 +42,6 @@ _OF_EVERY_MODULE = frozenset(("__annotations__", "__annotate__", "__conditional_
 
 class UnknownStateError(Exception):
     """A state that cannot be compared."""
-
-
-class Same:
-    """An object in a state that is compared by which it is; held, so that none gets its place in memory."""
-
-    __slots__ = ("_value",)
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, value: object) -> None:
-        self._value = value
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is Same and self._value is other._value
 
 
 def state_of(values: Iterable[object], sets: str = ORDERED, identities: bool = True) -> list[object]:
@@ -78,8 +72,6 @@ def state_of(values: Iterable[object], sets: str = ORDERED, identities: bool = T
             raise UnknownStateError
         if kind in _ATOMS or kind in _BY_TEXT:
             out.append(Same(value) if identities else _by_value(value))
-            if kind is Fraction:
-                out.append(repr(value))  # which its attributes can change
             continue
         if id(value) in seen:
             out.append(seen[id(value)])
@@ -102,20 +94,27 @@ def state_of(values: Iterable[object], sets: str = ORDERED, identities: bool = T
                 out += sorted(value)
             else:
                 raise UnknownStateError
-        elif kind in _MAPPINGS:
-            out.append(len(value))
+        elif kind in _ITEMS:
+            items = _ITEMS[kind](value)
+            out.append(len(items))
             if kind is collections.defaultdict:
                 todo.append(value.default_factory)
-            for key, held in value.items():
+            elif kind in _WITH_ATTRIBUTES:
+                todo.append(value.__dict__)
+            for key, held in items:
                 todo += (key, held)
-        elif kind is types.FunctionType and not _is_foreign(value):
+        elif kind is Fraction:
+            if identities:
+                out.append(Same(value))
+            todo += (part(value) for part in _PARTS)  # which can be set
+        elif kind is types.FunctionType and not is_of_library(value):
             if not identities and value.__code__.co_filename != PROGRAM_FILE:
                 raise UnknownStateError  # a test's, which may ask
             out += (Same(value.__code__), Same(value.__globals__), value.__name__)
             todo += (value.__defaults__, value.__kwdefaults__, value.__dict__, value.__doc__)
-            todo.append(
-                [cell.cell_contents if _is_filled(cell) else None for cell in value.__closure__ or ()]
-            )
+            cells = value.__closure__ or ()
+            out += [_is_filled(cell) for cell in cells]
+            todo += [cell.cell_contents for cell in cells if _is_filled(cell)]
         elif kind is types.MethodType:
             todo += (value.__func__, value.__self__)
         elif kind in (staticmethod, classmethod):
@@ -128,19 +127,19 @@ def state_of(values: Iterable[object], sets: str = ORDERED, identities: bool = T
             todo.append(value.pattern)
         elif kind is types.GenericAlias:
             todo += (value.__origin__, value.__args__)
-        elif kind is type and not _is_foreign(value):
-            out += (Same(value), value.__name__)
+        elif kind is type and not is_of_library(value):
+            out += (Same(value), value.__name__, len(value.__bases__), len(vars(value)))
             todo += value.__bases__
             for name, held in vars(value).items():
                 if name not in _OF_EVERY_CLASS:
                     todo += (name, held)
         elif (
-            (isinstance(value, type | types.FunctionType) and _is_foreign(value))
+            (isinstance(value, type | types.FunctionType) and is_of_library(value))
             or (kind is types.ModuleType or kind in _STATELESS)
-            or (kind.__module__ == "typing" and _is_foreign(kind))
+            or (kind.__module__ == "typing" and is_of_library(kind))
         ):
-            parts, inside = _foreign(value)
-            out += parts
+            parts, inside = hung_on(value)
+            out += (*parts, len(inside))
             todo += inside
         elif kind is types.BuiltinFunctionType and isinstance(value.__self__, types.ModuleType):
             out.append(Same(value))
@@ -180,39 +179,6 @@ def _has_only_a_dict(kind: type) -> bool:
         one is object or (one.__module__ == PROGRAM_MODULE and "__slots__" not in vars(one))
         for one in kind.__mro__
     ) and hasattr(kind, "__dict__")
-
-
-def _is_foreign(value: Any) -> bool:
-    """Whether a class or function is found by its name in a module that is not the program."""
-    module, name = value.__module__, value.__qualname__
-    if type(module) is not str or type(name) is not str or module == PROGRAM_MODULE:
-        return False
-    found: object = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found is value
-
-
-def _foreign(value: Any) -> tuple[list[object], list[object]]:
-    """An object that is not the program's: itself, what could be hung on it, and of that what can change."""
-    found: list[object] = [Same(value)]
-    inside: list[object] = []
-    if isinstance(value, types.ModuleType):
-        return found, inside
-    todo: list[Any] = [value]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, type) and one.__flags__ & _IMMUTABLE_TYPE:
-            continue
-        if isinstance(one, type | types.FunctionType):
-            found.append(one.__name__)
-        for name, held in tuple(getattr(one, "__dict__", {}).items()):
-            found += (name, Same(held))
-            if name == "__origin__" or type(held) is types.FunctionType:
-                todo.append(held)  # what is set on such a name is set there
-            elif type(held) in _CHANGING or type(held).__module__ == PROGRAM_MODULE:
-                inside.append(held)
-    return found, inside
 
 
 @dataclass
@@ -261,8 +227,8 @@ class Fingerprint:
             out.append(name)
             if name in self.prelude and value is self.prelude[name]:
                 if name in self.used:
-                    parts, inside = _foreign(value)
-                    out += parts
+                    parts, inside = hung_on(value)
+                    out += (*parts, len(inside))
                     values += inside
                     values += self._of_module(value)
                 continue

@@ -25,10 +25,10 @@ MODULES: dict[str, frozenset[str]] = {
     "math": frozenset(name for name in dir(math) if not name.startswith("_")),
     "cmath": _words("sqrt exp log phase polar rect pi e inf nan isclose"),
     "typing": _words(
-        "Any Callable ClassVar Final Generic Literal Optional Protocol Tuple Type TypeVar Union AbstractSet "
+        "Any Callable ClassVar Final Generic Literal Optional Protocol Tuple Type Union AbstractSet "
         "Container Hashable Iterable Iterator Mapping MutableMapping MutableSequence MutableSet Sequence "
         "Sized Collection Reversible ChainMap Counter Deque Dict DefaultDict List OrderedDict Set FrozenSet "
-        "Generator SupportsAbs SupportsFloat SupportsIndex SupportsInt AnyStr NoReturn Text NewType cast "
+        "Generator SupportsAbs SupportsFloat SupportsIndex SupportsInt NoReturn Text NewType cast "
         "ItemsView KeysView ValuesView Pattern Match"
     ),
     "collections": _words("Counter defaultdict deque OrderedDict namedtuple"),
@@ -111,6 +111,8 @@ _INNER = frozenset(
 ) - {"args"}
 # And what leads on from an exception or a library's class, or keeps what no state shows.
 _INNER |= _words("obj register copy_with format_map _evaluate _getitem _abc_impl")
+# What can be set on names of typing with arguments, which typing keeps for all that write the same.
+_INNER |= _words("_name _inst _nparams _defaults _paramspec_tvars _typevar_types")
 _UNSHARED = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 # What `_is_listed` looks at; all else is harmless.
 _LOOKED_AT = frozenset(

@@ -28,6 +28,7 @@ from typing import Any
 from cascade.execute.analysis import Text, analyse
 from cascade.execute.children import Children
 from cascade.execute.isolation.layers import Confinement, confine_server
+from cascade.execute.library import remember
 from cascade.execute.purity import is_pure, modules_named
 from cascade.execute.results import ProgramVerdicts, Verdict
 from cascade.execute.wire import receive, send
@@ -125,7 +126,8 @@ class Server:
         program = work.verdicts.program
         shared = program.pure and not work.fresh
         proofs = (program.loops, program.provable) if shared and self.proofs else ((), False)
-        used = program.used if shared else None
+        # What a line names it may pass to the program.
+        used = {*program.used, *(name for line, _ in lines for name in line.used)} if shared else None
         codes = [(line.code or line.source, seconds) for line, seconds in lines]
         return self.prelude, program.load(), program.source, *proofs, used, codes
 
@@ -190,6 +192,7 @@ def _warm() -> None:
     register, os.register_at_fork = os.register_at_fork, lambda **_: None
     for name in WARM.split():
         __import__(name)
+    remember()
     os.register_at_fork = register
 
 

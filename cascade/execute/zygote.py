@@ -13,55 +13,20 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from cascade.execute.candidate import LOADED, PROVEN_STATUS, RECORD, Program, run_candidate
+from cascade.execute.candidate import LOADED, PROVEN_STATUS, RECORD, run_candidate
 from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
-from cascade.execute.nontermination.loop_sites import Loop
-from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, RENEW, Test, run_referee
+from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, RENEW, run_referee
+from cascade.execute.trial_work import MAX_SECONDS, Fate, Record, TrialProgram, program_of, referee_work
 from cascade.execute.wire import drain, receive, send
 
 # CPU time decides; wall time ends only what sleeps, or makes hardly any use of the processor for long.
 WALL_PER_CPU_SECOND = 5.0
 LEAST_WALL_S = 3.0
 MOST_WALLS = 4
-# A child that switched its timers off is ended by the zygote, which looks this often.
-LOOK_S = 0.25
+# A child that switched its timers off is ended by the zygote, which looks this often; a new process that was
+# done before that, but this much too late, was too late.
+LOOK_S, SPARE_S = 0.25, 0.1
 AWAKE_S = 1e-4
-MAX_SECONDS = 1e9
-# What a record says, as the server gets it: code, flags, seconds, suspect, proven.
-Record = tuple[str, int, float, bool, bool]
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What became of a program whose definitions never end or end its process.
-
-    Attributes:
-        code: the verdict of its tests.
-        suspect: whether it ran out of time while the machine was busy.
-        seconds: CPU seconds that it had; `MAX_SECONDS` where more would not have helped.
-    """
-
-    code: str
-    suspect: bool
-    seconds: float
-
-
-@dataclass(frozen=True)
-class TrialProgram:
-    """A program of a trial.
-
-    Attributes:
-        place: where its work lies: descriptor, offset, size.
-        fresh: whether each test needs a new process.
-        seconds: its tests' CPU limits.
-        calls: of its first tests, which are lines that it runs itself, the only call that each makes, as a
-            number: lines that share one run out of time together; negative for lines that are not so simple.
-    """
-
-    place: tuple[int, int, int]
-    fresh: bool
-    seconds: list[float]
-    calls: list[int]
 
 
 def _pipes() -> dict[str, tuple[int, int]]:
@@ -221,7 +186,7 @@ class Trial:
                 os.write(self._pipes["control"][1], CONTROL.pack(GO, self._candidate.pid))
             before, missed = self._candidate, self._missed
             self._seconds, self._missed = seconds, False
-            record = self._await(seconds)
+            record = self._await(seconds, fresh)
             if record is None:
                 return None
             data, flags, micro = RECORD.unpack(record)
@@ -246,7 +211,7 @@ class Trial:
                 suspect |= self._was_busy  # a call that was late before is late again
             return data.decode(), flags, micro / 1e6, suspect, proven
 
-    def _await(self, seconds: float) -> bytes | None:
+    def _await(self, seconds: float, fresh: bool) -> bytes | None:
         """The referee's next record, while candidates and the clock are watched."""
         records, life = self._pipes["records"][0], self._pipes["life"][0]
         poll = select.poll()
@@ -257,16 +222,21 @@ class Trial:
         assert self._referee is not None
         began, judged = time.monotonic(), cpu_seconds(self._referee.pid)
         used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
-        slept, looked, before = 0.0, began, 0.0
+        slept, looked, before, late = 0.0, began, 0.0, False
         while True:
             ready = dict(poll.poll(1000 * LOOK_S))
             if records in ready and (self._loaded or life not in ready):
                 record = os.read(records, RECORD.size)
-                return record if len(record) == RECORD.size else None
+                if len(record) < RECORD.size:
+                    return None
+                late |= fresh and self._overran(used + seconds)
+                return b"T" + record[1:] if late and record[:1] != RENEW else record
             if life in ready:
-                if LOADED in (word := os.read(life, 1)):
-                    self._loaded = True
-                    used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
+                if LOADED in (word := os.read(life, 1)) and not self._loaded and self._candidate is not None:
+                    if late := fresh and self._overran(used + seconds):
+                        self._candidate.out_of_time, word = True, b""
+                    else:
+                        self._loaded, used = True, cpu_seconds(self._candidate.pid)
                 if not word:
                     poll.unregister(life)
                     self._gone()
@@ -294,6 +264,10 @@ class Trial:
                 self._candidate.out_of_time = self._candidate.slept = True
                 began, slept = time.monotonic(), 0.0
                 self._gone()
+
+    def _overran(self, seconds: float) -> bool:
+        """Whether the candidate has had more CPU time than that, though its timers have not told."""
+        return self._candidate is not None and cpu_seconds(self._candidate.pid) > seconds + SPARE_S
 
     def _gone(self) -> None:
         """Tell the referee what became of the candidate."""
@@ -328,7 +302,7 @@ class Trial:
         seconds = [seconds for program in self.programs for seconds in program.seconds[len(program.calls) :]]
 
         def run(data: Any) -> None:
-            run_referee(*_referee_work(data), keep)
+            run_referee(*referee_work(data), keep)
 
         child = self.children.fork(self.tests, run, sum(seconds) + max(seconds), keep)
         os.close(pipes["records"][1])  # so that the referee's end is seen
@@ -349,7 +323,7 @@ class Trial:
         keep = (pipes["requests"][0], pipes["replies"][1], pipes["life"][1])
 
         def run(data: Any) -> None:
-            run_candidate(_program(data, seconds), todo or [], records, *keep)
+            run_candidate(program_of(data, seconds), todo or [], records, *keep)
 
         # The first one finds the folder that was made before the referee, which is perhaps on its way there.
         if self._scratch_used:
@@ -361,23 +335,10 @@ class Trial:
         return child
 
 
-def _program(data: Any, seconds: float) -> Program:
-    prelude, code, source, watched, provable, used, lines = data
-    loops = {line: Loop(*loop) for line, loop in watched}
-    names = None if used is None else frozenset(used)
-    return Program(prelude, code, source, loops, provable, names, lines, seconds)
-
-
 def _n_records(page: mmap.mmap) -> int:
     """How many lines have been run."""
     codes = page[:: RECORD.size]
     return len(codes.rstrip(b"\0"))
-
-
-def _referee_work(data: Any) -> tuple[Any, list[tuple[bool, list[tuple[Test, float]]]]]:
-    prelude, tests, programs = data
-    made = [Test(*one) for one in tests]
-    return prelude, [(pure, [(made[i], seconds) for i, seconds in tests_of]) for pure, tests_of in programs]
 
 
 def serve(children: Children, requests: int, replies: int, programs: int, tests: int) -> None:

@@ -167,6 +167,10 @@ CASES: list[Case] = [
     Case("endless loop while defined", "while True: pass", "T"),
     Case("endless loop that grows", "def f(x):\n    while x: x += 1", "T"),
     Case("exceptions swallowed", "def f(x):\n    while True:\n        try: f(x)\n        except BaseException: pass", "T"),
+    Case("timers off, a little late", "import signal, time\ndef f(x):\n    signal.setitimer(signal.ITIMER_PROF, 0)\n"
+         "    t = time.process_time()\n    while time.process_time() - t < 0.6: pass\n    return 2", "T"),
+    Case("timers off while defined, a little late", "import signal, time\nsignal.setitimer(signal.ITIMER_PROF, 0)\n"
+         "while time.process_time() < 0.6: pass\ndef f(x): return 2", "T"),
     Case("timers off", "import signal\nsignal.setitimer(signal.ITIMER_PROF, 0)\nwhile True: pass", "T"),
     Case("signals blocked", "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass", "T"),
     Case("signals ignored", "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass", "T"),

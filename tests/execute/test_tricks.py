@@ -40,6 +40,16 @@ def test_every_line_finds_the_program_as_it_was_loaded(layers: str) -> None:
     assert {name: row for name, row in zip(tricks.LEAKS, rows, strict=True) if row != "PPP"} == {}
 
 
+@pytest.mark.parametrize("entry_point", [None, "f"])
+@pytest.mark.parametrize("given", ["Iterable", "cast", "Counter"])
+def test_what_a_test_passes_is_as_it_was(given: str, entry_point: str | None) -> None:
+    """The program names none of it, and hangs something on it."""
+    limits = Limits(1.0, 1.0, 512, "from typing import *")
+    program = "def f(c):\n    seen = hasattr(c, 'n')\n    c.n = 1\n    return seen"
+    tests = tuple(Check(f"assert not f({given}), {i}", 1.0, entry_point) for i in range(3))
+    assert run(Batch(tests, ((program, (0, 1, 2)),)), "all", limits).rows == ["PPP"]
+
+
 @pytest.mark.parametrize("proofs", [True, False])
 def test_what_ends_is_not_proven_endless(proofs: bool) -> None:
     limits = Limits(timeout_s=9.0, reference_timeout_s=9.0, memory_mb=512, proofs=proofs)
