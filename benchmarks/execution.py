@@ -34,8 +34,8 @@ LIMIT_S = 1.0
 Pair = tuple[str, str]
 
 
-def batches(data: Path) -> list[Batch]:
-    """One a problem: the ten solutions and up to forty lines of a draw."""
+def batches(data: Path, references: bool = False) -> list[Batch]:
+    """One a problem: the ten solutions and up to forty lines of a draw; `references`: and its own test."""
     problems = load_problems(DataSet("humaneval", "humaneval", data / "humaneval/HumanEval.jsonl.gz"))
     family = Family("wizardcoder_python", tuple(Model(name, "", "") for name in ("7B", "13B", "34B")))
     recording = str(data / "wizardcoder-python-humaneval")
@@ -50,6 +50,8 @@ def batches(data: Path) -> list[Batch]:
             if line.kind is LineKind.ASSERT
         ]
         tests = tuple(Check(line, LIMIT_S) for line in lines)
+        if references:
+            tests += (Check(problem.reference_test, LIMIT_S, problem.entry_point),)
         every = tuple(range(len(tests)))
         programs = tuple((problem.program(s.text, completion=s.completion), every) for s in draw.solutions)
         if tests:
