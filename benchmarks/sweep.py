@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from cascade.core.bootstrap import mean_of_studies
+from cascade.search import PLANS, PlanFile, Proof
 from cascade.search.measures import paired_difference
-from cascade.search.plan_file import PLANS, PlanFile, Proof
 
 CONFIDENCE = 0.95
 Values = np.ndarray[tuple[int], np.dtype[np.float64]]

@@ -11,8 +11,8 @@ from cascade.core.plans import Option
 from cascade.generate.family import Family, Model
 from cascade.generate.recordings.recorded import load_recording, write_recording
 from cascade.problems import DataSet, load_problems
+from cascade.search import PlanFile
 from cascade.search.artifacts import Executed
-from cascade.search.plan_file import PlanFile
 from tests.conftest import SHARED, Run, needs_shared
 
 pytestmark = [needs_shared("wizardcoder-python-humaneval"), needs_shared("humaneval")]

@@ -6,7 +6,8 @@ from typing import Any
 from cascade.core import Plan
 from cascade.report.content import Cloud, ThetaSweep
 from cascade.report.curves import SavingCurve, band_of
-from cascade.report.figures import CASCADE, COLOURS, ONE_MODEL
+from cascade.report.drawing import CASCADE, ONE_MODEL
+from cascade.report.figures import COLOURS
 from cascade.report.wording import ends, usd, usd_ends
 from cascade.search import ChosenPlan, Estimate
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from cascade.base import shortened
 
+CASCADE, ONE_MODEL = "#1b7837", "#6a3d9a"  # the two fronts, in every figure
 MAX_CHARS = 120  # of a title: a longer one leaves no room for the plot
 
 

@@ -10,12 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cascade.report.curves import SavingCurve, band_of
-from cascade.report.drawing import plain_text, save
+from cascade.report.drawing import CASCADE, ONE_MODEL, plain_text, save
 from cascade.search import Estimate, ModelCalibration
 
 MAX_LINES = 8  # studies in one figure; of more there is a band for each group
 MAX_POINTS = 20_000  # more dots only make the file larger
-CASCADE, ONE_MODEL = "#1b7837", "#6a3d9a"
 COLOURS = ("#1b7837", "#6a3d9a", "#b35806", "#2166ac", "#b2182b", "#4d4d4d", "#01665e", "#8c510a")
 MARKERS, LINES = "os^Dv*P", ("-", "--", "-.", ":")
 

@@ -14,6 +14,7 @@ from cascade.report.page import Picture, ProvenanceSection, Section, Table, vers
 from cascade.report.paper_section import paper_sections
 from cascade.report.published import published
 from cascade.report.study_tables import diagnostics_section, proof_section
+from cascade.report.target_curves import TargetCurve, target_curves, target_figure, target_rows
 from cascade.report.wording import usd
 from cascade.search import Estimate, GridResult
 
@@ -35,6 +36,8 @@ def write_study_page(folder: Path, study: Evaluated, grids: Mapping[str, GridRes
     bands = {"validation": plans.band, "test": band_on_test(study, plans.selection["replicates"], confidence)}
     clouds = {side: cloud(grid, plans) for side, grid in grids.items()}
     fronts = [_front_picture(folder, study, side, clouds[side], bands[side]) for side in SIDES]
+    if (curves := target_curves(plans)) is not None:
+        fronts.append(_target_picture(folder, study, curves))
     front = Section(
         "front",
         "The front",
@@ -112,6 +115,23 @@ def _front_picture(
         path,
         _front_data(side, study, behind, band),
         front_chart(side, behind, plans.front, plans.singular, plans.models, band),
+    )
+
+
+def _target_picture(folder: Path, study: Evaluated, curves: tuple[TargetCurve, TargetCurve]) -> Picture:
+    path, models = folder / "targets.svg", study.plans.models
+    target_figure(path, "What each accuracy target costs", curves)
+    first, last = (100 * curves[0].edges[i] for i in (0, -1))
+    return Picture(
+        "targets",
+        "What each accuracy target costs",
+        f"Cost, accuracy and rounds over accuracy targets from {first:.1f} to {last:.1f} %: a line of steps "
+        "for the chosen cascades and one for single models. The file targets.csv has all numbers.",
+        "For every accuracy that both fronts promise, the cheapest chosen plan that promises it: what it "
+        "costs and how often it is right on the test problems, with intervals, and for how many rounds of "
+        "generation a query waits. The headline “by target” is the mean difference of the two lines.",
+        path,
+        target_rows(curves, models),
     )
 
 

@@ -59,6 +59,7 @@ from .measures import (
     by_target_measured as by_target_measured,
     measures as measures,
     regret as regret,
+    targets as targets,
 )
 from .optimism import (
     corrected as corrected,

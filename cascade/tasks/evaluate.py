@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cascade.config import Study
 from cascade.core import Measured, StageTable, ThetaChoice, problem_weights
-from cascade.report import cost_accuracy_figure, last_screen
+from cascade.report import cost_accuracy_figure, last_screen, target_curves, target_figure
 from cascade.search import (
     PLANS,
     STAGE_TABLES,
@@ -128,6 +128,10 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
             [c.test for c in plans.singular if c.test is not None],
         ),
     )
+    if (curves := target_curves(plans)) is not None:
+        context.save_and_log(
+            "targets_test.png", lambda path: target_figure(path, f"{context.name}: by target", curves)
+        )
     metrics = {
         "n_cascade_plans": float(proof.n_cascades),
         "n_empty_windows": float(proof.n_empty_windows),

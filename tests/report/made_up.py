@@ -11,11 +11,11 @@ from cascade.core.pricing import Throughput
 from cascade.core.split import Split
 from cascade.report.content import Evaluated, RunRecord
 from cascade.report.diagnostics import solved_table
+from cascade.search import ChosenPlan, PlanFile, Proof, Replacement
 from cascade.search.artifacts import Executed
 from cascade.search.choose import select
 from cascade.search.evaluate import difference, estimates, generalization_gap, replaced, savings
 from cascade.search.grid import GridResult, grid_search
-from cascade.search.plan_file import ChosenPlan, PlanFile, Proof, Replacement
 from cascade.search.plan_results import combination_outcomes, plan_outcomes
 from cascade.search.provenance import Provenance
 from tests.made_up import made_up_tables

@@ -8,7 +8,7 @@ import pytest
 from cascade.core.bootstrap import Interval, Measured, mean_of_studies
 from cascade.report.answer import study_answer, sweep_answer, tone
 from cascade.report.content import Evaluated, recommended
-from cascade.search.plan_file import Replacement
+from cascade.search import Replacement
 from tests.report.made_up import evaluated
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from cascade.core.bootstrap import Interval, Measured
 from cascade.core.plans import EXIT, SKIP, Option, Plan
 from cascade.report.terminal import last_screen, plans_markdown, sweep_table, verdict
-from cascade.search.plan_file import ChosenPlan, Estimate, PlanFile, Proof, Replacement
+from cascade.search import ChosenPlan, Estimate, PlanFile, Proof, Replacement
 from cascade.search.provenance import Provenance
 
 CASCADE = Plan((Option(3, 4), EXIT), 0.5)

@@ -5,8 +5,8 @@ import pytest
 
 from cascade.core.bootstrap import Interval, interval, problem_weights
 from cascade.core.plans import EXIT, Plan
+from cascade.search import ChosenPlan, Estimate
 from cascade.search.evaluate import difference, estimates, generalization_gap, replaced, savings
-from cascade.search.plan_file import ChosenPlan, Estimate
 
 WEIGHTS = problem_weights(100, 2000, seed=0)
 HALF = np.tile([1.0, 0.0], 50)  # right on every second problem

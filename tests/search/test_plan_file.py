@@ -9,15 +9,7 @@ from cascade.base.errors import DataError
 from cascade.core.bootstrap import Interval, Measured
 from cascade.core.plans import EXIT, SKIP, Option, Plan
 from cascade.core.pricing import Throughput
-from cascade.search.plan_file import (
-    Certificate,
-    ChosenPlan,
-    Estimate,
-    PlanFile,
-    Proof,
-    Recommendation,
-    Replacement,
-)
+from cascade.search import Certificate, ChosenPlan, Estimate, PlanFile, Proof, Recommendation, Replacement
 from cascade.search.provenance import Provenance
 
 MODELS = ("7B", "13B", "34B")

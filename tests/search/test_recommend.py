@@ -8,7 +8,7 @@ import pytest
 from cascade.core.bootstrap import Interval, Measured, problem_weights
 from cascade.core.plans import EXIT, SKIP, Option, Plan
 from cascade.core.stage_tables import StageTable
-from cascade.search.plan_file import ChosenPlan, Estimate, PlanFile, Recommendation, Replacement
+from cascade.search import ChosenPlan, Estimate, PlanFile, Recommendation, Replacement
 from cascade.search.provenance import Provenance
 from cascade.search.recommend import candidate, largest_alone, recommend, refuted, sentence
 

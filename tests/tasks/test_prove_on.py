@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from cascade.generate.recordings.recorded import write_recording
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
-from cascade.search.plan_file import PlanFile
+from cascade.search import PlanFile
 from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
 

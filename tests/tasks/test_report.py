@@ -14,7 +14,7 @@ from cascade.config import build_study
 from cascade.config.schemas import register_schemas
 from cascade.report.content import recommended
 from cascade.report.wording import usd
-from cascade.search.plan_file import PlanFile
+from cascade.search import PlanFile
 from cascade.tasks.report import main
 from cascade.tracking import Tracker, sqlite_uri
 from tests.conftest import ROOT, SHARED, Run, needs_shared

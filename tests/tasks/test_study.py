@@ -13,8 +13,8 @@ from mlflow.tracking import MlflowClient
 
 from cascade.generate.recordings.recorded import write_recording
 from cascade.generate.sample import Draw, ModelSamples
+from cascade.search import PlanFile
 from cascade.search.artifacts import Executed
-from cascade.search.plan_file import PlanFile
 from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
 from tests.toy import N_DRAWS, SKILL, make_samples, write_toy

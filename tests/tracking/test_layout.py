@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from cascade.search.plan_file import PlanFile
+from cascade.search import PlanFile
 from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
 from tests.toy import write_toy

@@ -223,7 +223,7 @@ def check_key(model: Model) -> None:
     if variable and not os.environ.get(variable):
         raise ConfigError(
             f"family.models.{model.key}.server.key_variable={variable}: {model.name}'s server "
-            f"{model.server.base_url or ''} requires an API key, and this environment variable is not set; set it"
+            f"{model.server.base_url or ''} requires an API key; set this environment variable to it"
         )
 
 

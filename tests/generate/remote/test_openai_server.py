@@ -309,7 +309,7 @@ def test_a_key_that_is_not_set_is_named_before_anybody_is_asked(
     data = ("dataset=humaneval", "dataset.path=toy/problems.jsonl")
     done = run("task=run", "family=claude_4", "generator=openai", "hardware=anthropic", *data)
     assert done.returncode == 1
-    assert "key_variable=ANTHROPIC_API_KEY" in done.stderr and "is not set; set it" in done.stderr
+    assert "key_variable=ANTHROPIC_API_KEY" in done.stderr and "requires an API key; set this" in done.stderr
     assert "Retrying" not in done.stdout + done.stderr
 
 
