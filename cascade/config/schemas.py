@@ -226,6 +226,7 @@ class SelectConfig:
     budget_usd_per_1k: float | None = None
     min_accuracy: float | None = None
     confidence: float | None = None
+    more_problems: str | None = None
     certify: Promise = field(default_factory=Promise)
 
 

@@ -84,6 +84,7 @@ class Study:
         accuracy_of: by what accuracy plans are chosen.
         promise_of: what accuracy the chosen plans promise.
         constraints: what the user wants of one plan.
+        more_problems: a file of problems that task=select takes beside those of the study; None for none.
         promise: what plans are to be certified for; None for nothing.
         replicates, confidence: of the bootstrap over problems, and its intervals.
         saving: how the paper's mean saving is taken.
@@ -123,6 +124,7 @@ class Study:
     accuracy_of: AccuracyOf
     promise_of: PromiseOf
     constraints: Constraints
+    more_problems: str | None
     promise: Promise | None
     replicates: int
     confidence: float
@@ -237,6 +239,7 @@ def build_study(cfg: DictConfig, overrides: Sequence[str] = ()) -> Study:
         accuracy_of=config.select.accuracy,
         promise_of=config.select.promise,
         constraints=constraints_of(config.select),
+        more_problems=checks.path(config.select.more_problems),
         promise=promise_of(config.select.certify),
         replicates=int(checks.at_least(config.bootstrap.replicates, 100, "bootstrap.replicates")),
         confidence=checks.between(config.bootstrap.confidence, "bootstrap.confidence"),

@@ -47,6 +47,14 @@ class ModelRuns:
             self.options, tuple(tuple(_at(one, problems) for one in rounds) for rounds in self.rounds)
         )
 
+    def with_problems(self, other: "ModelRuns") -> "ModelRuns":
+        """The runs with those of the same options on other problems behind them."""
+        rounds = tuple(
+            tuple(_joined(*both) for both in zip(mine, theirs, strict=True))
+            for mine, theirs in zip(self.rounds, other.part(self.options).rounds, strict=True)
+        )
+        return ModelRuns(self.options, rounds)
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """As arrays for a file; `from_arrays` reads them."""
         arrays: dict[str, NDArray[Any]] = {
@@ -122,3 +130,9 @@ def _at(runs: StageRuns, problems: NDArray[np.int64]) -> StageRuns:
     kept = kept[np.argsort(number[runs.problem[kept]], kind="stable")]
     columns = {name: getattr(runs, name)[kept] for name in COLUMNS[1:]}
     return replace(runs, n_draws=runs.n_draws[problems], problem=number[runs.problem[kept]], **columns)
+
+
+def _joined(first: StageRuns, second: StageRuns) -> StageRuns:
+    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in COLUMNS[1:]}
+    problem = np.concatenate([first.problem, len(first.n_draws) + second.problem])
+    return replace(first, n_draws=np.concatenate([first.n_draws, second.n_draws]), problem=problem, **columns)

@@ -50,6 +50,10 @@ class ByProbability:
     of_problem: NDArray[np.int64]
     without_tests: bool
 
+    def served(self, n_problems: int) -> "ByProbability":
+        """What decides in service: the calibrator of all validation problems, about any problem."""
+        return ByProbability(self.calibrators[:1], np.zeros(n_problems, dtype=np.int64), self.without_tests)
+
     def probability(self, runs: StageRuns) -> NDArray[np.float64]:
         """Float array (R,): how probable it is that each run's answer is right."""
         rows = np.stack([one.coefficients for one in self.calibrators])[self.of_problem][runs.problem]

@@ -65,6 +65,18 @@ class StageTable:
         growing = None if self.growing is None else tuple(values[..., problems] for values in self.growing)
         return replace(self, growing=growing, **arrays)
 
+    def with_problems(self, other: "StageTable") -> "StageTable":
+        """The same table with the problems of another one, of the same options and θ, behind its own."""
+
+        def joined(mine: Floats, theirs: Floats) -> Floats:
+            return np.concatenate([mine, theirs], axis=-1)
+
+        growing = None
+        if self.growing is not None and other.growing is not None:
+            growing = tuple(joined(*both) for both in zip(self.growing, other.growing, strict=True))
+        arrays = {name: joined(getattr(self, name), getattr(other, name)) for name in ARRAYS}
+        return replace(self, growing=growing, **arrays)
+
     def part(self, options: Sequence[int], thetas: Sequence[int]) -> "StageTable":
         """The same table for some of the options and θ, by index."""
         of_both = {name: getattr(self, name)[options][:, thetas] for name in ARRAYS[:2]}

@@ -85,4 +85,5 @@ from .settings import (
     OptunaSettings as OptunaSettings,
     SearchSettings as SearchSettings,
 )
+from .unlabelled import at_cost as at_cost, with_unlabelled as with_unlabelled
 from .wrong_after_all import WrongAfterAll as WrongAfterAll, wrong_after_all as wrong_after_all

@@ -51,6 +51,8 @@ class Executed:
         calibration: one a model, where the probability of being right decides on acceptance; otherwise None.
         base_tables: where the test side is proved on extended tests, by which `tables` judge its problems:
             the tables by the base tests, which judge the validation side in both; otherwise empty.
+        unlabelled: one a model over the problems without references of `select.more_problems`; a file does
+            not keep them.
     """
 
     models: tuple[str, ...]
@@ -61,6 +63,7 @@ class Executed:
     runs: tuple[ModelRuns, ...] = ()
     calibration: tuple[ByProbability, ...] | None = None
     base_tables: tuple[StageTable, ...] = ()
+    unlabelled: tuple[StageTable, ...] = ()
 
     def narrowed(self, options: Sequence[Option], thetas: Sequence[float]) -> "Executed":
         """The same with some of the options and θ only; what a model does not have is no option of it."""
@@ -99,6 +102,21 @@ class Executed:
             self.provenance, hardware=hardware, prices=prices, hashes={**self.provenance.hashes, **hashes}
         )
         return replace(self, tables=tables, provenance=provenance, base_tables=base_tables)
+
+    def served_tables(self) -> tuple[StageTable, ...]:
+        """Stage tables over all problems as a service decides: with one calibrator a model, and no folds."""
+        tables = self.tables
+        if self.calibration is not None:
+            prices = [self.provenance.prices[model].usd_per_token for model in self.models]
+            tables = tuple(
+                table_of_runs(runs, table.thetas, price, decides.served(len(self.task_ids)))
+                for runs, table, price, decides in zip(
+                    self.runs, tables, prices, self.calibration, strict=True
+                )
+            )
+        if not self.unlabelled:
+            return tables
+        return tuple(t.with_problems(more) for t, more in zip(tables, self.unlabelled, strict=True))
 
     def shrunk_tables(self, seed: int, *, without_tests: bool) -> tuple[StageTable, ...]:
         """The tables by which `select.accuracy=shrunk` chooses, over all problems.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cascade.base import CascadeError, digest
+from cascade.base import CascadeError, ConfigError, digest
 from cascade.config import Study
 from cascade.core import (
     CALIBRATED,
@@ -57,6 +57,10 @@ def main(study: Study, output: Path) -> None:
 def execute_study(context: RunContext) -> Executed:
     """Load, generate, execute, tabulate, search, log."""
     study = context.study
+    if study.more_problems is not None:
+        raise ConfigError(
+            "select.more_problems: task=select takes it, from a study that was run; leave it out"
+        )
     started = time.monotonic()
     problems = load_problems(study.dataset)
     log_data_set(context.tracker, context.run_id, study.dataset, problems)

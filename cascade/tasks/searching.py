@@ -25,6 +25,7 @@ from cascade.search import (
     plan_indices,
     size_of_grid,
     values,
+    with_unlabelled,
 )
 from cascade.tasks.context import RunContext
 from cascade.tracking import log_combinations
@@ -58,7 +59,9 @@ def save_combinations(context: RunContext, executed: Executed) -> int:
     study = context.study
     with context.timed("search"):
         grid = grid_search(
-            [table.at(executed.split.validation) for table in executed.tables],
+            with_unlabelled(
+                [table.at(executed.split.validation) for table in executed.tables], executed.unlabelled
+            ),
             per_stage_theta=study.theta_choice.per_stage,
         )
         combinations = combinations_table(grid, "validation")

@@ -29,6 +29,7 @@ from cascade.search import (
     GridResult,
     ModelCalibration,
     PlanFile,
+    at_cost,
     calibration_reports,
     combination_outcomes,
     constrained_plan,
@@ -43,10 +44,12 @@ from cascade.search import (
     nested_savings,
     select,
     with_counted_singles,
+    with_unlabelled,
 )
 from cascade.tasks.common import EXECUTED, hash_tags, open_tracker, study_run
 from cascade.tasks.context import RunContext
 from cascade.tasks.continuing import SELECT_TAKES, as_settings_want, find_source, load_executed, next_command
+from cascade.tasks.more_problems import with_more_problems
 from cascade.tasks.searching import check_size, save_combinations, search_plans
 from cascade.tracking import SELECTED, log_plans, log_trace
 
@@ -63,11 +66,12 @@ def main(study: Study, output: Path) -> None:
     what = "an executed study (task=study or task=run)"
     source = find_source(study, tracker, {EXECUTED: "true"}, what, SELECT_TAKES)
     executed = as_settings_want(study, load_executed(tracker, source.run_id), source)
+    executed = with_more_problems(study, executed)
     with study_run(study, tracker, "select", output, source.executed_id) as context:
         # What was chosen from stands beside it: task=evaluate goes on from the same tables.
         context.save_and_log(STAGE_TABLES, executed.save)
         size = check_size(study, len(executed.task_ids))
-        if source.changes("search", "hardware") and size.feasible:
+        if source.changes("search", "hardware", "select.more_problems") and size.feasible:
             save_combinations(context, executed)
         with context.timed("select"):
             plans = choose_plans(context, executed)
@@ -111,7 +115,8 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
     if study.accuracy_of is AccuracyOf.shrunk:
         shrunk = executed.shrunk_tables(study.seed, without_tests=study.accept_without_tests)
         judged = [table.at(executed.split.validation) for table in shrunk]
-    grid = with_counted_singles(search_plans(context, executed.models, judged), tables)
+    searched = with_unlabelled(judged, executed.unlabelled)
+    grid = with_counted_singles(search_plans(context, executed.models, searched), tables)
     allowed, how, nested = _allowed(study, judged, grid)
     metrics |= {f"nested_saving.{name}": saving for name, saving in nested.items()}
     chosen = select(grid, study.theta_choice, allowed)
@@ -122,16 +127,18 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
         chosen = select(grid, study.theta_choice, allowed)
         candidates = near_front(grid, chosen.candidates, MAX_CANDIDATES)
     weights = problem_weights(len(executed.split.validation), study.replicates, study.seed)
-    outcomes = combination_outcomes(tables, grid, candidates)
+    outcomes = _outcomes(executed, tables, grid, candidates)
     stability = _certainty(study, outcomes, weights)
     frequency = {
         (int(t), int(p)): float(share)
         for t, p, share in zip(candidates.theta, candidates.plan, stability.frequency, strict=True)
     }
 
+    served = executed.served_tables()
+
     def with_estimates(some: Combinations) -> tuple[ChosenPlan, ...]:
-        found = _chosen(study, tables, grid, some, weights)
-        expected = [expected_stages(executed.tables, one.plan, executed.models) for one in found]
+        found = _chosen(study, tables, grid, _outcomes(executed, tables, grid, some), some, weights)
+        expected = [expected_stages(served, one.plan, executed.models) for one in found]
         return tuple(replace(one, expected=stages) for one, stages in zip(found, expected, strict=True))
 
     front = with_estimates(chosen.front)
@@ -166,6 +173,8 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
             "promise": study.promise_of.value,
             "replicates": study.replicates,
             "interval": study.confidence,
+            "more_problems": study.more_problems,
+            "n_unlabelled": executed.unlabelled[0].correct.shape[1] if executed.unlabelled else 0,
         },
         optimism=optimism,
         provenance=executed.provenance,
@@ -256,14 +265,25 @@ def _certainty(study: Study, outcomes: NDArray[np.float64], weights: NDArray[np.
     return front_stability(outcomes, weights, cost_grid, study.confidence)
 
 
+def _outcomes(
+    executed: Executed, tables: Sequence[StageTable], grid: GridResult, combinations: Combinations
+) -> NDArray[np.float64]:
+    """Outcomes on the validation side; mean costs are those that problems without references share in."""
+    found = combination_outcomes(tables, grid, combinations)
+    if not executed.unlabelled:
+        return found
+    return at_cost(found, grid.usd_per_1k_queries[combinations.theta, combinations.plan])
+
+
 def _chosen(
     study: Study,
     tables: Sequence[StageTable],
     grid: GridResult,
+    outcomes: NDArray[np.float64],
     combinations: Combinations,
     weights: NDArray[np.float64],
 ) -> tuple[ChosenPlan, ...]:
-    known = estimates(combination_outcomes(tables, grid, combinations), weights, study.confidence)
+    known = estimates(outcomes, weights, study.confidence)
     plans = grid.plans(combinations)
     promised = grid.accuracy[combinations.theta, combinations.plan]
     return tuple(
