@@ -22,8 +22,9 @@ class StageExpectation:
         usd, usd_deviation: US dollars that it costs a query that reaches it, and the standard deviation of
             that between problems.
         n_problems: how many equally weighing problems these estimates are worth.
-        scores: (θ or τ of the study, share of the queries whose score or probability reaches it); empty for
-            stages without tests and for growing ones.
+        scores: (θ or τ of the study, share of the queries whose score or probability reaches it); of a
+            growing stage the plan's alone, as with others it would have grown otherwise; empty without tests.
+        scores_deviation: standard deviation between problems of the share of these θ that is reached.
     """
 
     model: str
@@ -33,6 +34,7 @@ class StageExpectation:
     usd_deviation: float
     n_problems: float
     scores: tuple[tuple[float, float], ...] = ()
+    scores_deviation: float = 0.0
 
 
 def expected_stages(
@@ -57,9 +59,13 @@ def expected_stages(
         usd = table.by_theta[1][o, t]
         mean = float(weight @ usd)
         scores: tuple[tuple[float, float], ...] = ()
-        if option.tests and not option.growing:
-            shares = table.accept[o] @ weight
-            scores = tuple((theta, float(share)) for theta, share in zip(table.thetas, shares, strict=True))
+        deviation = 0.0
+        if option.tests:
+            which = [t] if option.growing else list(range(len(table.thetas)))
+            shares = table.accept[o][which] @ weight
+            scores = tuple((table.thetas[at], float(s)) for at, s in zip(which, shares, strict=True))
+            of_problem = table.accept[o][which].mean(axis=0)
+            deviation = float(np.sqrt(weight @ (of_problem - shares.mean()) ** 2))
         found.append(
             StageExpectation(
                 model=models[i],
@@ -69,6 +75,7 @@ def expected_stages(
                 usd_deviation=float(np.sqrt(weight @ (usd - mean) ** 2)),
                 n_problems=float(1 / (weight @ weight)),
                 scores=scores,
+                scores_deviation=deviation,
             )
         )
         reach = reach * (1.0 - table.accept[o, t])

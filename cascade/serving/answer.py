@@ -18,6 +18,7 @@ class StageTrace:
         solutions, lines: how many solutions and valid test lines it had at its end.
         score, most: of its answer by the rule, and what nothing can exceed; 0 and 0 without tests.
         threshold: the share of `most` that the score had to reach; None where none is looked at.
+        measure: see `Decision`; None without a decision.
         probability: that the answer is right, where the rule is calibrated.
         accepted: whether the stage's answer was taken.
         tokens, usd: what it wrote, finished or not, and the price of that in US dollars.
@@ -34,6 +35,7 @@ class StageTrace:
     score: int = 0
     most: int = 0
     threshold: float | None = None
+    measure: float | None = None
     probability: float | None = None
     accepted: bool = False
     tokens: int = 0
@@ -47,11 +49,6 @@ class StageTrace:
     def share(self) -> float | None:
         """The score as a share of what it could be at most, 0..1; None without a valid test line."""
         return self.score / self.most if self.most else None
-
-    @property
-    def measure(self) -> float | None:
-        """What is held against θ or τ: the probability of a calibrated rule, else the score's share."""
-        return self.share if self.probability is None else self.probability
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Decision:
         best: index of the solution that is the stage's answer.
         score, most: see `cascade.core.rules.Judgements`.
         accepted: whether it reaches the threshold.
+        measure: what is held against θ or τ: the score as a share of the most, or the probability; without a
+            valid test line 1 or 0, as such a stage accepts or escalates.
         probability: that it is right; None where the rule is not calibrated.
     """
 
@@ -41,6 +43,7 @@ class Decision:
     score: int
     most: int
     accepted: bool
+    measure: float
     probability: float | None = None
 
 
@@ -80,7 +83,8 @@ class ThresholdRule:
         judged = self.rule(passes[None], np.array([passes.shape[1]]))
         best, score, most = int(judged.answer[0]), int(judged.score[0]), int(judged.most[0])
         taken = accepts(score, most, theta, accept_without_tests=self.accept_without_tests)
-        return Decision(best, score, most, taken)
+        measure = score / most if most else float(self.accept_without_tests)
+        return Decision(best, score, most, taken, measure)
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,9 @@ class CalibratedRule:
         agreed = int((passes[best] * passes.sum(axis=0)).max(initial=0))
         known = Known(k, score, most, int(passes[best].sum()), agreed, n_lines)
         probability = answer_probability(self.calibrators[model], known)
-        taken = probability >= float(theta) and (self.accept_without_tests or n_lines > 0)
-        return Decision(best, score, most, taken, probability)
+        may = self.accept_without_tests or n_lines > 0
+        taken = probability >= float(theta) and may
+        return Decision(best, score, most, taken, probability if may else 0.0, probability)
 
 
 def decider_of(settings: Mapping[str, object], calibration: Sequence[ModelCalibration] = ()) -> Decider:

@@ -217,6 +217,7 @@ class StageRun:
             score=0 if decision is None else decision.score,
             most=0 if decision is None else decision.most,
             threshold=None if self.theta is None else float(self.theta),
+            measure=None if decision is None else decision.measure,
             probability=None if decision is None else decision.probability,
             accepted=accepted,
             tokens=self.tokens,

@@ -39,8 +39,20 @@ def run_shard(study: Study) -> None:
     )
 
 
-def generate(study: Study, problems: list[Problem], elsewhere: frozenset[str] = frozenset()) -> SampleSet:
+def generate(
+    study: Study,
+    problems: list[Problem],
+    elsewhere: frozenset[str] = frozenset(),
+    *,
+    may_all_fail: bool = False,
+) -> SampleSet:
     """The generator's samples, and in one line a model what they are.
+
+    Args:
+        study: with family and generator.
+        problems: what is asked for.
+        elsewhere: as in `SampleRequest`.
+        may_all_fail: of a few problems, whether a model without a usable solution is no mistake.
 
     Raises:
         DataError: no solution of a model is usable, or all cost nothing.
@@ -54,7 +66,7 @@ def generate(study: Study, problems: list[Problem], elsewhere: frozenset[str] = 
         log.info(of_model.line(limit))
         for warning in of_model.warnings(limit):
             log.warning(warning)
-    for of_model in surveys:
+    for of_model in surveys if not may_all_fail else ():
         of_model.check(limit)
     return generated
 

@@ -70,8 +70,8 @@ def with_more_problems(study: Study, executed: Executed) -> Executed:
 
 def _runs(study: Study, executed: Executed, problems: list[Problem], where: str) -> list[ModelRuns]:
     """Every option of every model on the problems, from samples that are written now or in the store."""
-    samples = own_samples(study, generate(study, problems, frozenset(executed.task_ids)))
-    outcomes, _ = execute(study, problems, samples)
+    generated = generate(study, problems, frozenset(executed.task_ids), may_all_fail=True)
+    outcomes, _ = execute(study, problems, own_samples(study, generated))
     rule, found = RULES[answered_by(study.rule)], []
     for i, (model, known) in enumerate(zip(executed.models, executed.runs, strict=True)):
         if missing := set(known.options) - set(available_options(outcomes[model], known.options)):

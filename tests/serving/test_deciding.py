@@ -25,13 +25,14 @@ def test_the_papers_rule_takes_what_reaches_theta() -> None:
     for theta, taken in ((Fraction(1, 2), True), (Fraction(51, 100), False)):
         decision = decider.decide("small", PASSES, theta)
         assert (decision.best, decision.score, decision.most) == (0, 6, 12)
-        assert (decision.accepted, decision.probability) == (taken, None)
+        assert (decision.accepted, decision.measure, decision.probability) == (taken, 0.5, None)
 
 
 def test_a_stage_without_tests_does_what_the_setting_says() -> None:
     none = np.zeros((1, 0), dtype=bool)
-    assert decider_of({}).decide("small", none, Fraction(1)).accepted
-    assert not decider_of({"no_tests": "escalate"}).decide("small", none, Fraction(0)).accepted
+    for settings, accepts in (({}, True), ({"no_tests": "escalate"}, False)):
+        decision = decider_of(settings).decide("small", none, Fraction(int(accepts)))
+        assert (decision.accepted, decision.measure) == (accepts, float(accepts))
 
 
 def test_a_calibrated_rule_takes_what_is_probably_right() -> None:
@@ -45,7 +46,7 @@ def test_a_calibrated_rule_takes_what_is_probably_right() -> None:
         decision = decider.decide("small", PASSES, Fraction(theta))
         assert decision.best == 0
         assert decision.accepted is taken
-        assert decision.probability == pytest.approx(right)
+        assert decision.probability == decision.measure == pytest.approx(right)
 
 
 def test_an_unknown_rule_or_one_without_its_calibrators_is_one_line() -> None:

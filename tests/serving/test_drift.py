@@ -5,7 +5,6 @@ import pytest
 
 from cascade.core import EXIT, Option, Plan, StageTable
 from cascade.search import StageExpectation, expected_stages
-from cascade.serving.answer import StageTrace
 from cascade.serving.drift import MeanTest, PlanWatch
 
 PLAN = Plan((Option(3, 2), EXIT), 0.5)
@@ -32,11 +31,18 @@ def tables(accept: np.ndarray, rng: np.random.Generator) -> list[StageTable]:
     return [small, large]
 
 
-def query(tables: list[StageTable], p: int, rng: np.random.Generator) -> list[tuple[bool, float, int, float]]:
-    accepted = bool(rng.random() < tables[0].accept[0, 1, p])
+def query(
+    tables: list[StageTable], p: int, rng: np.random.Generator
+) -> list[tuple[bool, float, int, float | None]]:
+    """One query of a problem: a score that reaches each θ as often as the table says."""
+    lower, upper = tables[0].accept[0, :, p]
+    score = rng.random()
+    measure = 0.6 if score < upper else 0.3 if score < lower else 0.0
     noise = rng.gamma(4, 0.25, 2)
-    rows = [(accepted, tables[0].usd[0, p] * noise[0], 10, 0.5)]
-    return rows if accepted else [*rows, (True, tables[1].usd[0, p] * noise[1], 10, 0.5)]
+    rows: list[tuple[bool, float, int, float | None]] = [
+        (measure == 0.6, tables[0].usd[0, p] * noise[0], 10, measure)
+    ]
+    return rows if measure == 0.6 else [*rows, (True, tables[1].usd[0, p] * noise[1], 10, None)]
 
 
 def test_expectations_weigh_problems_by_how_far_they_come() -> None:
@@ -52,9 +58,8 @@ def test_expectations_weigh_problems_by_how_far_they_come() -> None:
     assert last.n_problems == pytest.approx(4 / 1.5)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_no_alarm_in_20000_queries_of_the_plans_own_population(seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def test_no_alarm_in_20000_queries_of_the_plans_own_population() -> None:
+    rng = np.random.default_rng(0)
     made = tables(rng.beta(1, 1, 150), rng)
     watch = PlanWatch(expected_stages(made, PLAN, MODELS), 0.01)
     for p in rng.integers(150, size=20_000):
@@ -73,33 +78,60 @@ def test_an_alarm_within_200_queries_of_harder_problems(seed: int) -> None:
     alarms = [watch.observe(query(made, p, rng)) for p in rng.choice(hard, 200)]
     raised = [alarm for alarm in alarms if alarm is not None]
     assert len(raised) == 1, "once"
-    assert raised[0].message.startswith("stage 1 (small) accepts ")
+    assert raised[0].message.startswith("stage 1 (small) ")
     assert raised[0].after <= 200
 
 
+def test_an_alarm_within_200_queries_of_a_plan_of_one_stage() -> None:
+    """Nothing escalates: a greedy answer has its cost alone, a tested one its scores as well."""
+    rng = np.random.default_rng(0)
+    accept = rng.beta(4, 1, 150)
+    cost = 1 + 2 * (1 - accept) + rng.uniform(0, 0.5, 150)
+    hard = np.argsort(accept)[:50]
+    greedy = StageExpectation("large", 1.0, 1.0, cost.mean(), cost.std(), 150.0)
+    watch = PlanWatch((greedy,), 0.01)
+    alarms = [watch.observe([(True, cost[p], 10, None)]) for p in rng.choice(hard, 200)]
+    [raised] = [alarm for alarm in alarms if alarm is not None]
+    assert raised.message.startswith("stage 1 (large) costs ")
+    # Equal costs: the scores alone tell.
+    reached = np.stack([accept > theta for theta in (0.25, 0.5, 0.75, 0.9)])
+    scores = tuple(zip((0.25, 0.5, 0.75, 0.9), reached.mean(axis=1).tolist(), strict=True))
+    spread = float(reached.mean(axis=0).std())
+    tested = StageExpectation("large", 1.0, 1.0, 1.0, 0.0, 150.0, scores, spread)
+    watch = PlanWatch((tested,), 0.01)
+    alarms = [watch.observe([(True, 1.0, 10, accept[p])]) for p in rng.choice(hard, 200)]
+    [raised] = [alarm for alarm in alarms if alarm is not None]
+    assert raised.message.startswith("stage 1 (large) has scores that reach ")
+    calm = PlanWatch((tested,), 0.01)
+    for p in rng.integers(150, size=2000):
+        calm.observe([(True, 1.0, 10, accept[p])])
+    assert calm.alarm is None
+
+
 def test_false_alarms_are_as_rare_as_stated() -> None:
-    """At the end of the interval that is expected, which is the worst case, of 100 tests."""
+    """Of 150 studies of 100 problems whose estimates err, each watched for 200 queries."""
     rng, alarms = np.random.default_rng(1), 0
-    for _ in range(100):
-        test = MeanTest(0.3, 0.6)
-        most = 0.0
+    for _ in range(150):
+        test = MeanTest(rng.binomial(100, 0.6) / 100, np.sqrt(0.24 / 100), 0.2)
         for value in rng.random(200) < 0.6:
             test.add(float(value))
-            most = max(most, test.log_evidence)
-        alarms += most > np.log(2 / 0.1)
-    assert alarms <= 0.1 * 100
+            if test.ahead > 0:
+                alarms += 1
+                break
+    assert 0 < alarms <= 0.2 * 150
 
 
-def test_means_in_the_interval_win_nothing_and_extremes_break_nothing() -> None:
-    for low, high, value in ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.0, 1.0, 1.0), (0.2, 0.4, 0.3)):
-        test = MeanTest(low, high)
+def test_what_was_expected_wins_nothing_and_extremes_break_nothing() -> None:
+    for mean, error in ((0.0, 0.0), (1.0, 0.0), (1.0, 0.1), (0.0, 0.1), (0.3, 0.1)):
+        test = MeanTest(mean, error, 0.01)
         for _ in range(1000):
+            test.add(mean)
+        assert test.ahead < -4
+    for mean, value in ((0.2, 1.0), (0.8, 0.0)):
+        test = MeanTest(mean, 0.05, 0.01)
+        for _ in range(100):
             test.add(value)
-        assert test.log_evidence <= 1e-9
-    test = MeanTest(0.0, 0.2)
-    for _ in range(100):
-        test.add(1.0)
-    assert test.log_evidence > 50
+        assert test.ahead > 10
 
 
 def test_a_plan_without_expectations_is_never_alarming() -> None:
@@ -124,10 +156,3 @@ def test_the_report_has_what_was_seen_beside_what_was_expected() -> None:
     assert first["scores"] == {"from": [0, 0, 0.5, 1], "seen": [0, 1, 1, 0], "expected": [0, 0.6, 0.3, 0.1]}
     assert second["scores"] is None
     assert second["reached"] == {"seen": 0.5, "expected": 0.5, "n": 1}
-
-
-def test_what_a_calibrated_stage_holds_against_its_threshold_is_its_probability() -> None:
-    option = Option(3, 2)
-    assert StageTrace("small", option, score=3, most=6, probability=0.9).measure == 0.9
-    assert StageTrace("small", option, score=3, most=6).measure == 0.5
-    assert StageTrace("small", option).measure is None
