@@ -133,6 +133,8 @@ def _at(runs: StageRuns, problems: NDArray[np.int64]) -> StageRuns:
 
 
 def _joined(first: StageRuns, second: StageRuns) -> StageRuns:
-    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in COLUMNS[1:]}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in COLUMNS[1:]
+    }
     problem = np.concatenate([first.problem, len(first.n_draws) + second.problem])
     return replace(first, n_draws=np.concatenate([first.n_draws, second.n_draws]), problem=problem, **columns)
