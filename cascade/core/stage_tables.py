@@ -75,9 +75,7 @@ class StageTable:
         growing = None
         if self.growing is not None and other.growing is not None:
             growing = tuple(joined(*both) for both in zip(self.growing, other.growing, strict=True))
-        arrays: dict[str, Any] = {
-            name: joined(getattr(self, name), getattr(other, name)) for name in ARRAYS
-        }
+        arrays: dict[str, Any] = {name: joined(getattr(self, name), getattr(other, name)) for name in ARRAYS}
         return replace(self, growing=growing, **arrays)
 
     def part(self, options: Sequence[int], thetas: Sequence[int]) -> "StageTable":
