@@ -8,6 +8,10 @@ from cascade.problems.base import Problem, preamble_of
 from cascade.problems.user_problems import entry_point_of, filled, posed, to_problem
 
 
+# What task=serve keeps beside a problem (`serve.shadow_output`).
+OF_A_SERVICE = "shadow"
+
+
 def read_prompts(path: Path) -> list[Problem]:
     """The problems of a JSON Lines file with ``prompt`` and ``entry_point``, in order.
 
@@ -28,6 +32,7 @@ def _problems(records: Iterable[Record]) -> Iterable[Problem]:
     seen: set[str] = set()
     for record in records:
         fields = {"task_id": f"line/{record.place.number}", **record.fields}
+        fields.pop(OF_A_SERVICE, None)
         filled_record = Record(record.place, fields)
         if "tests" in fields:
             problem = to_problem(filled_record)

@@ -1,5 +1,8 @@
 """A request as spans: names, attributes and the score of the self-tests, as the conventions have them."""
 
+from pathlib import Path
+
+import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
@@ -7,6 +10,7 @@ from opentelemetry.trace import StatusCode
 from cascade.core import EXIT, Option
 from cascade.serving import Answer, NoAnswerError, StageTrace
 from cascade.serving.spans import Spans, trace_id
+from tests.tracking.server import serving as mlflow_server
 
 TESTED = StageTrace(
     "small", Option(3, 2), 1, 3, 4, score=6, most=12, threshold=0.8, tokens=90, usd=1e-6, began=1000.0,
@@ -51,3 +55,24 @@ def test_a_failed_request_says_why() -> None:
     assert whole.status.status_code is StatusCode.ERROR
     assert whole.status.description == "small failed"
     assert stage.status.description == "no connection"
+
+
+@pytest.mark.slow
+def test_mlflow_shows_the_spans_of_a_request(tmp_path: Path) -> None:
+    """Sent as `serve.otlp_endpoint` says, to a real server, and read back by MLflow's own client."""
+    mlflow = pytest.importorskip("mlflow")
+    with mlflow_server(tmp_path / "mlflow") as address:
+        spans = Spans(f"{address}/v1/traces", {"x-mlflow-experiment-id": "0"})
+        root = spans.begin("chat", "my-plan")
+        spans.end(root, Answer("", True, "", 2, (TESTED, LAST), None, 3.0))
+        spans.close()
+        [trace] = mlflow.MlflowClient(tracking_uri=address).search_traces(locations=["0"])
+        by_name = {span.name: span for span in trace.data.spans}
+        assert set(by_name) == {"chat my-plan", "chat small", "execute self-tests", "chat large"}
+        assert trace.info.trace_id.endswith(trace_id(root))
+        whole, stage = by_name["chat my-plan"], by_name["chat small"]
+        assert stage.parent_id == whole.span_id
+        assert whole.attributes["gen_ai.response.model"] == "large"
+        [event] = stage.events
+        assert event.name == "gen_ai.evaluation.result"
+        assert event.attributes["gen_ai.evaluation.score.value"] == 0.5

@@ -35,6 +35,7 @@ LABELLED = {
     "task_id": "shadow/3",
     "prompt": KNOWN[2].prompt,
     "entry_point": KNOWN[2].entry_point,
+    "shadow": {"same": False},
     "tests": [f"assert callable({KNOWN[2].entry_point})"],
 }
 
