@@ -7,7 +7,6 @@ from cascade.base import DataError, Record, read_records
 from cascade.problems.base import Problem, preamble_of
 from cascade.problems.user_problems import entry_point_of, filled, posed, to_problem
 
-
 # What task=serve keeps beside a problem (`serve.shadow_output`).
 OF_A_SERVICE = "shadow"
 
