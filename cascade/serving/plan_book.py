@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cascade.base import CascadeError, DataError, digest
-from cascade.core import EXIT, Option, Plan
+from cascade.core import EXIT, Option, Plan, usd_per_1k_queries
 from cascade.generate import Member
 from cascade.search import PLANS, ChosenPlan, Estimate, PlanFile
 from cascade.serving.cascade import Cascade
@@ -159,7 +159,8 @@ class PlanBook:
     def choose(self, budget_usd_per_1k: float | None, min_accuracy: float | None) -> str:
         """The cheapest plan of a least accuracy, or the most accurate one in a budget.
 
-        It goes by the validation side's estimates, as task=select does: the test side is there to prove.
+        Accuracy is the validation side's estimate, as task=select has it: the test side is there to prove.
+        Cost needs no references: it is what the stages are expected to cost over all problems of the study.
 
         Raises:
             CascadeError: no plan meets it; says how far they go.
@@ -167,7 +168,7 @@ class PlanBook:
         if budget_usd_per_1k is None and min_accuracy is None:
             return self.default
         names = list(self.by_name)
-        usd = {name: self.by_name[name].validation.usd_per_1k_queries for name in names}
+        usd = {name: _usd(self.by_name[name]) for name in names}
         right = {name: self.by_name[name].validation.accuracy for name in names}
         meets = names
         if budget_usd_per_1k is not None:
@@ -193,3 +194,10 @@ class PlanBook:
         """What is known of a plan, and from which side: ``test`` once it was evaluated."""
         chosen = self.by_name[name]
         return (chosen.validation, "validation") if chosen.test is None else (chosen.test, "test")
+
+
+def _usd(chosen: ChosenPlan) -> float:
+    """US dollars per 1,000 queries, by all problems of the study where that was counted."""
+    if not chosen.expected:
+        return chosen.validation.usd_per_1k_queries
+    return usd_per_1k_queries(sum(stage.reached * stage.usd for stage in chosen.expected))

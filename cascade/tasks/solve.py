@@ -33,6 +33,8 @@ class Comparison:
         usd_interval, accuracy_interval: of the bootstrap over the problems that were answered.
         promised: the study's estimate.
         side: the side of the split that it is of.
+        cross_fitted: whether the estimate is of calibrators that did not know the problem; live there is one
+            a model, which knows all of the validation side.
         same_problems: whether exactly that side's problems were answered.
         usd_inside, accuracy_inside: whether the live run lies in the promise's interval.
     """
@@ -46,6 +48,7 @@ class Comparison:
     accuracy_interval: Interval | None
     promised: Estimate
     side: str
+    cross_fitted: bool
     same_problems: bool
     usd_inside: bool | None
     accuracy_inside: bool | None
@@ -174,6 +177,7 @@ def compare(
         accuracy_interval=None if accuracy is None else _interval(right, study),
         promised=promised,
         side=side,
+        cross_fitted=side == "validation" and bool(book.file.calibration),
         same_problems=ids == set(of_side),
         usd_inside=_inside(cost, promised.usd_interval),
         accuracy_inside=None if accuracy is None else _inside(accuracy, promised.accuracy_interval),
@@ -237,6 +241,11 @@ def in_words(found: Comparison) -> str:
     )
     if not found.same_problems:
         rows.append(f"(other problems than the {found.side} side's: a difference may be theirs)")
+    if found.cross_fitted:
+        rows.append(
+            "(estimates of the validation side are of calibrators that did not know the problem; answers are "
+            "accepted by those that know all of it: a difference may be theirs)"
+        )
     return "\n".join(rows)
 
 

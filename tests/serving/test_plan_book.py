@@ -1,12 +1,14 @@
 """Plans by their names, and which meets a budget or an accuracy."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cascade.base import CascadeError, DataError
 from cascade.core import EXIT, SKIP, Option, Plan
+from cascade.search import StageExpectation
 from cascade.serving import PlanBook, parse_plan_file, plan_name, read_plan_file
 from tests.serving.made_up import MODELS, SMALL, THREE, TWO, plan_file
 
@@ -48,6 +50,19 @@ def test_a_plan_is_found_by_its_names(tmp_path: Path) -> None:
 def test_a_constraint_chooses_as_select_does(budget: float, least: float, plan: Plan) -> None:
     book = PlanBook.of(plan_file(), "x", MODELS, {})
     assert book.choose(budget, least) == plan_name(plan, MODELS)
+
+
+def test_a_budget_goes_by_what_stages_cost_on_all_problems() -> None:
+    made = plan_file()
+    # Half of the queries reach the second stage: 0.0002 + 0.5 · 0.0004 $ a query.
+    stages = (
+        StageExpectation("small", 1.0, 0.5, 0.0002, 0.0, 100.0),
+        StageExpectation("medium", 0.5, 1.0, 0.0004, 0.0, 50.0),
+    )
+    small, two, three = made.front
+    book = PlanBook.of(replace(made, front=(small, replace(two, expected=stages), three)), "x", MODELS, {})
+    assert book.choose(0.41, None) == plan_name(TWO, MODELS)
+    assert book.choose(0.39, None) == plan_name(SMALL, MODELS)
 
 
 def test_constraints_that_no_plan_meets_say_how_far_they_go() -> None:
