@@ -27,8 +27,8 @@ class Shadow:
 
         Args:
             share: of the answered requests.
-            path: the JSON Lines file: a line has `task_id`, `prompt` and `entry_point`, so that task=solve
-                reads it, and dataset=own once `tests` are added; and both answers, as `shadow`.
+            path: the JSON Lines file: a line has `task_id`, `prompt` and `entry_point`, so that task=solve and
+                task=select (`select.more_problems`) read it, and both answers, as `shadow`.
         """
         self._share, self._path = share, path
         self._tasks: set[asyncio.Task[None]] = set()
