@@ -27,7 +27,7 @@ class Shadow:
 
         Args:
             share: of the answered requests.
-            path: the JSON Lines file: a line has `task_id`, `prompt` and `entry_point`, so that task=solve and
+            path: the JSON Lines file: a line has `task_id`, `prompt` and `entry_point`, as task=solve and
                 task=select (`select.more_problems`) read it, and both answers, as `shadow`.
         """
         self._share, self._path = share, path
