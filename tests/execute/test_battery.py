@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,24 @@ LAYERS = {
     "bare": (),
     "bubblewrap": ("namespaces", "landlock", "seccomp", "uid"),
 }
+SERVERS = 4
 # Known from what other tests start at the same time.
 SLEEP = str(100_000 + os.getpid())
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
 
 def run(cases: list[Case], layers: str, fill: dict[str, str]) -> Outcome:
-    """Every case followed by a neighbour that is right, in one server."""
+    """Every case followed by a neighbour that is right, in the same server: several servers wait side by side."""
+    batches = [_batch(cases[i::SERVERS], fill) for i in range(min(SERVERS, len(cases)))]
+    isolation = Isolation(layers=LAYERS[layers], container=layers if layers in CONTAINERS else None)
+    rows: list[str] = [""] * (2 * len(cases))
+    for place, outcome in execute(batches, LIMITS, SERVERS, isolation):
+        found = outcome.rows
+        rows[2 * place :: 2 * SERVERS], rows[2 * place + 1 :: 2 * SERVERS] = found[::2], found[1::2]
+    return replace(outcome, rows=rows)
+
+
+def _batch(cases: list[Case], fill: dict[str, str]) -> Batch:
     tests = [Check(case.test, LIMITS.timeout_s) for case in cases] + [Check(TEST, LIMITS.timeout_s)]
     programs: list[tuple[str, tuple[int, ...]]] = []
     fill = fill | {"SLEEP": SLEEP}
@@ -38,9 +50,7 @@ def run(cases: list[Case], layers: str, fill: dict[str, str]) -> Outcome:
         for key, value in fill.items():
             source = source.replace(f"{{{key}}}", value)
         programs += [(source, (i,)), (f"{RIGHT}n = {i}", (len(cases),))]
-    isolation = Isolation(layers=LAYERS[layers], container=layers if layers in CONTAINERS else None)
-    [(_, outcome)] = execute([Batch(tuple(tests), tuple(programs))], LIMITS, 1, isolation)
-    return outcome
+    return Batch(tuple(tests), tuple(programs))
 
 
 def processes() -> set[int]:

@@ -32,7 +32,10 @@ def leaks(folder: Path) -> list[str]:
         ],
     ],
 )
-def test_a_sweep_that_fails_leaves_no_password(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+def test_a_sweep_that_fails_leaves_no_password(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     done = run("-m", *arguments, f"tracking.uri={ADDRESS}", "hydra.sweep.dir=swept")
     assert done.returncode == 1
     assert "http://me:***@127.0.0.1:1/x" in (tmp_path / "swept" / "multirun.yaml").read_text()

@@ -99,7 +99,7 @@ def test_two_identical_studies_at_once_execute_nothing_twice(start: Start, toy: 
 def test_a_killed_job_does_not_take_the_sweep_with_it(
     start: Start, run: Run, tmp_path: Path, toy: list[str], launcher: list[str], word: str
 ) -> None:
-    sweep = start("-m", *launcher, "seed=0,1,2", "hydra.sweep.dir=sweep", *toy)
+    sweep = start("-m", *launcher, "seed=0,1", "hydra.sweep.dir=sweep", *toy)
     wait_for(lambda: list(tmp_path.glob("sweep/*/.hydra/overrides.yaml")))
     os.kill(below(sweep.pid, word)[0], signal.SIGKILL)
     out, err = sweep.communicate(timeout=2 * PATIENCE_S)
@@ -107,10 +107,10 @@ def test_a_killed_job_does_not_take_the_sweep_with_it(
     assert "Traceback" not in out + err
     assert "error: 1 jobs of the sweep failed" in err
     rows = dict(line.split(maxsplit=1) for line in out.splitlines() if line.startswith("seed="))
-    assert set(rows) == {"seed=0", "seed=1", "seed=2"}
+    assert set(rows) == {"seed=0", "seed=1"}
     [dead] = [seed for seed, row in rows.items() if "dead: " in row]
     assert "SIGKILL" in rows[dead] or "without a result" in rows[dead]
-    assert len(list(tmp_path.glob("sweep/*/plans.json"))) == 2
+    assert len(list(tmp_path.glob("sweep/*/plans.json"))) == 1
 
 
 def test_a_killed_study_is_closed_when_the_next_one_starts(
