@@ -1,6 +1,6 @@
 """The interface of every generator: what a study asks for and what it gets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,7 @@ class SampleRequest:
         hardware: name of the hardware profile, under which measured prices are kept.
         store: folder of the store.
         elsewhere: ids of the data set's other problems, which another shard takes.
+        before_writing: called before samples are written that the store does not know.
     """
 
     family: Family
@@ -32,6 +33,7 @@ class SampleRequest:
     hardware: str
     store: Path
     elsewhere: frozenset[str] = frozenset()
+    before_writing: Callable[[], object] = field(default=lambda: None, compare=False)
 
     def to(self, model: Model) -> "SampleRequest":
         """The same as it is put to one member: its own prompts, and room for its reasoning."""

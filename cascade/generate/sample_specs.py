@@ -100,7 +100,9 @@ def sample_specs(identity: str, request: SampleRequest, draws: int, sampling: Sa
     return specs
 
 
-def missing_in_turn(specs: Sequence[SampleSpec], store: SampleStore) -> Iterator[list[SampleSpec]]:
+def missing_in_turn(
+    specs: Sequence[SampleSpec], request: SampleRequest, store: SampleStore
+) -> Iterator[list[SampleSpec]]:
     """The samples to write now, until all samples are in the store.
 
     What another process with this store is writing is left to it; if that process ends before its samples
@@ -118,6 +120,7 @@ def missing_in_turn(specs: Sequence[SampleSpec], store: SampleStore) -> Iterator
         try:
             missing = [spec for key in mine for spec in by_claim[key] if store.get(spec.key) is None]
             if missing:
+                request.before_writing()
                 yield missing
         finally:
             store.claims.give_up(mine)

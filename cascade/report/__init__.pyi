@@ -23,4 +23,10 @@ from .study_page import write_study_page as write_study_page
 from .sweep import summarise as summarise
 from .sweep_page import write_sweep_page as write_sweep_page
 from .target_curves import target_curves as target_curves, target_figure as target_figure
-from .terminal import last_screen as last_screen, plans_markdown as plans_markdown, table as table
+from .terminal import (
+    answer_screen as answer_screen,
+    last_screen as last_screen,
+    links_screen as links_screen,
+    plans_markdown as plans_markdown,
+    table as table,
+)

@@ -23,33 +23,47 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # head and rows
 
 
 def last_screen(title: str, plans: PlanFile, links: Mapping[str, str]) -> str:
-    """What a person should see when a study is done.
+    """What a person should see when a task is done.
 
     Args:
         title: the study in a few words.
         plans: its chosen plans.
-        places: by name, where to go on.
+        links: by name, where to go on.
     """
+    return "\n".join([*_chosen(title, plans), *_links(links), "", answer_sentence(plans)])
+
+
+def answer_screen(title: str, plans: PlanFile) -> str:
+    """The same without what comes later, as soon as it is known."""
+    return "\n".join([*_chosen(title, plans), answer_sentence(plans), ""])
+
+
+def links_screen(plans: PlanFile, links: Mapping[str, str]) -> str:
+    """What is said after the answer: where to go on; and the answer once more, which the screen ends with."""
+    return "\n".join(["", *_links(links), "", answer_sentence(plans)])
+
+
+def _links(links: Mapping[str, str]) -> list[str]:
+    width = max(len(name) for name in links)
+    return [f"{name.ljust(width)}  {link}" for name, link in links.items()]
+
+
+def _chosen(title: str, plans: PlanFile) -> list[str]:
+    """The chosen plans, what the test side says of them, and what the plan to use costs."""
     sides = f"chosen on {len(plans.validation_ids)} problems"
     if plans.test_ids:
         sides += f", {len(plans.test_ids)} others {'prove them' if plans.proof else 'are kept aside'}"
-    width = max(len(name) for name in links)
-    return "\n".join(
-        [
-            "",
-            f"{title}: {theta_of(plans)}, {sides}",
-            "",
-            "\n\n".join(table(head, rows) for head, rows in _tables(plans)),
-            "",
-            *verdict(plans),
-            "",
-            f"The plan to use costs {monthly(_to_use(plans))}.",
-            "",
-            *(f"{name.ljust(width)}  {link}" for name, link in links.items()),
-            "",
-            answer_sentence(plans),
-        ]
-    )
+    return [
+        "",
+        f"{title}: {theta_of(plans)}, {sides}",
+        "",
+        "\n\n".join(table(head, rows) for head, rows in _tables(plans)),
+        "",
+        *verdict(plans),
+        "",
+        f"The plan to use costs {monthly(_to_use(plans))}.",
+        "",
+    ]
 
 
 def _to_use(plans: PlanFile) -> ChosenPlan:

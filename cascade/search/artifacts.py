@@ -6,10 +6,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from cascade.base import DataError
 from cascade.core import (
@@ -29,6 +28,9 @@ from cascade.core import (
 from cascade.search.choose import near_front
 from cascade.search.grid import Combinations, GridResult
 from cascade.search.provenance import Provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STAGE_TABLES = "stage_tables.npz"
 COMBINATIONS = "combinations.parquet"
@@ -228,7 +230,7 @@ def _calibration(arrays: Mapping[str, Any], model: int) -> ByProbability:
     )
 
 
-def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
+def combinations_table(grid: GridResult, split: str) -> "pd.DataFrame":
     """The combinations as rows; of more than a million the 100,000 nearest to the front.
 
     Returns:
@@ -236,6 +238,8 @@ def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
         theta (or theta_1…theta_n where every stage has its own; NaN where none is looked at), split,
         accuracy (0..1), usd_per_1k_queries; rows ordered by θ, then as in the plan space.
     """
+    import pandas as pd  # half a second, which nobody else needs before the answer
+
     n_thetas, n_plans = grid.accuracy.shape
     rows = Combinations(np.repeat(np.arange(n_thetas), n_plans), np.tile(np.arange(n_plans), n_thetas))
     if len(rows) > MAX_ROWS:
@@ -255,7 +259,7 @@ def combinations_table(grid: GridResult, split: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def ranked(combinations: pd.DataFrame) -> pd.DataFrame:
+def ranked(combinations: "pd.DataFrame") -> "pd.DataFrame":
     """Combinations in the order in which people look for them, with two columns more.
 
     Args:

@@ -1,14 +1,14 @@
 """What the tasks share: the study's tracker, its runs, and what they are found again by."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cascade import __version__
+from cascade import __version__, tracking
 from cascade.config import Study
 from cascade.search import PlanFile
 from cascade.tasks.context import RunContext, run_name
-from cascade.tracking import KIND, STUDY, Tracker, close_dead_runs, prepare
 
 EXECUTED = "cascade.executed"
 EVALUATED = "cascade.evaluated"
@@ -18,9 +18,9 @@ ISOLATION = "cascade.isolation"
 CONFIG = "config.yaml"  # the artifact with the whole configuration of a run
 
 
-def open_tracker(study: Study) -> Tracker:
+def open_tracker(study: Study) -> "tracking.Tracker":
     """The study's MLflow store; its experiment is named after family and data set."""
-    return Tracker(study.tracking_uri, study.mlruns, f"{study.family.name} on {study.dataset.name}")
+    return tracking.Tracker(study.tracking_uri, study.mlruns, f"{study.family.name} on {study.dataset.name}")
 
 
 def study_tags(study: Study) -> dict[str, str]:
@@ -37,24 +37,50 @@ def study_tags(study: Study) -> dict[str, str]:
 
 @contextmanager
 def study_run(
-    study: Study, tracker: Tracker, task: str, output: Path, source: str | None
+    study: Study,
+    task: str,
+    output: Path,
+    *,
+    goes_on: tuple["tracking.Tracker", str] | None = None,
 ) -> Iterator[RunContext]:
     """A new run for a task of a study, with its settings.
 
     Every task has a run of its own: nothing that was logged is ever replaced, and a run lasts as
-    long as its task.
+    long as its task. It is made when it is needed, at the latest at the end; a task that fails before has
+    none. A store that may fail for more reasons than a folder of ours is opened at once.
 
     Args:
         study: the study.
-        tracker: its store.
         task: the task's name.
         output: the folder that the whole configuration is written to.
-        source: the run that was executed, where the task goes on from one.
+        goes_on: the store and the run that was executed, where the task goes on from one.
     """
-    close_dead_runs(tracker)
-    prepare(tracker, tuple(model.name for model in study.family.models))
+    started = time.time()
+    with ExitStack() as ends:
+
+        def begin() -> tuple["tracking.Tracker", str]:
+            tracker, source = goes_on or (open_tracker(study), None)
+            tracking.close_dead_runs(tracker)
+            tracking.prepare(tracker, tuple(model.name for model in study.family.models))
+            name = run_name(study) if task == "study" else f"{run_name(study)} ({task})"
+            run_id = tracker.create(name, _tags(study, task, source), study_params(study), started)
+            ends.enter_context(tracker.closing(run_id))
+            if source is not None:
+                inputs = tracker.client.get_run(source).inputs
+                tracker.log_inputs(run_id, inputs.dataset_inputs if inputs else [])
+            return tracker, run_id
+
+        context = RunContext(study, output, begin)
+        context.save_text(CONFIG, study.yaml)
+        if goes_on or study.tracking_uri is not None or not tracking.looks_sound(study.mlruns):
+            context.open()
+        yield context
+        context.catch_up()
+
+
+def _tags(study: Study, task: str, source: str | None) -> dict[str, str]:
     tags = study_tags(study) | {
-        KIND: STUDY,
+        tracking.KIND: tracking.STUDY,
         "cascade.task": task,
         "cascade.family": study.family.name,
         "cascade.dataset": study.dataset.name,
@@ -64,14 +90,7 @@ def study_run(
     }
     if source is not None:
         tags[SOURCE] = source
-    name = run_name(study) if task == "study" else f"{run_name(study)} ({task})"
-    with tracker.run(name, tags, study_params(study)) as run_id:
-        if source is not None:
-            inputs = tracker.client.get_run(source).inputs
-            tracker.log_inputs(run_id, inputs.dataset_inputs if inputs else [])
-        context = RunContext(study, output, tracker, run_id)
-        context.save_text(CONFIG, study.yaml)
-        yield context
+    return tags
 
 
 def hash_tags(plans: PlanFile) -> dict[str, str]:

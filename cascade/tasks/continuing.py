@@ -8,17 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from mlflow.entities import Run
 
+from cascade import tracking
 from cascade.base import CascadeError, ConfigError, digest, flat_settings, is_under, program
 from cascade.config import Study
 from cascade.core import Growing, Option, Throughput, option_space
 from cascade.search import STAGE_TABLES, Executed, Provenance
 from cascade.tasks.common import CONFIG, SOURCE, study_tags
-from cascade.tracking import Tracker
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Source:
 
 
 def find_source(
-    study: Study, tracker: Tracker, tags: Mapping[str, str], what: str, takes: tuple[str, ...]
+    study: Study, tracker: "tracking.Tracker", tags: Mapping[str, str], what: str, takes: tuple[str, ...]
 ) -> Source:
     """The run that is named, or the newest that this study's settings can go on from.
 
@@ -104,7 +106,7 @@ def find_source(
     )
 
 
-def _said(run: Run, source: Source) -> Source:
+def _said(run: "Run", source: Source) -> Source:
     started = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
     others = f"; otherwise here: {_listed(source.changed)}" if source.changed else ""
     log.info(
@@ -117,7 +119,7 @@ def _said(run: Run, source: Source) -> Source:
     return source
 
 
-def _checked(study: Study, tracker: Tracker, run: Run, takes: tuple[str, ...]) -> Source:
+def _checked(study: Study, tracker: "tracking.Tracker", run: "Run", takes: tuple[str, ...]) -> Source:
     """The run as a source.
 
     Raises:
@@ -140,7 +142,7 @@ def _checked(study: Study, tracker: Tracker, run: Run, takes: tuple[str, ...]) -
     return Source(run_id, run.data.tags.get(SOURCE, run_id), there, tuple(differ))
 
 
-def _refusal(run: Run, refused: list[Difference], takes: tuple[str, ...]) -> str:
+def _refusal(run: "Run", refused: list[Difference], takes: tuple[str, ...]) -> str:
     run_id = str(run.info.run_id)[:8]
     belongs = [one for one in refused if is_under(one.key, SELECT_TAKES)] if takes != SELECT_TAKES else []
     if len(belongs) == len(refused):
@@ -175,7 +177,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def load_executed(tracker: Tracker, run_id: str) -> Executed:
+def load_executed(tracker: "tracking.Tracker", run_id: str) -> Executed:
     """The stage tables that a run logged, as it used them."""
     with tempfile.TemporaryDirectory() as folder:
         return Executed.load(tracker.fetch(run_id, STAGE_TABLES, Path(folder)))

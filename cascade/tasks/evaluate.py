@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade import report, tracking
 from cascade.config import Study
 from cascade.core import Measured, StageTable, ThetaChoice, problem_weights
-from cascade.report import cost_accuracy_figure, last_screen, target_curves, target_figure
+from cascade.report import last_screen
 from cascade.search import (
     PLANS,
     STAGE_TABLES,
@@ -45,7 +46,6 @@ from cascade.tasks.context import RunContext
 from cascade.tasks.continuing import EVALUATE_TAKES, find_source, load_executed, made_by, next_command
 from cascade.tasks.searching import search_again
 from cascade.tasks.select import choose_plans, log_calibration
-from cascade.tracking import SELECTED, log_plans
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +62,10 @@ def main(study: Study, output: Path) -> None:
     """Prove the plans of the newest run of this study that chose some, or of `run_id`, in a new run."""
     tracker = open_tracker(study)
     what = "a study with chosen plans (task=select)"
-    source = find_source(study, tracker, {SELECTED: "true"}, what, EVALUATE_TAKES)
+    source = find_source(study, tracker, {tracking.SELECTED: "true"}, what, EVALUATE_TAKES)
     executed = load_executed(tracker, source.run_id)
     executed = replace(executed, provenance=made_by(study, executed.provenance))
-    with study_run(study, tracker, "evaluate", output, source.executed_id) as context:
+    with study_run(study, "evaluate", output, goes_on=(tracker, source.executed_id)) as context:
         context.save_and_log(STAGE_TABLES, executed.save)
         if source.changes("bootstrap"):
             # The intervals of the validation side rest on it too, and a plan that is to be sure of something.
@@ -76,7 +76,8 @@ def main(study: Study, output: Path) -> None:
             plans = replace(plans, provenance=executed.provenance)
         with context.timed("evaluate"):
             plans = evaluate_plans(context, executed, plans)
-        log_plans(tracker, context.run_id, plans)
+        tracking.log_plans(tracker, context.run_id, plans)
+        context.catch_up()
     links = context.links() | {"to run the plan": next_command(study.overrides, "serve", context.run_id)}
     log.info(last_screen(context.name, plans, links))
 
@@ -112,26 +113,7 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
         plans = replace(plans, calibration=judged)
         log_calibration(context, plans)
     context.save_and_log(PLANS, plans.save)
-    context.save_and_log(
-        "combinations_test.parquet",
-        lambda path: combinations_table(grid, "test").to_parquet(path, index=False),
-    )
-    rows = slice(None) if plans.theta is None else [grid.thetas.index(plans.theta)]
-    context.save_and_log(
-        "cost_accuracy_test.png",
-        lambda path: cost_accuracy_figure(
-            path,
-            f"{context.name}: test, {len(plans.test_ids)} problems",
-            grid.usd_per_1k_queries[rows].ravel(),
-            grid.accuracy[rows].ravel(),
-            [c.test for c in plans.front if c.test is not None],
-            [c.test for c in plans.singular if c.test is not None],
-        ),
-    )
-    if (curves := target_curves(plans)) is not None:
-        context.save_and_log(
-            "targets_test.png", lambda path: target_figure(path, f"{context.name}: by target", curves)
-        )
+    context.put_off(lambda: _describe(context, plans, grid))
     metrics = {
         "n_cascade_plans": float(proof.n_cascades),
         "n_empty_windows": float(proof.n_empty_windows),
@@ -151,6 +133,31 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
         metrics["n_certified_plans"] = float(len(plans.certificate.plans))
     context.log(metrics=metrics, tags={EVALUATED: "true"})
     return plans
+
+
+def _describe(context: RunContext, plans: PlanFile, grid: GridResult) -> None:
+    """The table of all plans on the test side, and pictures."""
+    context.save_and_log(
+        "combinations_test.parquet",
+        lambda path: combinations_table(grid, "test").to_parquet(path, index=False),
+    )
+    rows = slice(None) if plans.theta is None else [grid.thetas.index(plans.theta)]
+    context.save_and_log(
+        "cost_accuracy_test.png",
+        lambda path: report.cost_accuracy_figure(
+            path,
+            f"{context.name}: test, {len(plans.test_ids)} problems",
+            grid.usd_per_1k_queries[rows].ravel(),
+            grid.accuracy[rows].ravel(),
+            [c.test for c in plans.front if c.test is not None],
+            [c.test for c in plans.singular if c.test is not None],
+        ),
+    )
+    if (curves := report.target_curves(plans)) is not None:
+        context.save_and_log(
+            "targets_test.png",
+            lambda path: report.target_figure(path, f"{context.name}: by target", curves),
+        )
 
 
 def _proved(

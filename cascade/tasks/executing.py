@@ -1,7 +1,8 @@
 """What the tasks execute: samples of the study's generator against all tests, kept in the store."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from cascade.base import DataError, Progress, VerdictStore
 from cascade.config import Study
@@ -21,6 +22,10 @@ from cascade.problems import Problem, load_problems
 Samples = Mapping[str, Mapping[str, ModelSamples]]
 
 log = logging.getLogger(__name__)
+
+
+def nothing() -> None:
+    """Before long work, where nothing is to be done."""
 
 
 def run_shard(study: Study) -> None:
@@ -43,6 +48,7 @@ def generate(
     study: Study,
     problems: list[Problem],
     elsewhere: frozenset[str] = frozenset(),
+    begins: Callable[[], object] = nothing,
     *,
     may_all_fail: bool = False,
 ) -> SampleSet:
@@ -52,12 +58,13 @@ def generate(
         study: with family and generator.
         problems: what is asked for.
         elsewhere: as in `SampleRequest`.
+        begins: called before samples are written that the store does not know.
         may_all_fail: of a few problems, whether a model without a usable solution is no mistake.
 
     Raises:
         DataError: no solution of a model is usable, or all cost nothing.
     """
-    generated = study.generator.samples(request(study, problems, elsewhere))
+    generated = study.generator.samples(replace(request(study, problems, elsewhere), before_writing=begins))
     for note in generated.notes:
         log.warning(note)
     limit = study.family.max_new_tokens
@@ -100,18 +107,27 @@ def request(study: Study, problems: list[Problem], elsewhere: frozenset[str] = f
 
 
 def execute(
-    study: Study, problems: list[Problem], samples: Samples
+    study: Study,
+    problems: list[Problem],
+    samples: Samples,
+    begins: Callable[[], object] = nothing,
 ) -> tuple[dict[str, list[ProblemOutcome]], JudgeReport]:
-    """Execute what the store does not know, under a progress bar."""
+    """Execute what the store does not know, under a progress bar; `begins` is called before."""
     store = VerdictStore(study.store)
     with Progress("executing", "pairs") as progress:
+
+        def reached(done: int, total: int) -> None:
+            if total:
+                begins()
+            progress.reached(done, total)
+
         try:
             outcomes, report = judge_family(
                 problems,
                 samples,
                 _l_values(study),
                 Sandbox(study.limits, study.workers, store, study.isolation),
-                progress.reached,
+                reached,
                 physical_lines=study.physical_lines,
             )
         finally:

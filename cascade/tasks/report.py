@@ -36,7 +36,7 @@ def main(study: Study, output: Path) -> None:
         named = next(iter(study.report.runs), study.run_id)
         # A run that is named may be of any study.
         wanted = {EVALUATED: "true"} | (study_tags(study) if named is None else {})
-        path = report_run(RunContext(study, output, tracker, tracker.find(wanted, named, WHAT)))
+        path = report_run(RunContext(study, output, lambda: (tracker, tracker.find(wanted, named, WHAT))))
     log.info("the report: %s", path)
 
 

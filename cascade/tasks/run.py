@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cascade import tracking
 from cascade.base import CascadeError, ConfigError, digest
 from cascade.config import Study
 from cascade.core import (
@@ -32,13 +33,11 @@ from cascade.generate import ModelSamples, SampleSet, price_warnings
 from cascade.problems import Problem, load_problems
 from cascade.report import EXAMPLES, choose_examples, save_examples
 from cascade.search import STAGE_TABLES, Executed, Provenance
-from cascade.tasks.common import EXECUTED, ISOLATION, open_tracker, study_run
+from cascade.tasks.common import EXECUTED, ISOLATION, study_run
 from cascade.tasks.context import RunContext
 from cascade.tasks.continuing import next_command, prices_digest
-from cascade.tasks.diagnose import diagnose
 from cascade.tasks.executing import execute, generate, own_samples, run_shard
 from cascade.tasks.searching import check_size, save_combinations
-from cascade.tracking import log_data_set
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +47,13 @@ def main(study: Study, output: Path) -> None:
     if study.n_shards > 1:
         run_shard(study)
         return
-    tracker = open_tracker(study)
-    with study_run(study, tracker, "run", output, None) as context:
+    with study_run(study, "run", output) as context:
         execute_study(context)
     log.info("executed; to choose plans from it: %s", next_command(study.overrides, "select", context.run_id))
 
 
 def execute_study(context: RunContext) -> Executed:
-    """Load, generate, execute, tabulate, search, log."""
+    """Load, generate, execute, tabulate; what describes the result is put off."""
     study = context.study
     if study.more_problems is not None:
         raise ConfigError(
@@ -63,9 +61,9 @@ def execute_study(context: RunContext) -> Executed:
         )
     started = time.monotonic()
     problems = load_problems(study.dataset)
-    log_data_set(context.tracker, context.run_id, study.dataset, problems)
+    context.in_run(lambda tracker, run_id: tracking.log_data_set(tracker, run_id, study.dataset, problems))
     size = check_size(study, len(problems))
-    generated = generate(study, problems)
+    generated = generate(study, problems, begins=context.open)
     prices = study.prices or _measured_prices(study, generated)
     for line in price_advice(
         [model.name for model in study.family.models], [price.usd_per_1m_tokens for price in prices]
@@ -74,7 +72,7 @@ def execute_study(context: RunContext) -> Executed:
     loaded = time.monotonic()
 
     samples = own_samples(study, generated)
-    outcomes, report = execute(study, problems, samples)
+    outcomes, report = execute(study, problems, samples, begins=context.open)
     executed_at = time.monotonic()
 
     models = tuple(model.name for model in study.family.models)
@@ -90,14 +88,19 @@ def execute_study(context: RunContext) -> Executed:
 
     context.save_and_log(STAGE_TABLES, executed.save)
     n_combinations = save_combinations(context, executed) if size.feasible else 0
-    with context.timed("diagnose"):
-        diagnose(context, executed, outcomes)
-    shown = split.test if len(split.test) else split.validation
-    examples = choose_examples(
-        problems, samples, outcomes, shown.tolist(), study.options, physical=study.physical_lines
-    )
-    context.save_and_log(EXAMPLES, lambda path: save_examples(path, examples))
 
+    def describe() -> None:
+        from cascade.tasks.diagnose import diagnose
+
+        with context.timed("diagnose"):
+            diagnose(context, executed, outcomes)
+        shown = split.test if len(split.test) else split.validation
+        examples = choose_examples(
+            problems, samples, outcomes, shown.tolist(), study.options, physical=study.physical_lines
+        )
+        context.save_and_log(EXAMPLES, lambda path: save_examples(path, examples))
+
+    context.put_off(describe)
     log.info(
         "%s combinations on %d validation problems; %d test problems are kept aside",
         f"{n_combinations:,}" if size.feasible else "too many",

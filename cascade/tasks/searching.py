@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade import tracking
 from cascade.base import CascadeError, Progress
 from cascade.config import AllowedPlans, Study
 from cascade.core import Plan, StageTable, hypervolume
@@ -28,7 +29,6 @@ from cascade.search import (
     with_unlabelled,
 )
 from cascade.tasks.context import RunContext
-from cascade.tracking import log_combinations
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def check_size(study: Study, n_problems: int) -> GridSize:
 
 
 def save_combinations(context: RunContext, executed: Executed) -> int:
-    """Search the whole grid on the validation side and log it; says how many combinations it has."""
+    """Search the whole grid; says how many combinations it has. Logging them is put off."""
     study = context.study
     with context.timed("search"):
         grid = grid_search(
@@ -64,22 +64,26 @@ def save_combinations(context: RunContext, executed: Executed) -> int:
             ),
             per_stage_theta=study.theta_choice.per_stage,
         )
+
+    def save() -> None:
         combinations = combinations_table(grid, "validation")
-    if len(combinations) < grid.accuracy.size:
-        log.info(
-            "of %s combinations the %s nearest to the front are logged",
-            f"{grid.accuracy.size:,}",
-            f"{len(combinations):,}",
-        )
-    context.save_and_log(COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
-    with context.timed("log_combinations"):
-        log_combinations(
-            context.tracker,
-            context.run_id,
-            combinations,
-            executed.models,
-            as_runs=study.combinations_as_runs,
-        )
+        if len(combinations) < grid.accuracy.size:
+            log.info(
+                "of %s combinations the %s nearest to the front are logged",
+                f"{grid.accuracy.size:,}",
+                f"{len(combinations):,}",
+            )
+        context.save_and_log(COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
+        with context.timed("log_combinations"):
+            tracking.log_combinations(
+                context.tracker,
+                context.run_id,
+                combinations,
+                executed.models,
+                as_runs=study.combinations_as_runs,
+            )
+
+    context.put_off(save)
     return grid.accuracy.size
 
 
@@ -123,7 +127,7 @@ def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[St
     context.save_and_log("optuna_plans.parquet", lambda path: tried.to_parquet(path, index=False))
     if n > MAX_GRID_PLANS:
         # There is no table of all combinations: these are what is known.
-        log_combinations(
+        tracking.log_combinations(
             context.tracker, context.run_id, tried, tuple(models), as_runs=study.combinations_as_runs
         )
     return result
@@ -160,7 +164,7 @@ def _exact(context: RunContext, models: Sequence[str], tables: Sequence[StageTab
     result = _with_singles(tables, found_options, found.thetas)
     if n > MAX_GRID_PLANS:
         known = combinations_table(result, "validation")
-        log_combinations(
+        tracking.log_combinations(
             context.tracker, context.run_id, known, tuple(models), as_runs=study.combinations_as_runs
         )
     return result

@@ -9,17 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade import report, tracking
 from cascade.config import AccuracyOf, AllowedPlans, PromiseOf, Study
 from cascade.core import RULES, FrontStability, StageTable, answered_by, front_stability, problem_weights
-from cascade.report import (
-    EXAMPLES,
-    Example,
-    cost_accuracy_figure,
-    explain_plan,
-    last_screen,
-    load_examples,
-    reliability_figure,
-)
+from cascade.report import EXAMPLES, Example, explain_plan, last_screen, load_examples
 from cascade.search import (
     PLANS,
     STAGE_TABLES,
@@ -51,7 +44,6 @@ from cascade.tasks.context import RunContext
 from cascade.tasks.continuing import SELECT_TAKES, as_settings_want, find_source, load_executed, next_command
 from cascade.tasks.more_problems import with_more_problems
 from cascade.tasks.searching import check_size, save_combinations, search_plans
-from cascade.tracking import SELECTED, log_plans, log_trace
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +59,7 @@ def main(study: Study, output: Path) -> None:
     source = find_source(study, tracker, {EXECUTED: "true"}, what, SELECT_TAKES)
     executed = as_settings_want(study, load_executed(tracker, source.run_id), source)
     executed = with_more_problems(study, executed)
-    with study_run(study, tracker, "select", output, source.executed_id) as context:
+    with study_run(study, "select", output, goes_on=(tracker, source.executed_id)) as context:
         # What was chosen from stands beside it: task=evaluate goes on from the same tables.
         context.save_and_log(STAGE_TABLES, executed.save)
         size = check_size(study, len(executed.task_ids))
@@ -75,10 +67,11 @@ def main(study: Study, output: Path) -> None:
             save_combinations(context, executed)
         with context.timed("select"):
             plans = choose_plans(context, executed)
-        log_plans(tracker, context.run_id, plans)
+        tracking.log_plans(tracker, context.run_id, plans)
         with tempfile.TemporaryDirectory() as folder:
             examples = load_examples(tracker.fetch(source.run_id, EXAMPLES, Path(folder)))
         explain_cascades(context, executed, plans, examples)
+        context.catch_up()
     log.info(last_screen(context.name, plans, context.links()))
     log.info("chosen; to evaluate the plans: %s", next_command(study.overrides, "evaluate", context.run_id))
 
@@ -103,11 +96,11 @@ def explain_cascades(
             if executed.calibration is None
             else [o.calibrators[0] for o in executed.calibration],
         )
-        log_trace(context.tracker, context.run_id, plan.describe(plans.models), example, steps)
+        tracking.log_trace(context.tracker, context.run_id, plan.describe(plans.models), example, steps)
 
 
 def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
-    """Search, select, draw, log."""
+    """Search, select, log; what is drawn is put off."""
     study = context.study
     metrics: dict[str, float] = {}
     tables = [table.at(executed.split.validation) for table in executed.tables]
@@ -184,13 +177,13 @@ def choose_plans(context: RunContext, executed: Executed) -> PlanFile:
     if plans.calibration:
         log_calibration(context, plans)
     context.save_and_log(PLANS, plans.save)
-    _draw(context, plans, grid, candidates)
+    context.put_off(lambda: _draw(context, plans, grid, candidates))
     metrics |= {f"hypervolume.theta_{theta:g}": volume for theta, volume in chosen.hypervolume.items()}
     metrics |= {"hypervolume": chosen.pooled_hypervolume, "n_front": float(len(front))}
     metrics |= {"optimism": plans.optimism}
     if chosen.theta is not None:
         metrics |= {"theta": chosen.theta, "hypervolume": chosen.hypervolume[chosen.theta]}
-    context.log(metrics=metrics, tags=hash_tags(plans) | {SELECTED: "true"})
+    context.log(metrics=metrics, tags=hash_tags(plans) | {tracking.SELECTED: "true"})
     log.info(
         "%d plans on the front, %d with one model; cross-validation on the validation side: the accuracies "
         "that its cascades were chosen by are about %.1f points too high",
@@ -238,9 +231,11 @@ def _calibration(executed: Executed) -> tuple[ModelCalibration, ...]:
 
 
 def log_calibration(context: RunContext, plans: PlanFile) -> None:
-    """Draw and log how well the probabilities are calibrated on held-out problems."""
-    context.save_and_log(
-        "calibration.png", lambda path: reliability_figure(path, context.name, plans.calibration)
+    """Log how well the probabilities are calibrated on held-out problems; drawn later."""
+    context.put_off(
+        lambda: context.save_and_log(
+            "calibration.png", lambda path: report.reliability_figure(path, context.name, plans.calibration)
+        )
     )
     for calibrated in plans.calibration:
         log.info(
@@ -297,7 +292,7 @@ def _draw(context: RunContext, plans: PlanFile, grid: GridResult, candidates: Co
     context.save_and_log(
         "cost_accuracy_validation.png",
         # All plans at the chosen θ, as the paper draws them; over all θ where the front is.
-        lambda path: cost_accuracy_figure(
+        lambda path: report.cost_accuracy_figure(
             path,
             title,
             grid.usd_per_1k_queries[candidates.theta, candidates.plan],

@@ -13,7 +13,7 @@ from sqlalchemy import insert, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from cascade.base import shortened
-from cascade.tracking.client import MAX_NAME_CHARS, MAX_PARAM_CHARS, Tracker, legal_key
+from cascade.tracking.client import MAX_NAME_CHARS, MAX_PARAM_CHARS, Tracker
 from cascade.tracking.internals import (
     SqlAlchemyStore,
     SqlLatestMetric,
@@ -23,6 +23,7 @@ from cascade.tracking.internals import (
     SqlTag,
     store_of,
 )
+from cascade.tracking.keys import legal_key
 
 Value = TypeVar("Value")
 
@@ -89,9 +90,11 @@ def insert_runs(
     for start in range(0, len(ids), RUNS_AT_ONCE):
         part = slice(start, start + RUNS_AT_ONCE)
         with store.ManagedSessionMaker(read_only=False) as session:
+            # Past the mapper, which would make an object's bookkeeping of each of a million rows.
+            connection = session.connection()
             for table, entries in _entries(ids[part], rows, part, experiment_id, location, now).items():
                 if entries:
-                    session.execute(insert(table), entries)
+                    connection.execute(insert(table.__table__), entries)
         progress(len(ids[part]))
     with store.ManagedSessionMaker(read_only=False) as session:
         session.execute(
@@ -145,14 +148,15 @@ def _entries(
     for key, value in rows.tags.items():
         tags += [{"key": key, "value": value, "run_uuid": run_id} for run_id in ids]
     params = [
-        {"key": legal_key(key), "value": str(value)[:MAX_PARAM_CHARS], "run_uuid": run_id}
+        {"key": legal, "value": str(value)[:MAX_PARAM_CHARS], "run_uuid": run_id}
         for key, values in rows.params.items()
+        for legal in [legal_key(key)]
         for run_id, value in zip(ids, values[part], strict=True)
         if value is not None
     ]
     metrics = [
         {
-            "key": legal_key(key),
+            "key": legal,
             "value": value,
             "timestamp": now,
             "step": 0,
@@ -160,6 +164,7 @@ def _entries(
             "run_uuid": run_id,
         }
         for key, values in rows.metrics.items()
+        for legal in [legal_key(key)]
         for run_id, value in zip(ids, values[part], strict=True)
         if value is not None
     ]

@@ -24,8 +24,10 @@ from mlflow.protos.databricks_pb2 import (
 from mlflow.tracking import MlflowClient
 
 from cascade.base import CascadeError, digest, file_name, mask_credentials, shortened, this_host
+from cascade.tracking.embedded import DATABASE
 from cascade.tracking.failures import one_line, tracking_failure
 from cascade.tracking.internals import store_of
+from cascade.tracking.keys import legal_key
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ PLAIN_TEXT = re.compile(r"[\w .,:;=+/()-]*")
 
 def sqlite_uri(mlruns: Path) -> str:
     """The tracking URI of the embedded store."""
-    return f"sqlite:///{mlruns / 'mlflow.db'}"
+    return f"sqlite:///{mlruns / DATABASE}"
 
 
 class Tracker:
@@ -143,8 +145,14 @@ class Tracker:
     def run(self, name: str, tags: Mapping[str, str], params: Mapping[str, str]) -> Iterator[str]:
         """A new run; yields its id and closes it, as FAILED (or KILLED) where an exception passes."""
         run_id = self.create(name, tags, params)
-        try:
+        with self.closing(run_id):
             yield run_id
+
+    @contextmanager
+    def closing(self, run_id: str) -> Iterator[None]:
+        """Close a run at the end, as FAILED (or KILLED) where an exception passes."""
+        try:
+            yield
         except BaseException as error:
             # What failed may be the store itself; the error that is told is the first one.
             with suppress(Exception):
@@ -153,8 +161,10 @@ class Tracker:
             raise
         self.client.set_terminated(run_id, "FINISHED")
 
-    def create(self, name: str, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
-        """A new run that is still open; returns its id."""
+    def create(
+        self, name: str, tags: Mapping[str, str], params: Mapping[str, str], started: float | None = None
+    ) -> str:
+        """A new run that is still open, begun now or at a time (seconds since the epoch); returns its id."""
         # What the UI's columns "user" and "source" show, and only the fluent API fills in.
         of_client = {
             HOST: this_host(),
@@ -164,7 +174,10 @@ class Tracker:
             "mlflow.source.type": "LOCAL",
         }
         run = self.client.create_run(
-            self.experiment_id, tags=of_client | dict(tags), run_name=shortened(name, MAX_NAME_CHARS)
+            self.experiment_id,
+            start_time=None if started is None else int(1000 * started),
+            tags=of_client | dict(tags),
+            run_name=shortened(name, MAX_NAME_CHARS),
         )
         run_id = str(run.info.run_id)
         entries = [Param(legal_key(key), value[:MAX_PARAM_CHARS]) for key, value in params.items()]
@@ -345,10 +358,3 @@ def _try_database(uri: str) -> None:
             engine.connect().close()
         finally:
             engine.dispose()
-
-
-def legal_key(key: str) -> str:
-    """A name that MLflow takes for a metric or a param; a model may be called anything."""
-    parts = re.sub(r"[^\w.\- :/]", "_", key).split("/")
-    # A key is a path to MLflow: none of its parts may be empty, . or ..
-    return "/".join(part if part.strip(".") else "_" for part in parts)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from cascade.base import is_alive, this_host
 from cascade.tracking.bulk import can_insert
 from cascade.tracking.client import HOST, PROCESS, Tracker
-from cascade.tracking.views import OF_STUDY
+from cascade.tracking.keys import OF_STUDY
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,9 @@ from cascade.report import plans_markdown
 from cascade.search import ChosenPlan, PlanFile, ranked
 from cascade.tracking.bulk import INSERT_ERRORS, Rows, can_insert, insert_runs
 from cascade.tracking.client import Tracker
+from cascade.tracking.keys import COMBINATIONS_LINK, KIND, OF_STUDY, PLAN
 from cascade.tracking.views import (
-    COMBINATIONS_LINK,
     FRONTS,
-    KIND,
-    OF_STUDY,
-    PLAN,
     PLANS,
     combinations_of,
     combinations_view,

@@ -16,7 +16,8 @@ from mlflow.tracking import MlflowClient
 
 from cascade.base import CascadeError
 from cascade.tracking.client import sqlite_uri
-from cascade.tracking.views import FRONTS, KIND, PLANS, STUDIES, STUDY, page
+from cascade.tracking.keys import KIND, STUDY
+from cascade.tracking.views import FRONTS, PLANS, STUDIES, page
 
 HOST, PORT = "127.0.0.1", 5000
 # Parts of the server that nothing here needs, and that take seconds and memory.

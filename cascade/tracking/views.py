@@ -12,15 +12,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cascade.tracking.client import Tracker, legal_key
+from cascade.tracking.client import Tracker
+from cascade.tracking.keys import KIND, OF_STUDY, PLAN, SELECTED, legal_key
 
 # The views of an experiment of studies; they stand in links.
 STUDIES, FRONTS, PLANS = "studies", "fronts", "plans"
-SELECTED = "cascade.selected"  # the tag of a run that chose plans
-KIND = "cascade.kind"  # the tag that tells a study's own run from those of its plans
-STUDY, PLAN = "study", "plan"
-OF_STUDY = "cascade.study"  # the tag of a combination: the run of the study that it belongs to
-COMBINATIONS_LINK = "cascade.combinations"  # the tag of a study's run that leads to its combinations
 _TAG, _PACKED = "mlflow.sharedViewState.", "deflate;"
 
 log = logging.getLogger(__name__)

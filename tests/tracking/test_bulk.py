@@ -12,7 +12,7 @@ from cascade.tracking import Tracker
 from cascade.tracking.bulk import RUNS_AT_ONCE, Rows, insert_runs
 from cascade.tracking.client import HOST, PROCESS
 from cascade.tracking.dead_runs import close_dead_runs
-from cascade.tracking.views import OF_STUDY
+from cascade.tracking.keys import OF_STUDY
 
 ROWS = Rows(
     names=["7B 1:2, θ=0.5", "13B greedy, θ=0.5"],

@@ -15,8 +15,9 @@ from mlflow.entities import ViewType
 
 from cascade.base import CascadeError, mask_credentials
 from cascade.tracking import Tracker, tracking_failure
-from cascade.tracking.client import legal_key, sqlite_uri
+from cascade.tracking.client import sqlite_uri
 from cascade.tracking.failures import one_line
+from cascade.tracking.keys import legal_key
 from tests.conftest import ROOT
 from tests.tracking.server import serving
 

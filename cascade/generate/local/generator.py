@@ -78,7 +78,7 @@ class TransformersGenerator:
                 identity = f"{fingerprint(model)} {self.dtype}"
                 asked = request.to(model)
                 specs = sample_specs(identity, asked, self.draws, sampling)
-                for missing in missing_in_turn(specs, store):
+                for missing in missing_in_turn(specs, request, store):
                     self._write_missing(model, missing, asked, store)
                 samples[model.name] = put_together(specs, asked, store)
                 measured[model.name] = measured_throughput(

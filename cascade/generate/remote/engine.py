@@ -35,12 +35,13 @@ class EngineGenerator(Engine):
         store = SampleStore(request.store)
         try:
             members = [self._member(model, request) for model in request.family.models]
-            for missing in missing_in_turn([spec for member in members for spec in member.specs], store):
+            specs = [spec for member in members for spec in member.specs]
+            for missing in missing_in_turn(specs, request, store):
                 keys = {spec.key for spec in missing}
                 asked = [
-                    replace(member, missing=specs)
+                    replace(member, missing=of_member)
                     for member in members
-                    if (specs := [spec for spec in member.specs if spec.key in keys])
+                    if (of_member := [spec for spec in member.specs if spec.key in keys])
                 ]
                 asyncio.run(write_side_by_side(asked, store))
             samples = {m.model.name: put_together(m.specs, m.request, store) for m in members}

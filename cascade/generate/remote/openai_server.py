@@ -88,7 +88,8 @@ class OpenAIGenerator:
         notes, samples = [], {}
         try:
             members = [_Member.of(self, model, request) for model in request.family.models]
-            for missing in missing_in_turn([spec for member in members for spec in member.specs], store):
+            specs = [spec for member in members for spec in member.specs]
+            for missing in missing_in_turn(specs, request, store):
                 asyncio.run(_ask_side_by_side(members, {spec.key for spec in missing}, store))
             for member in members:
                 name = member.model.name
