@@ -192,12 +192,15 @@ def trimmed(text: str, name: str, *, first: bool = False) -> str | None:
     again = parsed.body[at[0] + 1 :] if first and len(at) > 1 and _works(parsed.body[at[0]]) else []
     again = [node for node in again if isinstance(node, Function) and node.name == name]
     at = [i for i in at if parsed.body[i] not in again]
-    read = _read_by(parsed.body, name)
     asked = [node for node in parsed.body[: at[-1]] if _asks(node)]
+    behind = parsed.body[at[-1] + 1 :]
+    if not asked and not again and all(isinstance(node, _DEFINITIONS) for node in behind):
+        return kept  # as most are: what the function reads does not matter
+    read = _read_by(parsed.body, name)
     gone = [node for node in asked if not names_changed(node) & read]
     gone += [
         node
-        for node in parsed.body[at[-1] + 1 :]
+        for node in behind
         if node in again or (not isinstance(node, _DEFINITIONS) and not _gives(node, read, name))
     ]
     if not gone:
