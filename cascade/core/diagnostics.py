@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.core.outcomes import ProblemOutcome
-from cascade.core.score import acceptances
+from cascade.core.score import acceptances, distinct
 from cascade.core.stage_runs import StageRuns
 
 MIN_ACCURACY = 0.10  # models below it should not be in a family (paper section 5.1)
@@ -55,17 +55,22 @@ def quality(runs: StageRuns) -> Quality:
         pass_at_1=float(runs.weight @ runs.share_right),
         oracle_pass_at_k=float(runs.weight @ (runs.share_right > 0)),
         without_tests=float(runs.weight @ ~judged),
-        auc=_auc(confidence, right, weight),
+        auc=_auc(runs.score[judged], runs.most[judged], right, weight),
         calibration_error=sum(b.share * abs(b.confidence - b.right) for b in bins) if bins else float("nan"),
         brier=float(weight @ (confidence - right) ** 2 / total) if total else float("nan"),
     )
 
 
-def _auc(score: NDArray[np.float64], right: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
-    """Weighted probability that a right one scores higher than a wrong one; ties count half."""
+def _auc(
+    score: NDArray[np.int64], most: NDArray[np.int64], right: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> float:
+    """Weighted probability that a right one scores a higher share of the most than a wrong one; ties half."""
     if right.all() or not right.any():
         return float("nan")
-    _, level = np.unique(score, return_inverse=True)
+    base = int(most.max()) + 1
+    pairs, index = distinct(score.astype(np.int64) * base + most)
+    _, of_pair = np.unique((pairs // base) / (pairs % base), return_inverse=True)
+    level = of_pair[index]
     rights, wrongs = (np.bincount(level, weight * side, level.max() + 1) for side in (right, ~right))
     below = np.cumsum(wrongs) - wrongs
     return float(rights @ (below + wrongs / 2) / (rights.sum() * wrongs.sum()))
@@ -95,7 +100,7 @@ def reliability(runs: StageRuns) -> tuple[Bin, ...]:
     weight, right = runs.weight[judged], runs.right[judged]
     score, most = runs.score[judged], runs.most[judged]
     # In whole numbers: 0.7 belongs to the bin that begins there, whatever floats say.
-    index = np.minimum(score * N_BINS // most, N_BINS - 1) if score.size else score
+    index = np.minimum(score.astype(np.int64) * N_BINS // most, N_BINS - 1) if score.size else score
     return _bins(index, score / most, right, weight)
 
 
@@ -147,23 +152,25 @@ class Acceptance:
     escalated_right: float
 
 
-def acceptance(runs: StageRuns, theta: float, *, accept_without_tests: bool) -> Acceptance:
-    """What θ does to an option's answers.
+def acceptance(runs: StageRuns, thetas: Sequence[float], *, accept_without_tests: bool) -> list[Acceptance]:
+    """What each θ does to an option's answers.
 
     Args:
         runs: of one option of a model, over the problems that count.
-        theta: the threshold, 0..1.
+        thetas: the thresholds, 0..1.
         accept_without_tests: whether an answer without any valid test line is accepted.
 
     Returns:
-        Shares of all answers: taken, taken and wrong, escalated and right.
+        For each θ shares of all answers: taken, taken and wrong, escalated and right.
     """
-    [taken] = acceptances(runs.score, runs.most, [theta], accept_without_tests=accept_without_tests)
-    return Acceptance(
-        float(runs.weight @ taken),
-        float(runs.weight @ (taken & ~runs.right)),
-        float(runs.weight @ (~taken & runs.right)),
-    )
+    return [
+        Acceptance(
+            float(runs.weight @ taken),
+            float(runs.weight @ (taken & ~runs.right)),
+            float(runs.weight @ (~taken & runs.right)),
+        )
+        for taken in acceptances(runs.score, runs.most, thetas, accept_without_tests=accept_without_tests)
+    ]
 
 
 def first_answers(outcomes: Sequence[ProblemOutcome]) -> NDArray[np.bool_]:

@@ -10,13 +10,12 @@ it answers depend on θ. Every round waits for the one before: rounds are latenc
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cascade.core.estimators import Estimator
 from cascade.core.outcomes import ProblemOutcome
 from cascade.core.plans import Option
 from cascade.core.rules import Rule
-from cascade.core.stage_runs import StageRuns, StageSamples, gather, judge_samples
+from cascade.core.stage_runs import StageRuns, StageSamples, Taken, gather, judge_samples
 
 POOL_SIZES = (2, 3, 5, 7, 10)  # how many sampled solutions and tests there are after each round
 
@@ -32,13 +31,16 @@ def growing_rounds(
     estimator: Estimator,
     rng_key: tuple[int, ...],
     rule: Rule,
+    first: int = 0,
 ) -> tuple[StageRuns, ...]:
-    """The runs of a growing option after every round, in the same order; their tokens are all so far."""
-    parts: list[list[tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]]]
-    parts = [[] for _ in range(1 + len(pool_sizes(option.k)))]
+    """The runs of a growing option after every round, in the same order; their tokens are all so far.
+
+    The arguments are those of `take_samples`, and the rule that chooses the answers.
+    """
+    parts: list[list[Taken]] = [[] for _ in range(1 + len(pool_sizes(option.k)))]
     n_draws = []
     n_runs = []
-    for p, outcome in enumerate(outcomes):
+    for p, outcome in enumerate(outcomes, first):
         greedy, draws = outcome.greedy, outcome.blocks(option)
         assert greedy is not None, "an available growing option has a greedy block"
         n_draws.append(len(draws))
@@ -47,12 +49,10 @@ def growing_rounds(
             key = (*rng_key, p, number)
             solutions, tests = estimator.subsets(len(draw.correct), n_tests, option.k, len(draws), key)
             only = np.zeros((len(solutions), 1), dtype=np.int64)
-            begin = gather(greedy, only, only, option.l)
+            [begin] = gather(greedy, only, only, option.l, (1,))
             parts[0].append(begin)
-            for round_parts, size in zip(parts[1:], pool_sizes(option.k), strict=True):
-                passes, n_lines, correct, tokens = gather(
-                    draw, solutions[:, :size], tests[:, :size], option.l
-                )
+            drawn = gather(draw, solutions, tests, option.l, pool_sizes(option.k))
+            for round_parts, (passes, n_lines, correct, tokens) in zip(parts[1:], drawn, strict=True):
                 round_parts.append((passes, n_lines, correct, begin[3] + tokens))
             n_runs.append(len(solutions))
     problem = np.repeat(np.repeat(np.arange(len(outcomes)), n_draws), n_runs)

@@ -17,7 +17,7 @@ from cascade.core.growing import growing_rounds, pool_sizes
 from cascade.core.outcomes import ProblemOutcome
 from cascade.core.plans import Option
 from cascade.core.rules import Rule
-from cascade.core.stage_runs import StageRuns, judge_samples, take_samples
+from cascade.core.stage_runs import PROBLEMS_AT_A_TIME, StageRuns, joined, judge_samples, take_samples
 
 # The arrays of a run, in the order in which a file keeps them.
 COLUMNS = ("problem", "tokens", "right", "score", "most", "passed", "agreed", "n_lines", "n_right")
@@ -80,7 +80,7 @@ class ModelRuns:
             sizes = (1, *pool_sizes(option.k)) if option.growing else (max(option.k, 1),)
             rounds = []
             for r, k in enumerate(sizes):
-                columns = dict(zip(COLUMNS, arrays[f"{o}.{r}"].astype(np.int64), strict=True))
+                columns = dict(zip(COLUMNS, arrays[f"{o}.{r}"].astype(np.int32), strict=True))
                 columns["right"] = columns["right"].astype(bool)
                 rounds.append(StageRuns(k=k, n_draws=arrays["n_draws"][o], **columns))
             every.append(tuple(rounds))
@@ -116,10 +116,14 @@ def model_runs(
     rounds: list[Rounds] = []
     for option in options:
         key = rng_key(model, option)
-        if option.growing:
-            rounds.append(growing_rounds(outcomes, option, estimator, key, rule))
-        else:
-            rounds.append((judge_samples(take_samples(outcomes, option, estimator, key), rule),))
+        parts: list[Rounds] = []
+        for first in range(0, len(outcomes), PROBLEMS_AT_A_TIME):
+            some = outcomes[first : first + PROBLEMS_AT_A_TIME]
+            if option.growing:
+                parts.append(growing_rounds(some, option, estimator, key, rule, first))
+            else:
+                parts.append((judge_samples(take_samples(some, option, estimator, key, first), rule),))
+        rounds.append(tuple(joined(of_round) for of_round in zip(*parts, strict=True)))
     return ModelRuns(tuple(options), tuple(rounds))
 
 

@@ -6,6 +6,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_COUNTED = 1 << 20  # the largest number for which marks are laid out, but for larger arrays
+
 
 def best_solutions(passes: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The answers of R stages: in each the solution with the highest n_s·n_t.
@@ -21,9 +23,10 @@ def best_solutions(passes: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArra
         and its score.
     """
     n_s = passes.sum(axis=2)
-    solves = passes.sum(axis=1)
+    # Counts of solutions, in as few bytes as hold them: this is where a study's time goes.
+    solves = passes.sum(axis=1, dtype=np.min_scalar_type(passes.shape[1]))
     n_t = (passes * solves[:, None, :]).max(axis=2, initial=0)
-    scores = n_s * n_t
+    scores = n_s * n_t.astype(np.int64)
     best = scores.argmax(axis=1)
     return best, scores.max(axis=1)
 
@@ -47,12 +50,24 @@ def accepts(score: int, most: int, theta: Fraction, *, accept_without_tests: boo
     return score * theta.denominator >= theta.numerator * most
 
 
+def distinct(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The different ones of some non-negative whole numbers, rising, and where each stands among them."""
+    most = int(values.max())
+    if most > MOST_COUNTED + values.size:
+        found, index = np.unique(values, return_inverse=True)
+        return found, index.ravel()
+    # Small numbers are marked, not sorted: the time grows with how many there are.
+    there = np.zeros(most + 1, dtype=bool)
+    there[values] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[values]
+
+
 def acceptances(
     score: NDArray[np.int64], most: NDArray[np.int64], thetas: Sequence[float], *, accept_without_tests: bool
 ) -> NDArray[np.bool_]:
     """Whether R stages' answers are taken at T thresholds, see `accepts`: bool array (T, R)."""
     base = int(most.max()) + 1
-    pairs, index = np.unique(score * base + most, return_inverse=True)
+    pairs, index = distinct(score.astype(np.int64) * base + most)
     # One by one, because Python's whole numbers hold any θ; different pairs are few.
     of_pairs = [
         [

@@ -18,9 +18,12 @@ from cascade.core.rules import Rule
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Taken = tuple[Bools, Ints, Bools, Ints]  # a part of `StageSamples.passes`, `n_lines`, `correct`, `tokens`
 
 # Runs that a rule judges at a time: what it computes on the way is several times as large as they are.
 RUNS_AT_A_TIME = 4096
+# Problems whose samples are held at a time: what stays of a run is a hundredth of what it looks at.
+PROBLEMS_AT_A_TIME = 32
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,11 @@ class StageSamples:
 
 
 def take_samples(
-    outcomes: Sequence[ProblemOutcome], option: Option, estimator: Estimator, rng_key: tuple[int, ...]
+    outcomes: Sequence[ProblemOutcome],
+    option: Option,
+    estimator: Estimator,
+    rng_key: tuple[int, ...],
+    first: int = 0,
 ) -> StageSamples:
     """The samples of one option of one model, as often as the estimator wants them.
 
@@ -54,11 +61,12 @@ def take_samples(
         option: any but skipping.
         estimator: which of a draw's samples are taken.
         rng_key: numbers of the model and the option, for the estimator.
+        first: the number of the first of the problems among all, for the estimator.
     """
     blocks = [outcome.blocks(option) for outcome in outcomes]
     taken = [
         _take(block, option, estimator, len(draws), (*rng_key, p, number))
-        for p, draws in enumerate(blocks)
+        for p, draws in enumerate(blocks, first)
         for number, block in enumerate(draws)
     ]
     passes, n_lines, correct, tokens = (np.concatenate(parts) for parts in zip(*taken, strict=True))
@@ -69,15 +77,15 @@ def take_samples(
 
 def _take(
     block: DrawOutcome, option: Option, estimator: Estimator, n_draws: int, rng_key: tuple[int, ...]
-) -> tuple[Bools, Ints, Bools, Ints]:
-    """A draw's part of `StageSamples.passes`, `n_lines`, `correct` and `tokens`."""
+) -> Taken:
+    """A draw's part of the samples."""
     if option == EXIT:
         nothing, none = np.zeros((1, 1, 0), dtype=bool), np.zeros(1, dtype=np.int64)
         return nothing, none, block.correct[:1][None], block.solution_tokens[:1]
     tokens = block.test_tokens[option.l]
-    return gather(
-        block, *estimator.subsets(len(block.correct), len(tokens), option.k, n_draws, rng_key), option.l
-    )
+    solutions, tests = estimator.subsets(len(block.correct), len(tokens), option.k, n_draws, rng_key)
+    [whole] = gather(block, solutions, tests, option.l, (option.k,))
+    return whole
 
 
 def gather(
@@ -85,27 +93,33 @@ def gather(
     solutions: Ints,
     tests: Ints,
     l: int,  # noqa: E741 - the paper's own letter
-) -> tuple[Bools, Ints, Bools, Ints]:
+    sizes: Sequence[int],
+) -> list[Taken]:
     """What the runs see that take these solutions and tests (R, k) of a draw, up to line l.
 
     Returns:
-        A part of `StageSamples.passes`, `n_lines`, `correct` and `tokens`.
+        For each of the sizes, what is seen of the first so many solutions and tests.
     """
     tokens, k = block.test_tokens[l], tests.shape[1]
     # The index of every test's lines; -1, the line that is added and that nobody passes, where it has none.
     index = np.full((len(tokens), l), -1)
     [seen] = np.nonzero(block.line_position <= l)
     index[block.line_sample[seen], block.line_position[seen] - 1] = seen
-    lines = index[tests].reshape(len(tests), 1, k * l)
+    lines = index[tests].reshape(len(tests), k * l)
     passes = np.zeros((len(block.correct), block.passes.shape[1] + 1), dtype=bool)
     passes[:, :-1] = block.passes
-    spent = block.solution_tokens[solutions].sum(axis=1) + tokens[tests].sum(axis=1)
-    return (
-        passes[solutions[:, :, None], lines],
-        (lines >= 0).sum(axis=(1, 2)),
-        block.correct[solutions],
-        spent,
-    )
+    seen_lines = lines >= 0
+    looked_at, correct = passes[solutions[:, :, None], lines[:, None, :]], block.correct[solutions]
+    spent = (block.solution_tokens[solutions] + tokens[tests]).cumsum(axis=1)
+    return [
+        (
+            looked_at[:, :size, : size * l],
+            seen_lines[:, : size * l].sum(axis=1),
+            correct[:, :size],
+            spent[:, size - 1],
+        )
+        for size in sizes
+    ]
 
 
 @dataclass(frozen=True)
@@ -114,7 +128,7 @@ class StageRuns:
 
     Attributes:
         k: how many solutions and tests a run has (1 for an exit, which has no tests).
-        n_draws, problem, tokens: see `StageSamples`.
+        n_draws, problem, tokens: see `StageSamples`; whole numbers of 32 bits, of which there are many.
         right: bool array (R,): the answer is right.
         score, most: int arrays (R,), see `cascade.core.rules.Judgements`; `most` is 0 without a valid
             test line, and for an exit.
@@ -158,6 +172,7 @@ class StageRuns:
         """Standard errors of `per_problem`: 0 where the runs are draws that were looked at once each."""
         n = self.n_runs
         total = np.bincount(self.problem, values, len(n))
+        values = values.astype(np.float64)  # a square of tokens may be more than 32 bits hold
         squares = np.bincount(self.problem, values * values, len(n))
         # Whole numbers up to here (but for shrunk tables), so that equal values have no spread.
         spread = np.maximum(n * squares - total * total, 0.0) / np.maximum(n - 1, 1)
@@ -179,13 +194,37 @@ def judge_samples(samples: StageSamples, rule: Rule) -> StageRuns:
     return StageRuns(
         k=samples.correct.shape[1],
         n_draws=samples.n_draws,
-        problem=samples.problem,
-        tokens=samples.tokens,
+        problem=narrow(samples.problem),
+        tokens=narrow(samples.tokens),
         right=samples.correct[np.arange(n), answer],
-        score=score,
-        most=most,
-        passed=passed,
-        agreed=agreed,
-        n_lines=samples.n_lines,
-        n_right=samples.correct.sum(axis=1),
+        score=narrow(score),
+        most=narrow(most),
+        passed=narrow(passed),
+        agreed=narrow(agreed),
+        n_lines=narrow(samples.n_lines),
+        n_right=narrow(samples.correct.sum(axis=1)),
     )
+
+
+def narrow(values: Ints) -> Ints:
+    """Whole numbers as 32 bits: a study may have a hundred million of them.
+
+    Raises:
+        OverflowError: one of them is larger.
+    """
+    if values.size and max(values.max(), -values.min()) > np.iinfo(np.int32).max:
+        raise OverflowError(f"a run counts {values.max():,}: more than 32 bits hold")
+    return values.astype(np.int32)  # type: ignore[return-value]
+
+
+def joined(parts: Sequence[StageRuns]) -> StageRuns:
+    """The runs of some groups of problems as those of all, the problems numbered one after the other."""
+    begins = np.cumsum([0, *(len(part.n_draws) for part in parts)])
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("n_draws", "tokens", "right", "score", "most", "passed", "agreed", "n_lines", "n_right")
+    }
+    problem = np.concatenate(
+        [part.problem + np.int32(begin) for part, begin in zip(parts, begins, strict=False)]
+    )
+    return StageRuns(k=parts[0].k, problem=problem, **columns)

@@ -28,11 +28,13 @@ def acceptance_table(runs: Runs, thetas: Sequence[float], *, accept_without_test
     """What every θ does to every option's answers; see `cascade.core.diagnostics.Acceptance`."""
     return pd.DataFrame(
         [
-            _key(*key)
-            | {"theta": theta}
-            | asdict(acceptance(model_runs, theta, accept_without_tests=accept_without_tests))
+            _key(*key) | {"theta": theta} | asdict(one)
             for key, model_runs in runs.items()
-            for theta in thetas
+            for theta, one in zip(
+                thetas,
+                acceptance(model_runs, thetas, accept_without_tests=accept_without_tests),
+                strict=True,
+            )
         ]
     )
 

@@ -14,8 +14,10 @@ from cascade.core import (
     ByScore,
     Estimator,
     ModelRuns,
+    Option,
     ProblemOutcome,
     Resample,
+    StageRuns,
     StageTable,
     advice,
     answered_by,
@@ -77,17 +79,15 @@ def diagnose(context: RunContext, executed: Executed, outcomes: dict[str, list[P
 
 def _runs(study: Study, executed: Executed, outcomes: Mapping[str, list[ProblemOutcome]]) -> Runs:
     """Every option of every model under every rule; all rules judge the same samples."""
-    samples = {
-        (model, option): take_samples(outcomes[model], option, _estimator(study), rng_key(i, option))
-        for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True))
-        for option in table.options
-        if not option.growing  # its samples are those of the options that it passes through
-    }
-    return {
-        (rule, *model_and_option): judge_samples(option_samples, RULES[rule])
-        for rule in study.compared_rules
-        for model_and_option, option_samples in samples.items()
-    }
+    found: dict[str, dict[tuple[str, Option], StageRuns]] = {rule: {} for rule in study.compared_rules}
+    for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True)):
+        for option in table.options:
+            if option.growing:
+                continue  # its samples are those of the options that it passes through
+            samples = take_samples(outcomes[model], option, _estimator(study), rng_key(i, option))
+            for rule, of_rule in found.items():
+                of_rule[model, option] = judge_samples(samples, RULES[rule])
+    return {(rule, *key): runs for rule, of_rule in found.items() for key, runs in of_rule.items()}
 
 
 def _rules_table(

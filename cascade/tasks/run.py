@@ -86,7 +86,7 @@ def execute_study(context: RunContext) -> Executed:
     executed = tabulated(study, models, task_ids, runs, split, provenance, base_runs)
     tabulated_at = time.monotonic()
 
-    context.save_and_log(STAGE_TABLES, executed.save)
+    context.put_off(lambda: context.save_and_log(STAGE_TABLES, executed.save))
     n_combinations = save_combinations(context, executed) if size.feasible else 0
 
     def describe() -> None:

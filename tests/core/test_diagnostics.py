@@ -69,7 +69,7 @@ def test_bins_by_hand() -> None:
     ],
 )
 def test_acceptance_by_hand(theta: float, without: bool, expected: Acceptance) -> None:
-    assert acceptance(RUNS, theta, accept_without_tests=without) == expected
+    assert acceptance(RUNS, [theta], accept_without_tests=without) == [expected]
 
 
 def test_no_line_anywhere_and_nothing_to_tell_apart() -> None:
