@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from cascade import __version__, tracking
@@ -46,8 +46,8 @@ def study_run(
     """A new run for a task of a study, with its settings.
 
     Every task has a run of its own: nothing that was logged is ever replaced, and a run lasts as
-    long as its task. It is made when it is needed, at the latest at the end; a task that fails before has
-    none. A store that may fail for more reasons than a folder of ours is opened at once.
+    long as its task. It is made when it is needed, at the latest at the end or when the task fails. A store
+    that may fail for more reasons than a folder of ours is opened at once.
 
     Args:
         study: the study.
@@ -74,8 +74,14 @@ def study_run(
         context.save_text(CONFIG, study.yaml)
         if goes_on or study.tracking_uri is not None or not tracking.looks_sound(study.mlruns):
             context.open()
-        yield context
-        context.catch_up()
+        try:
+            yield context
+            context.catch_up()
+        except Exception:
+            # A failure is a run too; what is told is the first error.
+            with suppress(Exception):
+                context.open()
+            raise
 
 
 def _tags(study: Study, task: str, source: str | None) -> dict[str, str]:
