@@ -214,7 +214,7 @@ def narrow(values: Ints) -> Ints:
     """
     if values.size and max(values.max(), -values.min()) > np.iinfo(np.int32).max:
         raise OverflowError(f"a run counts {values.max():,}: more than 32 bits hold")
-    return values.astype(np.int32)  # type: ignore[return-value]
+    return values.astype(np.int32)
 
 
 def joined(parts: Sequence[StageRuns]) -> StageRuns:
