@@ -4,8 +4,8 @@
     python -m benchmarks.stopwatch STORE    # begins with a copy of a complete store
 
 The answer is the sentence that begins with "Use"; what a study does after it (MLflow, pictures, the page) is
-in the column of the whole. Run it on a quiet machine: the columns are seconds on the wall, and of CPU over all
-cores with the processes that a study starts.
+in the column of the whole. Run it on a quiet machine: the columns are seconds on the wall, and of CPU over
+all cores with the processes that a study starts.
 """
 
 import os
