@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,9 @@ from cascade.search import (
     with_unlabelled,
 )
 from cascade.tasks.context import RunContext
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -75,16 +79,15 @@ def save_combinations(context: RunContext, executed: Executed) -> int:
             )
         context.save_and_log(COMBINATIONS, lambda path: combinations.to_parquet(path, index=False))
         with context.timed("log_combinations"):
-            tracking.log_combinations(
-                context.tracker,
-                context.run_id,
-                combinations,
-                executed.models,
-                as_runs=study.combinations_as_runs,
-            )
+            _log(context, combinations, executed.models)
 
     context.put_off(save)
     return grid.accuracy.size
+
+
+def _log(context: RunContext, combinations: "pd.DataFrame", models: tuple[str, ...]) -> None:
+    as_runs = context.study.combinations_as_runs
+    tracking.log_combinations(context.tracker, context.run_id, combinations, models, as_runs=as_runs)
 
 
 def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[StageTable]) -> GridResult:
@@ -127,9 +130,7 @@ def search_plans(context: RunContext, models: Sequence[str], tables: Sequence[St
     context.save_and_log("optuna_plans.parquet", lambda path: tried.to_parquet(path, index=False))
     if n > MAX_GRID_PLANS:
         # There is no table of all combinations: these are what is known.
-        tracking.log_combinations(
-            context.tracker, context.run_id, tried, tuple(models), as_runs=study.combinations_as_runs
-        )
+        context.put_off(lambda: _log(context, tried, tuple(models)))
     return result
 
 
@@ -164,9 +165,7 @@ def _exact(context: RunContext, models: Sequence[str], tables: Sequence[StageTab
     result = _with_singles(tables, found_options, found.thetas)
     if n > MAX_GRID_PLANS:
         known = combinations_table(result, "validation")
-        tracking.log_combinations(
-            context.tracker, context.run_id, known, tuple(models), as_runs=study.combinations_as_runs
-        )
+        context.put_off(lambda: _log(context, known, tuple(models)))
     return result
 
 
