@@ -4,6 +4,7 @@ from .interface import (
     Measured as Measured,
     SampleRequest as SampleRequest,
     SampleSet as SampleSet,
+    nothing as nothing,
 )
 from .live import Asked as Asked, Member as Member, Ticket as Ticket, text_spec as text_spec
 from .local.generator import TransformersGenerator as TransformersGenerator

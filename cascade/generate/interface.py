@@ -11,6 +11,10 @@ from cascade.generate.sample import ModelSamples
 from cascade.problems import Problem
 
 
+def nothing() -> None:
+    """What is done before long work, where nothing is to be done."""
+
+
 @dataclass(frozen=True)
 class SampleRequest:
     """What a study wants to have written.
@@ -33,7 +37,7 @@ class SampleRequest:
     hardware: str
     store: Path
     elsewhere: frozenset[str] = frozenset()
-    before_writing: Callable[[], object] = field(default=lambda: None, compare=False)
+    before_writing: Callable[[], object] = field(default=nothing, compare=False)
 
     def to(self, model: Model) -> "SampleRequest":
         """The same as it is put to one member: its own prompts, and room for its reasoning."""

@@ -15,6 +15,7 @@ from cascade.generate import (
     SampleRequest,
     SampleSet,
     late_line,
+    nothing,
     survey,
 )
 from cascade.problems import Problem, load_problems
@@ -22,10 +23,6 @@ from cascade.problems import Problem, load_problems
 Samples = Mapping[str, Mapping[str, ModelSamples]]
 
 log = logging.getLogger(__name__)
-
-
-def nothing() -> None:
-    """Before long work, where nothing is to be done."""
 
 
 def run_shard(study: Study) -> None:
