@@ -30,7 +30,7 @@ from cascade.config.schemas import (
     TransformersConfig,
 )
 from cascade.core import RULES, Estimator, Growing, ThetaChoice, answered_by
-from cascade.generate import Family, Generator, Model, PromptStyle, Server
+from cascade.generate import Family, Generator, Model, PromptStyle, Server, StdinPrompts
 from cascade.problems import EMBEDDED, DataSet
 from cascade.search import Constraints, ExactSettings, OptunaSettings, Promise, SearchSettings
 from cascade.serving import ServeSettings
@@ -89,7 +89,18 @@ def _prompts_of(config: PromptsConfig, key: str) -> PromptStyle:
         tuple(config.stop),
         config.chat,
         config.mend,
+        StdinPrompts(
+            _general_or(config.stdin.solution, f"{key}.stdin.solution"),
+            _general_or(config.stdin.test, f"{key}.stdin.test"),
+            config.stdin.test_begins,
+            tuple(config.stdin.stop),
+        ),
     )
+
+
+def _general_or(text: str, key: str) -> str:
+    """A template of the family's own; empty where a general one takes its place."""
+    return checks.template(text, key) if text else ""
 
 
 def _own_prompts(family: PromptsConfig, overrides: dict[str, Any], member: str) -> PromptStyle:

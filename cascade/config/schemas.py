@@ -62,6 +62,14 @@ class ModelConfig:
 
 
 @dataclass
+class StdinPromptsConfig:
+    solution: str = ""
+    test: str = ""
+    test_begins: str = ""
+    stop: list[str] = field(default_factory=list)
+
+
+@dataclass
 class PromptsConfig:
     solution: str = "{prompt}"
     test: str = "{prompt}"
@@ -70,6 +78,8 @@ class PromptsConfig:
     stop: list[str] = field(default_factory=list)
     chat: bool = False
     mend: bool = True
+    # for programs that read standard input; what is left empty is a general template
+    stdin: StdinPromptsConfig = field(default_factory=StdinPromptsConfig)
 
 
 @dataclass

@@ -36,7 +36,8 @@ class JudgeReport:
         n_executed: pairs of them that were run now; the others were in the store.
         work: what executing them took, with the reference solutions.
         n_timeouts: pairs of them that ran out of time.
-        n_broken_lines: test lines up to the largest l that begin with assert but are not Python; skipped.
+        n_broken_lines: test lines up to the largest l that begin with assert but are not Python, or pairs
+            that lack their output; skipped.
         unproven: ids of problems whose own reference solution fails one of their reference tests here.
         late: by model name, its solutions that run out of time in a reference test, and all of them.
     """

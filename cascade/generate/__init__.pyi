@@ -14,7 +14,7 @@ from .local.profile import (
     profile_loaded as profile_loaded,
     profile_random as profile_random,
 )
-from .prompts import PromptStyle as PromptStyle
+from .prompts import PromptStyle as PromptStyle, StdinPrompts as StdinPrompts
 from .reader import TextKind as TextKind, read_program as read_program, read_test_lines as read_test_lines
 from .reading import StoredSample as StoredSample, self_test as self_test
 from .recordings.recorded import RecordedGenerator as RecordedGenerator

@@ -7,6 +7,7 @@ from enum import Enum
 
 from cascade.core import LineKind, split_lines
 from cascade.generate import fences, source
+from cascade.generate.pairs import read_pairs
 from cascade.generate.repairs import REPAIRS
 from cascade.generate.thoughts import BOM, answer_span, clean, first_turn
 from cascade.problems import Problem, takes_input
@@ -129,6 +130,8 @@ def _auto(text: str, problem: Problem, mend: bool) -> Program:
 
 
 def _completion(text: str, problem: Problem, mend: bool) -> Program:
+    if problem.pairs:  # what follows the prompt's docstring is the program
+        return _reply(text, problem, mend)
     answer = clean(text)
     name = problem.entry_point
     first = _first_line(answer)
@@ -165,7 +168,7 @@ def _reply(text: str, problem: Problem, mend: bool) -> Program:
     inside = [source.dedented(block, mend=mend) for block in blocks]
     name = problem.entry_point
     if problem.reads_stdin:
-        return Program(_stdin_program(answer, inside, name))
+        return Program(_stdin_program(answer, inside, problem))
     if (found := source.last_complete(inside, name)) is not None:
         return Program(found)
     # Of a body only what the prompt's header left to be written has to be there.
@@ -197,12 +200,17 @@ def _last_body(texts: Sequence[str], problem: Problem, mend: bool) -> Program | 
     return None
 
 
-def _stdin_program(answer: str, inside: list[str], name: str) -> str:
+def _stdin_program(answer: str, inside: list[str], problem: Problem) -> str:
     """A program that reads its input, or the function from input to output that it defines."""
+    name = problem.entry_point
+
+    def is_function(text: str) -> bool:
+        return takes_input(text, name, program_first=problem.pairs)
+
     programs = [block for block in inside if source.is_python(block)]
-    acting = [one for one in programs if source.reads_or_prints(one) or takes_input(one, name)]
+    acting = [one for one in programs if source.reads_or_prints(one) or is_function(one)]
     found = (acting or programs or inside)[-1] if inside else source.longest_in_prose(answer)
-    return (source.trimmed(found, name) if takes_input(found, name) else None) or found
+    return (source.trimmed(found, name) if is_function(found) else None) or found
 
 
 FORMATS: Mapping[TextKind, Callable[[str, Problem, bool], Program]] = {
@@ -223,7 +231,7 @@ class TestText:
     Attributes:
         text: the lines.
         ends: of each logical line, where it ends in the text that was read.
-        closed: whether a fence ends the lines: no more will come.
+        closed: whether no more will come, or is wanted: a fence ends the lines, or the pairs are all there.
     """
 
     __test__ = False
@@ -232,12 +240,18 @@ class TestText:
     closed: bool = False
 
 
-def read_test_lines(text: str, limit: int, kind: TextKind = TextKind.auto) -> TestText:
+def read_test_lines(
+    text: str, limit: int, kind: TextKind = TextKind.auto, *, pairs: bool = False
+) -> TestText:
     """The first `limit` logical lines of a generated test: without thoughts, fences and prose.
 
     A fence that opens before the first assertion opens them, the next one ends them; where several blocks
     assert, their assertions follow one another. Assertions inside a test function count as its lines.
+    With `pairs` the lines are those of pairs of input and output, however they are written (see `pairs.py`).
     """
+    if pairs:
+        found = read_pairs(text, limit)
+        return TestText("\n".join(found.lines), found.ends, found.settled >= limit)
     if kind is TextKind.program:
         spans, closed, fenced = [(0, len(text))], False, False
     else:
@@ -260,6 +274,11 @@ def read_test_lines(text: str, limit: int, kind: TextKind = TextKind.auto) -> Te
         ends.append(physical[at][1])
         kept = at + 1
     return TestText("\n".join(line for line, _ in physical[:kept]), tuple(ends), closed)
+
+
+def all_test_lines(text: str, kind: TextKind = TextKind.auto, *, pairs: bool = False) -> TestText:
+    """All lines of a generated test; see `read_test_lines`."""
+    return read_test_lines(text, len(text) if pairs else text.count("\n") + 1, kind, pairs=pairs)
 
 
 def _test_spans(text: str) -> tuple[list[tuple[int, int]], bool, bool]:

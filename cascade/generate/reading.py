@@ -13,6 +13,7 @@ Decode = Callable[[Sequence[int]], str]
 
 # How many physical lines a statement that is broken off may still take to become complete.
 SPARE_LINES = 4
+PAIR_ENDS = 12  # characters at a text's end in which a pair's end is looked for: those of a token
 LENGTH = "length"  # how a text ended: at the limit of tokens
 
 
@@ -80,11 +81,15 @@ def read_solution(
     return StoredSample(text[:end], tokens_up_to(decode, ids, end))
 
 
-def test_is_complete(text: str, limit: int) -> bool:
-    """Whether the first `limit` logical lines of a test are all there."""
+def test_is_complete(text: str, limit: int, *, pairs: bool = False) -> bool:
+    """Whether the first `limit` logical lines (or pairs) of a test are all there."""
     start, end = answer_span(text)
     if end < len(text) or start == end:
         return False
+    if pairs:
+        # A pair ends with a line or a bracket: between them there is nothing to look for.
+        ends = set(text[-PAIR_ENDS:]) & set("\n]})>`")
+        return bool(ends) and read_test_lines(text, limit, pairs=True).closed
     cut = text.rfind("\n")
     read = read_test_lines(text, limit + SPARE_LINES)
     if read.closed:
@@ -101,17 +106,25 @@ def test_is_complete(text: str, limit: int) -> bool:
     return text.count("\n", complete.ends[-1], cut) >= spare
 
 
-def read_test(decode: Decode, ids: Sequence[int], begins: str, limit: int) -> StoredSample:
+def read_test(
+    decode: Decode, ids: Sequence[int], begins: str, limit: int, *, pairs: bool = False
+) -> StoredSample:
     """A test up to the end of its last line that may be looked at, with the tokens up to the end of each.
+
+    Of pairs nothing is cut off: how they are written is found out from the whole text.
 
     Args:
         decode: token ids to text.
         ids: the generated tokens, EOS and padding removed.
         begins: text at the prompt's end that belongs to the test.
         limit: how many lines may be looked at.
+        pairs: whether its lines are pairs of input and output.
     """
     text = begins + decode(ids)
-    ends = read_test_lines(text, limit).ends
+    ends = read_test_lines(text, limit, pairs=pairs).ends
+    if pairs:
+        tokens = [tokens_up_to(decode, ids, max(0, end - len(begins))) for end in ends]
+        return StoredSample(text, len(ids), pair_tokens(tokens, len(ids)))
     if not ends:
         return StoredSample(text, len(ids), line_tokens=(len(ids),) * (text.count("\n") + 1))
     kept = text[: ends[-1]]
@@ -122,9 +135,14 @@ def read_test(decode: Decode, ids: Sequence[int], begins: str, limit: int) -> St
     return StoredSample(kept, line_tokens[-1], line_tokens=tuple(line_tokens))
 
 
-def self_test(stored: StoredSample, limit: int) -> SelfTest:
+def pair_tokens(up_to: Sequence[int], total: int) -> dict[int, int]:
+    """Tokens up to the end of each pair, by its number; for more pairs than there are all were written."""
+    return dict(enumerate((*up_to, total), 1))
+
+
+def self_test(stored: StoredSample, limit: int, *, pairs: bool = False) -> SelfTest:
     """A stored test as its lines, with the tokens up to the end of each."""
-    read = read_test_lines(stored.text, limit)
+    read = read_test_lines(stored.text, limit, pairs=pairs)
     tokens_at = dict(stored.tokens_at)
     if stored.line_tokens:
         tokens_at = {

@@ -44,6 +44,8 @@ class SampleSpec:
         prompt: what the model is asked.
         begins: of a test, what it begins with before the model writes.
         entry_point: the function that is asked for.
+        stop: a solution ends before the first of these texts.
+        pairs: whether a test is pairs of input and output.
     """
 
     key: str
@@ -54,6 +56,8 @@ class SampleSpec:
     prompt: str
     begins: str
     entry_point: str
+    stop: tuple[str, ...] = ()
+    pairs: bool = False
 
     @property
     def seed(self) -> int | None:
@@ -73,8 +77,9 @@ def sample_specs(identity: str, request: SampleRequest, draws: int, sampling: Sa
     ask = request.family.prompts
     specs = []
     for kind in (SOLUTION, TEST) if request.lines else (SOLUTION,):
-        ends = request.lines if kind == TEST else ask.stop
         for problem in request.problems:
+            stop = ask.stops(problem)
+            ends = request.lines if kind == TEST else stop
             prompt = ask.ask_solution(problem) if kind == SOLUTION else ask.ask_test(problem)
             begins = "" if kind == SOLUTION else ask.begin_test(problem)
             # Everything that a sample depends on; what is written beside it is not among it.
@@ -94,7 +99,9 @@ def sample_specs(identity: str, request: SampleRequest, draws: int, sampling: Sa
                     key = digest(repr([*shared, *how]))
                     specs.append(
                         SampleSpec(
-                            key, problem.task_id, kind, draw, index, prompt, begins, problem.entry_point
+                            *(key, problem.task_id, kind, draw, index, prompt, begins, problem.entry_point),
+                            stop=stop,
+                            pairs=problem.pairs,
                         )
                     )
     return specs
@@ -146,7 +153,10 @@ def put_together(
     def block(problem: Problem, draw: int | None) -> Draw:
         return Draw(
             tuple(solution_of(w, problem, request.family) for w in found[problem.task_id, SOLUTION, draw]),
-            tuple(self_test(w, request.lines) for w in found.get((problem.task_id, TEST, draw), [])),
+            tuple(
+                self_test(w, request.lines, pairs=problem.pairs)
+                for w in found.get((problem.task_id, TEST, draw), [])
+            ),
         )
 
     draws = sorted({spec.draw for spec in specs if spec.draw is not None})

@@ -10,7 +10,8 @@ from cascade.base import DataError
 from cascade.generate import source
 from cascade.generate.family import Family
 from cascade.generate.names import names_bound, names_imported, names_needed
-from cascade.generate.sample import ModelSamples, Solution
+from cascade.generate.pairs import HALF
+from cascade.generate.sample import ModelSamples, SelfTest, Solution
 from cascade.problems import Problem
 
 _ASSERT = re.compile(r"^assert\b", re.MULTILINE)
@@ -35,7 +36,11 @@ class Survey:
         imported: that use names which only the sandbox's prelude imports.
         mends: how often each repair was needed.
         tests: how many tests there are.
-        idle_tests: of those, without a line that begins with ``assert``.
+        idle_tests: of those, without a line that begins with ``assert``, or without a pair of input and
+            output where these are asked for.
+        pair_tests: of all tests, those that are to be pairs.
+        unpaired_tests: of those, without a pair.
+        half_pairs: pairs that lack their output or input.
     """
 
     model: str
@@ -51,6 +56,9 @@ class Survey:
     mends: Counter[str] = field(default_factory=Counter)
     tests: int = 0
     idle_tests: int = 0
+    pair_tests: int = 0
+    unpaired_tests: int = 0
+    half_pairs: int = 0
 
     @property
     def unusable(self) -> int:
@@ -102,9 +110,16 @@ class Survey:
     def line(self, limit: int) -> str:
         """Everything in one line."""
         told = ", ".join(f"{n:,} {what}" for n, what, _ in self.counts(limit))
-        tests = (
-            f"; {self.tests:,} tests: {self.idle_tests:,} without an assert line" if self.idle_tests else ""
-        )
+        without = [
+            f"{n:,} {what}"
+            for n, what in (
+                (self.idle_tests - self.unpaired_tests, "without an assert line"),
+                (self.unpaired_tests, "without a pair of input and output"),
+                (self.half_pairs, "pairs that lack their output or input"),
+            )
+            if n
+        ]
+        tests = f"; {self.tests:,} tests: {', '.join(without)}" if without else ""
         return f"{self.model}: {self.solutions:,} solutions: {told or 'all define their function'}{tests}"
 
     def warnings(self, limit: int) -> list[str]:
@@ -119,10 +134,12 @@ class Survey:
         return told
 
     def _idle(self) -> str:
+        pairs = 2 * self.unpaired_tests > self.idle_tests
+        what = "pair of input and output that can be read" if pairs else "line that begins with assert"
+        key = "family.prompts.stdin.test" if pairs else "family.prompts.test"
         return (
-            f"{self.idle_tests:,} of {self.tests:,} tests have no line that begins with assert, and "
-            "without any a stage accepts every answer (rule.no_tests); see family.prompts.test, which asks "
-            "for them, and task=check"
+            f"{self.idle_tests:,} of {self.tests:,} tests have no {what}, and without any a stage accepts "
+            f"every answer (rule.no_tests); see {key}, which asks for them, and task=check"
         )
 
     def check(self, limit: int) -> None:
@@ -175,9 +192,22 @@ def survey(
                 for solution in draw.solutions:
                     _count(counts, problem, solution, from_prelude)
                 counts.tests += len(draw.tests)
-                counts.idle_tests += sum(_ASSERT.search(test.text) is None for test in draw.tests)
+                for test in draw.tests:
+                    _count_test(counts, problem, test)
         found.append(counts)
     return found
+
+
+def _count_test(counts: Survey, problem: Problem, test: SelfTest) -> None:
+    if not problem.pairs:
+        counts.idle_tests += _ASSERT.search(test.text) is None
+        return
+    lines = test.text.splitlines()
+    halves = sum(line.startswith(HALF) for line in lines)
+    counts.pair_tests += 1
+    counts.half_pairs += halves
+    counts.idle_tests += halves == len(lines)
+    counts.unpaired_tests += halves == len(lines)
 
 
 def _count(counts: Survey, problem: Problem, solution: Solution, from_prelude: frozenset[str]) -> None:

@@ -17,7 +17,7 @@ from cascade.problems.prompt_synthesis import header_of, names_in, parse, pose
 from cascade.problems.stdin_programs import stdin_problem
 
 
-def to_problem(record: Record) -> Problem | None:
+def to_problem(record: Record, *, pairs: bool = True) -> Problem | None:
     """A problem from one record, or None where the record has no test to prove an answer by.
 
     Sources: https://github.com/hendrycks/apps (on the hub ``codeparrot/apps``: problem_id,
@@ -25,8 +25,8 @@ def to_problem(record: Record) -> Problem | None:
     (id, description, starter_code, test_list). The id becomes ``APPS/<id>``.
 
     A call-based problem keeps its function's name; a method of ``class Solution`` is posed as a
-    plain function, and an answer may define either. A problem over standard input is posed as
-    ``solution(stdin: str) -> str``, so that self-written tests can be assert lines.
+    plain function, and an answer may define either. A problem over standard input is posed as a program
+    whose self-tests are pairs, or as a function (see `stdin_problem`).
 
     Raises:
         DataError: a field is missing or broken.
@@ -39,13 +39,12 @@ def to_problem(record: Record) -> Problem | None:
         name, cases = _hub(record)
     if not cases:
         return None
-    reads_stdin = name is None
     if name is None:
-        return stdin_problem(task_id, description, cases)
+        return stdin_problem(task_id, description, cases, pairs=pairs)
     before, header = header_and_imports(function_of(record.text("starter_code"), name), name)
     test = call_test(name, line_readings(cases) if "test_list" in record.fields else [cases])
     prompt = before + pose(header, description)
-    return Problem(task_id, prompt, name, preamble_of(prompt, name), test, reads_stdin=reads_stdin)
+    return Problem(task_id, prompt, name, preamble_of(prompt, name), test)
 
 
 def _mapcoder(record: Record) -> tuple[str | None, list[Case]]:

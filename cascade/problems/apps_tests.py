@@ -55,8 +55,11 @@ def _reference_test(program, readings):
     right(readings[-1])
 """
 
-STDIN_TEST = """
-def _reference_test(program, cases):
+# What a program's output is compared by: word by word on each line; where the expected word has a decimal
+# point a relative error of 1e-5 is allowed (APPS's own evaluation allows both).
+SAME_OUTPUT_NAME = "same_output"
+SAME_OUTPUT = """
+def same_output(found, expected):
     import math
 
     def lines(text):
@@ -72,16 +75,19 @@ def _reference_test(program, cases):
         except ValueError:
             return False
 
-    def equal(result, expected):
-        return len(result) == len(expected) and all(
-            len(a) == len(b) and all(map(same, a, b)) for a, b in zip(result, expected)
-        )
+    found, expected = lines(found), lines(expected)
+    return len(found) == len(expected) and all(
+        len(a) == len(b) and all(map(same, a, b)) for a, b in zip(found, expected)
+    )
+"""
 
+STDIN_TEST = """
+def _reference_test(program, cases):
     for (stdin,), accepted in cases:
         result = program["solution"](stdin)
         if not isinstance(result, str):
             raise AssertionError("solution must return a string")
-        if not any(equal(lines(result), lines(output)) for output in accepted):
+        if not any(same_output(result, output) for output in accepted):
             raise AssertionError("solution gave a wrong answer")
 """
 
@@ -101,13 +107,11 @@ def call_test(name: str, readings: list[list[Case]]) -> str:
 
 
 def stdin_test(cases: list[Case]) -> str:
-    """The reference test of a problem posed as ``solution(stdin: str) -> str``.
+    """The reference test of a problem over standard input, whose ``solution`` gives an input's output.
 
-    Outputs compare word by word on each line: white space within a line and blank lines at the
-    end do not count, and where the expected word has a decimal point a relative error of 1e-5 is
-    allowed (APPS's own evaluation allows both).
+    White space within a line and blank lines at the end do not count (see `SAME_OUTPUT`).
     """
-    return STDIN_TEST + APART.format(name="solution", cases=literal(cases))
+    return SAME_OUTPUT + STDIN_TEST + APART.format(name="solution", cases=literal(cases))
 
 
 def line_readings(cases: list[Case]) -> list[list[Case]]:

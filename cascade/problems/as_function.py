@@ -11,26 +11,34 @@ _READS = re.compile(r"\binput\s*\(|\bsys\.stdin\b")
 _WHOLE = ("buffer", "read", "readline", "decode", "strip", "rstrip")
 
 
-def as_function(program: str, name: str) -> str:
+def as_function(program: str, name: str, *, program_first: bool = False) -> str:
     """A program that reads standard input and prints, as the source of a function of its input.
 
     A program that defines the function already (see `takes_input`) stays as it is. Each call runs the
     program anew as ``__main__``. Its input is at ``sys.stdin`` (and ``.buffer``), ``input()`` and
     descriptor 0; its output is what it writes to ``sys.stdout`` (and ``.buffer``). ``exit()`` with no
     code or 0 ends it as a success; any exception is the call's.
+
+    Args:
+        program: its source.
+        name: the function's.
+        program_first: whether a program that reads its input is one, whatever it defines.
     """
     parsed = _tree(program)
-    if parsed is None or not parsed.body or takes_input(program, name):
+    if parsed is None or not parsed.body or takes_input(program, name, program_first=program_first):
         return program
     return _WRAPPER.format(name=name, source=json.dumps(program))
 
 
-def takes_input(program: str, name: str) -> bool:
+def takes_input(program: str, name: str, *, program_first: bool = False) -> bool:
     """Whether a program defines the function of one argument that the whole input is given to.
 
     Not so where it is a program that only uses the name: the function needs more or less than one
-    argument, or what is read outside of it is taken apart first (``int(input())``).
+    argument, or what is read outside of it is taken apart first (``int(input())``); with `program_first`, or
+    it reads its input itself.
     """
+    if program_first and _READS.search(program) is not None:
+        return False
     parsed = _tree(program)
     for node in parsed.body if parsed is not None else ():
         if isinstance(node, FUNCTIONS) and node.name == name:

@@ -4,6 +4,7 @@ import ast
 import re
 from dataclasses import dataclass, field
 
+from cascade.problems.apps_tests import SAME_OUTPUT
 from cascade.problems.as_function import as_function
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -27,6 +28,8 @@ class Problem:
         setup: Python source that is run before every answer (files to read, names to use).
         reads_stdin: whether the problem is over standard input: the entry point takes the whole input and
             returns the whole output, and an answer may as well be a program that reads and prints.
+        pairs: whether the problem is posed as such a program, whose self-tests are pairs of input and
+            expected output; else as a function of the input, whose self-tests are assert lines.
         packages: modules that answers may import beyond the standard library.
         timeout_s: CPU seconds that the reference test gets; None for the sandbox's.
     """
@@ -40,6 +43,7 @@ class Problem:
     base_test: str | None = None
     setup: str = ""
     reads_stdin: bool = field(default=False, repr=False)
+    pairs: bool = field(default=False, repr=False)
     packages: tuple[str, ...] = ()
     timeout_s: float | None = None
     prove_on_plus: bool = field(default=False, repr=False)
@@ -54,8 +58,13 @@ class Problem:
 
         A completion continues the prompt; any other text is a program of its own, which gets the
         preamble in front. A program that reads standard input becomes a function of its input, and
-        a method of ``class Solution`` becomes a function too.
+        a method of ``class Solution`` becomes a function too. With `pairs` the program also defines
+        ``same_output``, by which a pair's line compares.
         """
+        if self.pairs:
+            whole = self.prompt + text if completion else text
+            function = as_function(whole, self.entry_point, program_first=True)
+            return put_in_front(self.setup, put_in_front(f"{SAME_OUTPUT}\n\n", function))
         if completion:
             return put_in_front(self.setup, self.prompt + text)
         if self.reads_stdin:

@@ -23,6 +23,9 @@ class DataSet:
             by all.
         prove_on: HumanEval+ and MBPP+: ``plus`` chooses plans by the base tests and proves them by all; None
             chooses and proves by the same tests.
+        self_tests: APPS, LiveCodeBench and problems of one's own, where they are over standard input:
+            ``pairs`` poses them as programs and tests them by pairs of input and expected output,
+            ``asserts`` as functions of the input, by assert lines.
         packages: modules that answers may import beyond the standard library.
     """
 
@@ -37,4 +40,5 @@ class DataSet:
     after: str | None = None
     tests: str | None = None
     prove_on: str | None = None
+    self_tests: str = "pairs"
     packages: tuple[str, ...] = ()

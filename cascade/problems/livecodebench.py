@@ -16,7 +16,7 @@ from cascade.problems.text_unpickler import packed_text
 KINDS = ("stdin", "functional")
 
 
-def to_problem(record: Record) -> Problem | None:
+def to_problem(record: Record, *, pairs: bool = True) -> Problem | None:
     """A problem from one record; None where it has no test.
 
     Source: https://huggingface.co/datasets/livecodebench/code_generation_lite (question_content,
@@ -25,7 +25,8 @@ def to_problem(record: Record) -> Problem | None:
 
     Tests are JSON, or as the private ones are published: base64 of zlib of a pickled JSON text,
     which is read by an unpickler that builds nothing but text. A method of ``class Solution`` is
-    posed as a plain function, and an answer may define either.
+    posed as a plain function, and an answer may define either; a problem over standard input as
+    `stdin_problem` has it.
 
     Raises:
         DataError: a field is missing or broken.
@@ -43,7 +44,8 @@ def to_problem(record: Record) -> Problem | None:
     if not isinstance(starter, str):
         raise record.error("field `starter_code` must be a string")
     if kinds == {"stdin"}:
-        return stdin_problem(task_id, description, [([test["input"]], [test["output"]]) for test in tests])
+        given = [([test["input"]], [test["output"]]) for test in tests]
+        return stdin_problem(task_id, description, given, pairs=pairs)
     name = _function_name(record, starter)
     cases = [_call(record, test, number) for number, test in enumerate(tests, start=1)]
     before, header = header_and_imports(function_of(starter, name), name)

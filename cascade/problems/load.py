@@ -4,6 +4,7 @@ import datetime
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from cascade.base import DataError, Place, Record
 from cascade.problems import apps, evalplus, humaneval, livecodebench, mbpp, user_problems
@@ -22,6 +23,14 @@ FORMATS: Mapping[str, Callable[[Record], Problem | None]] = {
     "own": user_problems.to_problem,
     **evalplus.FORMATS,
 }
+
+# Formats whose problems may be over standard input, posed as functions whose self-tests are assert lines.
+AS_FUNCTIONS: Mapping[str, Callable[[Record], Problem | None]] = {
+    "apps": partial(apps.to_problem, pairs=False),
+    "livecodebench": partial(livecodebench.to_problem, pairs=False),
+    "own": partial(user_problems.to_problem, pairs=False),
+}
+SELF_TESTS = ("pairs", "asserts")
 
 # Formats whose problems have base tests and extended ones.
 EXTENDED = frozenset(evalplus.FORMATS)
@@ -45,9 +54,13 @@ def load_problems(dataset: DataSet) -> list[Problem]:
     """
     if dataset.path is None and dataset.format in EMBEDDED:
         return EMBEDDED[dataset.format]()
-    to_problem = FORMATS.get(dataset.format)
-    if to_problem is None:
+    if dataset.format not in FORMATS:
         raise DataError(f"dataset.format={dataset.format}: must be one of {', '.join(sorted(FORMATS))}")
+    if dataset.self_tests not in SELF_TESTS:
+        raise DataError(f"dataset.self_tests={dataset.self_tests}: must be one of {', '.join(SELF_TESTS)}")
+    to_problem = FORMATS[dataset.format]
+    if dataset.self_tests == "asserts" and dataset.format in AS_FUNCTIONS:
+        to_problem = AS_FUNCTIONS[dataset.format]
     after = _day(dataset)
     for key, value, known in (
         ("dataset.tests", dataset.tests, "base"),

@@ -12,10 +12,15 @@ def pose(header: str, description: str) -> str:
     The docstring reads back as the description, indented and without white space at its ends,
     whatever quotes, backslashes or control characters it holds.
     """
+    return f"{header}\n{docstring(description, INDENT)}"
+
+
+def docstring(description: str, indent: str = "") -> str:
+    """A docstring that reads back as the description; see `pose`."""
     text = "".join(_escape(character) for character in description.replace("\r\n", "\n"))
     lines = text.replace('"""', '\\"\\"\\"').strip().split("\n")
-    body = "\n".join(INDENT + line if line.strip() else "" for line in lines)
-    return f'{header}\n{INDENT}"""\n{body}\n{INDENT}"""\n'
+    body = "\n".join(indent + line if line.strip() else "" for line in lines)
+    return f'{indent}"""\n{body}\n{indent}"""\n'
 
 
 def parse(source: str) -> ast.Module:

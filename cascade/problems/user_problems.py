@@ -36,11 +36,12 @@ FOLDER_FILES = {
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def to_problem(record: Record) -> Problem:
+def to_problem(record: Record, *, pairs: bool = True) -> Problem:
     """A problem from one record.
 
     Required: ``task_id``, ``prompt``, ``tests``, and ``entry_point`` unless the problem is over
-    standard input. Optional: ``setup``, ``reference``, ``files``, ``packages``, ``timeout_s``.
+    standard input (see `stdin_problem`). Optional: ``setup``, ``reference``, ``files``, ``packages``,
+    ``timeout_s``.
 
     Raises:
         DataError: a field is missing, unknown, of another type, or does not fit the others.
@@ -62,7 +63,7 @@ def to_problem(record: Record) -> Problem:
                 "field `entry_point` is missing: name the function that the tests call, or give tests as "
                 "objects of input and output texts for a program that reads standard input"
             )
-        problem = stdin_problem(task_id, prompt, [_stdin_case(test) for test in tests])
+        problem = stdin_problem(task_id, prompt, [_stdin_case(test) for test in tests], pairs=pairs)
     return Problem(
         problem.task_id,
         problem.prompt,
@@ -72,6 +73,7 @@ def to_problem(record: Record) -> Problem:
         reference,
         setup=_files(record) + (_python(record, "setup") or ""),
         reads_stdin=problem.reads_stdin,
+        pairs=problem.pairs,
         packages=tuple(record.texts("packages")) if "packages" in record.fields else (),
         timeout_s=_timeout(record),
     )

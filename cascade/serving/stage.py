@@ -157,7 +157,7 @@ class StageRun:
         return solution_of(self._written[spec.key], self.problem, self.member.asked.family)
 
     def _test(self, spec: SampleSpec) -> SelfTest:
-        return self_test(self._written[spec.key], self.option.l)
+        return self_test(self._written[spec.key], self.option.l, pairs=spec.pairs)
 
     async def _write(self, specs: Sequence[SampleSpec]) -> None:
         """Have the samples written that are not there yet, within the query's limits."""
@@ -202,7 +202,7 @@ class StageRun:
         stored = self._written[spec.key]
         if spec.kind == SOLUTION:
             return stored.tokens
-        count = self_test(stored, self.option.l).tokens_up_to(self.option.l)
+        count = self_test(stored, self.option.l, pairs=spec.pairs).tokens_up_to(self.option.l)
         return stored.tokens if count is None else count
 
     def trace(self, *, accepted: bool) -> StageTrace:

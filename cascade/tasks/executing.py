@@ -154,7 +154,10 @@ def execute(
         if late == solutions > 0 and study.n_shards == 1:
             raise DataError(f"{line}; {LATE_REMEDY}")
     if report.n_broken_lines:
-        log.info("%s test lines are not Python and were skipped", f"{report.n_broken_lines:,}")
+        log.info(
+            "%s test lines are not Python, or pairs without an output, and were skipped",
+            f"{report.n_broken_lines:,}",
+        )
     if report.unproven:
         log.warning(
             "%d reference solutions fail their own tests on this machine: %s",

@@ -48,8 +48,8 @@ class SampleReader:
         style = self.request.family.prompts
         text = self.loaded.decoder(spec.prompt, spec.begins, chat=style.chat)(ids)
         if spec.kind == TEST:
-            return test_is_complete(spec.begins + text, self.request.lines)
-        ends = solution_end(text, style.stop, completion=style.completion, entry_point=spec.entry_point)
+            return test_is_complete(spec.begins + text, self.request.lines, pairs=spec.pairs)
+        ends = solution_end(text, spec.stop, completion=style.completion, entry_point=spec.entry_point)
         return ends is not None
 
     def read(self, spec: SampleSpec, ids: Sequence[int]) -> StoredSample:
@@ -57,9 +57,9 @@ class SampleReader:
         style = self.request.family.prompts
         decode = self.loaded.decoder(spec.prompt, spec.begins, chat=style.chat)
         if spec.kind == TEST:
-            return read_test(decode, ids, spec.begins, self.request.lines)
+            return read_test(decode, ids, spec.begins, self.request.lines, pairs=spec.pairs)
         solution = read_solution(
-            decode, ids, style.stop, completion=style.completion, entry_point=spec.entry_point
+            decode, ids, spec.stop, completion=style.completion, entry_point=spec.entry_point
         )
         whole = solution.tokens == len(ids) >= self.request.family.max_new_tokens
         return replace(solution, finish=LENGTH) if whole else solution

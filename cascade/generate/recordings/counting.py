@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cascade.base import DataError, install_command, reach_hub
 from cascade.generate.family import Model
-from cascade.generate.reader import read_test_lines
+from cascade.generate.reader import all_test_lines
+from cascade.generate.reading import pair_tokens
 from cascade.generate.recordings.importers.base import RecordedSample
 from cascade.generate.sample import SelfTest, Solution
 
@@ -16,13 +17,14 @@ BATCH = 1024
 
 
 def count_missing(
-    samples: Sequence[RecordedSample], model: Model, path: str
+    samples: Sequence[RecordedSample], model: Model, path: str, of_pairs: frozenset[str] = frozenset()
 ) -> tuple[list[RecordedSample], int]:
     """The samples, each with its token counts, and how many had to be counted.
 
     A solution needs `tokens`; a test needs `tokens_at`, and gets it for every line if it has none.
     Special tokens (EOS too) and what the model was prompted with do not count. A token belongs to
-    the count up to a line if it begins before the line's end.
+    the count up to a line if it begins before the line's end. `of_pairs` are the ids of the problems whose
+    tests are pairs.
 
     Raises:
         DataError: a count is missing and the tokenizer cannot be loaded.
@@ -35,7 +37,8 @@ def count_missing(
     for at in range(0, len(lacking), BATCH):
         batch = lacking[at : at + BATCH]
         starts = tokenize([item.sample.text.removeprefix(item.prompted) for item in batch])
-        filled.update({id(item): _filled(item, begun) for item, begun in zip(batch, starts, strict=True)})
+        for item, begun in zip(batch, starts, strict=True):
+            filled[id(item)] = _filled(item, begun, pairs=item.task_id in of_pairs)
     return [filled.get(id(item), item) for item in samples], len(lacking)
 
 
@@ -43,17 +46,19 @@ def _lacks(sample: Solution | SelfTest) -> bool:
     return sample.tokens is None if isinstance(sample, Solution) else not sample.tokens_at
 
 
-def _filled(item: RecordedSample, starts: list[int]) -> RecordedSample:
+def _filled(item: RecordedSample, starts: list[int], *, pairs: bool) -> RecordedSample:
     """The sample with its counts, from where each of its tokens starts in the generated text."""
     sample = item.sample
     total = len(starts) if sample.tokens is None else sample.tokens
     if isinstance(sample, Solution):
         return replace(item, sample=replace(sample, tokens=total))
     prompted = len(item.prompted) if sample.text.startswith(item.prompted) else 0
-    read = read_test_lines(sample.text, sample.text.count("\n") + 1, item.text_kind).ends
+    read = all_test_lines(sample.text, item.text_kind, pairs=pairs).ends
     # Blanks behind a line are not counted.
     ends = [len(sample.text[:end].rstrip(" \t\r")) - prompted for end in read]
     tokens_at = {line: min(total, bisect_left(starts, end)) for line, end in enumerate(ends, start=1)}
+    if pairs:
+        tokens_at = pair_tokens(list(tokens_at.values()), total)
     return replace(item, sample=replace(sample, tokens=total, tokens_at=tokens_at))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from cascade.base import DataError
 from cascade.generate.family import Family
 from cascade.generate.interface import SampleRequest, SampleSet
-from cascade.generate.reader import TextKind, read_program, read_test_lines
+from cascade.generate.reader import TextKind, all_test_lines, read_program
 from cascade.generate.recordings.counting import count_missing
 from cascade.generate.recordings.grouping import group
 from cascade.generate.recordings.importers import (
@@ -116,6 +116,7 @@ def load_recording(
     tasks = [problem.task_id for problem in problems]
     known = TaskIds((*tasks, *elsewhere))
     by_id = {problem.task_id: problem for problem in problems}
+    of_pairs = frozenset(problem.task_id for problem in problems if problem.pairs)
     positions: dict[str, list[RecordedSample]] = {}
     for item in _all(importer, sources):
         if item.model not in by_model:
@@ -138,7 +139,7 @@ def load_recording(
     for model in family.models:
         if model.name not in found:
             raise absent_model(model.name, path, found)
-        imported, counted = count_missing(by_model.pop(model.name), model, path)
+        imported, counted = count_missing(by_model.pop(model.name), model, path, of_pairs)
         read = [_read(item, by_id[item.task_id], family) for item in imported]
         samples[model.name], of_model = group(model.name, read, tasks, draw_size, path)
         if counted:
@@ -180,9 +181,9 @@ def _read(item: RecordedSample, problem: Problem, family: Family) -> RecordedSam
     """The sample with its program or test lines taken out of its text."""
     sample = item.sample
     if isinstance(sample, SelfTest):
-        if item.text_kind is TextKind.program:
+        if item.text_kind is TextKind.program and not problem.pairs:
             return item
-        lines = read_test_lines(sample.text, sample.text.count("\n") + 1, item.text_kind).text
+        lines = all_test_lines(sample.text, item.text_kind, pairs=problem.pairs).text
         return replace(item, sample=replace(sample, text=lines))
     cut = sample.cut or sample.tokens == family.max_new_tokens
     if item.text_kind is TextKind.program:

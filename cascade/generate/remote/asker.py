@@ -121,8 +121,8 @@ class Asker:
             options["seed"] = spec.seed % (1 << 31)
         if len(specs) > 1:
             options["n"] = len(specs)
-        if spec.kind == SOLUTION and self._request.family.prompts.stop:
-            options["stop"] = list(self._request.family.prompts.stop[:MOST_STOPS])
+        if spec.kind == SOLUTION and spec.stop:
+            options["stop"] = list(spec.stop[:MOST_STOPS])
         # They replace what stands above, where a server wants it otherwise.
         extra = extra_fields(generator, self._model)
         if generator.api == "chat":
@@ -220,12 +220,12 @@ class Reader:
         return text
 
     def _cut(self, spec: SampleSpec, ids: Sequence[int], decode: Any) -> StoredSample:
-        style = self._request.family.prompts
         if spec.kind == SOLUTION:
             # What the server wrote behind the program was paid for, and may mend it.
-            return read_solution(decode, ids, style.stop, completion=True)
+            return read_solution(decode, ids, spec.stop, completion=True)
         # In a chat a server begins the answer itself.
-        return read_test(decode, ids, "" if self._chat else spec.begins, self._request.lines)
+        begins = "" if self._chat else spec.begins
+        return read_test(decode, ids, begins, self._request.lines, pairs=spec.pairs)
 
 
 def _characters(ids: Sequence[int]) -> str:
