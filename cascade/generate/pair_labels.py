@@ -51,6 +51,7 @@ class _Section:
         kind: ``in``, ``out``, ``case`` (a heading, perhaps with an input) or ``other``.
         lines: its lines.
         end: where they end.
+        begun: where its label's line ends.
         fenced: whether they stand in a fence.
         settled: whether nothing that follows could change them.
     """
@@ -58,6 +59,7 @@ class _Section:
     kind: str
     lines: list[str] = field(default_factory=list)
     end: int = 0
+    begun: int = 0
     fenced: bool = False
     settled: bool = False
 
@@ -89,11 +91,11 @@ def labelled(text: str) -> list[Pair]:
     for section in _sections(text):
         if section.kind == "in":
             if given is not None and given.kind == "in":
-                found.append(Pair(given.text, None, given.end))
+                found.append(Pair(given.text, None, given.end, settled=section.begun < len(text)))
             given = section
         elif section.kind == "case":
             if given is not None and given.kind == "in":
-                found.append(Pair(given.text, None, given.end))
+                found.append(Pair(given.text, None, given.end, settled=section.begun < len(text)))
             given = section if section.filled else None
         elif section.kind == "out":
             before = given.text if given is not None and (given.kind == "in" or given.filled) else None
@@ -137,7 +139,7 @@ def _sections(text: str) -> Iterator[_Section]:
             if kind or (section is not None and not section.filled and section.kind != "other"):
                 if kind and section is not None:
                     yield section
-                section = section if section is not None and not kind else _Section(kind)
+                section = section if section is not None and not kind else _Section(kind, begun=end)
                 section.fenced, fence = True, opening
                 section.lines.clear()
                 section.end = end
@@ -181,7 +183,7 @@ def _sections(text: str) -> Iterator[_Section]:
 def _begun(label: tuple[str, str], line: str, end: int, last: bool) -> list[_Section]:
     """The parts that a labelled line begins: an input, and perhaps its output on the same line."""
     kind, rest = label
-    section = _Section(kind, end=end)
+    section = _Section(kind, end=end, begun=end)
     if (
         kind in ("in", "case")
         and (output := _INLINE.search(rest)) is not None

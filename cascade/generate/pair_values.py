@@ -33,7 +33,7 @@ _ASSERTION = re.compile(
     r"^[ \t]*(?:(?:[-*+•>]|>>>|\d+[.)])[ \t]+)*(?P<code>(?:self\.)?assert(?:Equals?)?\b.*)$", re.MULTILINE
 )
 # An input's key whose object never ends: the limit of tokens cut it.
-_BEGUN = re.compile(rf"[\"'](?:{'|'.join(INPUTS)})[\"']\s*:")
+_BEGUN = re.compile(rf"[\"'](?:{'|'.join(INPUTS)})s?[\"']\s*:")
 _SIGNS = re.compile(r"\"\"\"|'''|[\"'\[\](){}]")
 _SESSION = re.compile(r"^[ \t]*>>> (?P<call>.*)\n[ \t]*(?!>>>)(?P<value>\S.*)$", re.MULTILINE)
 MOST_LINES = 60  # of one assertion
@@ -126,7 +126,7 @@ def tagged(text: str) -> list[Pair]:
 def objects(text: str) -> list[Pair]:
     """Objects of JSON or Python with an input and an output, or with lists of both (APPS's own form)."""
     found: list[Pair] = []
-    for end, value in _groups(text, "{"):
+    for _, end, value in _groups(text, "{"):
         if not isinstance(value, dict):
             continue
         keys = {str(key).lower().replace(" ", "_"): item for key, item in value.items()}
@@ -158,25 +158,28 @@ def asserted(text: str) -> list[Pair]:
     for match in _ASSERTION.finditer(text):
         if match.start() < behind:
             continue
-        statement, end = _statement(text, match.start("code"))
+        statement, end, settled = _statement(text, match.start("code"))
         behind = end
         given, expected = _asserted(statement)
-        found.append(Pair(given, expected, end, settled=end < len(text), within=True))
+        found.append(Pair(given, expected, end, settled, within=True))
     return found
 
 
-def _statement(text: str, start: int) -> tuple[ast.stmt | None, int]:
-    """The statement that begins there, over as many lines as it takes; None where there is none."""
+def _statement(text: str, start: int) -> tuple[ast.stmt | None, int, bool]:
+    """The statement that begins there, over as many lines as it takes, its end, and whether it is settled.
+
+    None where there is no statement.
+    """
     first = end = text.find("\n", start) if "\n" in text[start:] else len(text)
     for _ in range(MOST_LINES):
         body = _parsed(text[start:end].rstrip().rstrip("`"))
         if body is not None and len(body) == 1:
-            return body[0], end
+            return body[0], end, end < len(text)
         if end >= len(text):
-            break
+            return None, first, False
         following = text.find("\n", end + 1)
         end = len(text) if following < 0 else following
-    return None, first
+    return None, first, True
 
 
 def _asserted(statement: ast.stmt | None) -> tuple[str | None, str | None]:
@@ -247,7 +250,9 @@ def sessions(text: str) -> list[Pair]:
 def sequences(text: str) -> list[Pair]:
     """Lists of two texts each: ``[("1 2", "3"), ("4 5", "9")]`` or ``check("1 2", "3")``."""
     found: list[Pair] = []
-    for end, value in _groups(text, "[("):
+    for start, end, value in _groups(text, "[("):
+        if _ASSERTION.match(text, text.rfind("\n", 0, start) + 1):
+            continue  # it belongs to an assertion that is none about a program
         if isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str):
             given, expected = as_text(value[0]), as_text(value[1])
             if given is not None and expected is not None:
@@ -279,8 +284,8 @@ def rows(text: str) -> list[Pair]:
     return found
 
 
-def _groups(text: str, opening: str) -> Iterator[tuple[int, Any]]:
-    """Values in brackets: (where it ends, the value), outermost first found; what is no value is looked into.
+def _groups(text: str, opening: str) -> Iterator[tuple[int, int, Any]]:
+    """Values in brackets: (where it begins, where it ends, the value); what is no value is looked into.
 
     A list of values is looked into as well: each of its items is one.
     """
@@ -292,7 +297,7 @@ def _groups(text: str, opening: str) -> Iterator[tuple[int, Any]]:
         n_open += end is None
         value = None if end is None else _literal(text[at:end])
         if end is not None and value is not None and not _holds_groups(value, opening):
-            yield end, value
+            yield at, end, value
             at = end
         else:
             at += 1

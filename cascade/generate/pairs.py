@@ -14,10 +14,10 @@ from cascade.generate.pair_values import Pair, asserted, objects, rows, sequence
 from cascade.generate.thoughts import answer_span
 from cascade.problems import SAME_OUTPUT_NAME, STDIN_NAME
 
-# Ways to write pairs, the surest first: the first that finds a whole pair is how the text is read.
-FORMATS: Sequence[Callable[[str], list[Pair]]] = (
-    *(tagged, objects, labelled, asserted, sequences, sessions, rows, untitled),
-)
+# Ways to write pairs, the surest first: the first that finds a whole pair is how the text is read. Of the
+# sure ones also the first that finds half of one.
+SURE: Sequence[Callable[[str], list[Pair]]] = (tagged, objects)
+FORMATS = (*SURE, labelled, asserted, sequences, sessions, rows, untitled)
 
 # What the line of a pair begins with that lacks its input or output.
 HALF = "assert ?"
@@ -62,7 +62,7 @@ def _pairs(answer: str) -> list[Pair]:
     begun: list[Pair] = []
     for read in FORMATS:
         pairs = read(answer)
-        if any(pair.whole for pair in pairs):
+        if any(pair.whole for pair in pairs) or (pairs and read in SURE):
             return pairs
         begun = begun or pairs
     return begun

@@ -48,10 +48,10 @@ def hub(tests: dict[str, object], **fields: object) -> dict[str, object]:
     return record | fields
 
 
-def load(tmp_path: Path, *records: object, difficulty: str | None = None) -> list[Problem]:
+def load(tmp_path: Path, *records: object, **settings: str | None) -> list[Problem]:
     path = tmp_path / "toy.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    return load_problems(DataSet("toy", "apps", path, difficulty=difficulty))
+    return load_problems(DataSet("toy", "apps", path, **settings))
 
 
 def verdict(problem: Problem, text: str) -> bool:
@@ -156,7 +156,7 @@ def test_unknown_annotations_are_dropped(tmp_path):
     ],
 )
 def test_outputs_compare_word_by_word_on_each_line(tmp_path, result, right):
-    (problem,) = load(tmp_path, hub({"inputs": ["x\n"], "outputs": ["3 4\n5.0\n"]}))
+    (problem,) = load(tmp_path, hub({"inputs": ["x\n"], "outputs": ["3 4\n5.0\n"]}), self_tests="asserts")
     assert (problem.entry_point, problem.prompt.splitlines()[0]) == (
         "solution",
         "def solution(stdin: str) -> str:",
@@ -165,6 +165,24 @@ def test_outputs_compare_word_by_word_on_each_line(tmp_path, result, right):
     assert (
         verdict(problem, f"def solution(stdin):\n    assert stdin == 'x\\n'\n    return {result!r}") is right
     )
+
+
+def test_standard_input_is_posed_as_a_program_or_as_a_function(tmp_path):
+    record = hub({"inputs": ["3 4\n"], "outputs": ["7\n"]})
+    (problem,) = load(tmp_path, record)
+    assert problem.pairs and problem.prompt.startswith('"""\n') and problem.prompt.endswith('output.\n"""\n')
+    program = "def solution(a, b):\n    return a + b\nprint(solution(*map(int, input().split())))\n"
+    takes_all = (
+        "def solution(s):\n    return s\ntext = input()\nprint(sum(map(int, solution(text).split())))\n"
+    )
+    for text in (program, takes_all):  # what a program defines is its own business
+        assert verdict(problem, text)
+    assert verdict(problem, "def solution(stdin):\n    return str(sum(map(int, stdin.split())))\n")
+    (function,) = load(tmp_path, record, self_tests="asserts")
+    assert not function.pairs and function.reads_stdin
+    assert verdict(function, program) and not verdict(function, takes_all)
+    with pytest.raises(DataError, match=r"dataset\.self_tests=tests: must be one of pairs, asserts"):
+        load(tmp_path, record, self_tests="tests")
 
 
 def test_standard_input_as_a_list_of_lines_and_in_mapcoders_format(tmp_path):
@@ -305,7 +323,7 @@ def test_the_other_difficulties_are_posed_and_refuse_an_empty_answer():
         f"APPS/{record.fields['id']}" for record in read_records(path) if not record.fields["starter_code"]
     }
     assert len(problems) == 79  # 100 records, 21 of them repeated ids
-    assert {problem.task_id for problem in problems if "solution(stdin: str)" in problem.prompt} == over_stdin
+    assert {problem.task_id for problem in problems if problem.pairs} == over_stdin
     for problem in problems:
         assert not verdict(problem, f"def {problem.entry_point}(*args):\n    return None")
         assert not re.search(r"_reference_test|_builtins", problem.prompt)
