@@ -1,12 +1,13 @@
-"""Self-tests of programs that read standard input: pairs of input and output, beside assert lines on a function.
+"""Self-tests of programs that read standard input: pairs of input and output, beside assert lines.
 
     python -m benchmarks.stdin_tests ../shared/data
 
 Takes the APPS sample's problems over standard input (`apps-introductory-50/apps_other_difficulties.jsonl.gz`;
 its introductory ones are all calls). Nobody's answers to them are recorded, so models are played: a solution
-knows the cases by heart and is wrong on half of them with probability 1/2; a test holds cases of the problem, of
-which 3 in 10 have another case's output. The same draws are written in each way, with fixed seeds, read by the
-project's reader, executed, and scored by the paper's rule. What differs is only how they are written.
+knows the cases by heart and is wrong on half of them with probability 1/2; a test holds cases of the
+problem, of which 3 in 10 have another case's output. The same draws are written in each way, with fixed
+seeds, read by the project's reader, executed, and scored by the paper's rule. What differs is only how they
+are written.
 """
 
 import argparse
