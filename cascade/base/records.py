@@ -169,7 +169,7 @@ def _records(path: Path, text: io.TextIOWrapper) -> Iterator[Record]:
             fields = json.loads(stripped.removesuffix(","))
         except ValueError as error:
             raise DataError(
-                f"{path}, line {number}: not JSON ({_first_line(error)}); write one JSON object a line, "
+                f"{path}, line {number}: not JSON ({_fault(error)}); write one JSON object a line, "
                 "or one JSON list"
             ) from error
         record = Record(Place(str(path), "line", number), fields)
@@ -194,3 +194,10 @@ def _listed(path: Path, text: str, first_line: int) -> Iterator[Record]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _fault(error: ValueError) -> str:
+    """What is wrong with one line's JSON, and in which column."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg}: column {error.colno}"
+    return _first_line(error)

@@ -61,7 +61,7 @@ def packed_text(packed: str) -> str:
     """
     try:
         unpacker = zlib.decompressobj()
-        data = unpacker.decompress(base64.b64decode(packed, validate=True), MAX_BYTES)
+        data = unpacker.decompress(base64.b64decode(packed.strip(), validate=True), MAX_BYTES)
     except (binascii.Error, zlib.error) as error:
         raise ValueError(f"neither JSON nor compressed ({error})") from error
     if unpacker.unconsumed_tail:

@@ -17,8 +17,10 @@ from cascade.core.outcomes import ProblemOutcome
 from cascade.execute import Limits
 from cascade.execute.judge import JudgeReport, judge_family
 from cascade.execute.verdicts import Sandbox
+from cascade.generate import read_test_lines
 from cascade.generate.sample import Draw, ModelSamples, SelfTest, Solution
 from cascade.problems.base import Problem
+from cascade.problems.stdin_programs import stdin_problem
 from tests.conftest import ROOT
 
 LIMITS = Limits(timeout_s=0.5, reference_timeout_s=0.5, memory_mb=512)
@@ -53,6 +55,32 @@ def test_a_draw_by_hand(tmp_path: Path) -> None:
     assert outcome.greedy is not None and outcome.greedy.test_tokens == {}
     # Two programs with three lines and the reference test each; the reference's own was known by then.
     assert (report.n_pairs, report.n_timeouts, report.unproven) == (8, 0, ())
+
+
+def test_pairs_of_a_program_by_hand(tmp_path: Path) -> None:
+    test = "Input:\n1 2\nOutput:\n3\n\nInput: 4\nOutput: 4.0\n\nInput: 7\n\nInput: 1 1\nOutput: 3\n"
+    problem = stdin_problem("T/0", "Add.", [(["5 6\n"], ["11"])], pairs=True)
+    programs = [
+        "print(sum(map(float, input().split())))",
+        "input()\nprint(3)",
+        "print(int(input()) * 1)",
+        "1 / 0",
+    ]
+    lines = read_test_lines(test, 4, pairs=True)
+    draw = Draw(tuple(Solution(text, 1) for text in programs), (SelfTest(lines.text, 9, {4: 9}),))
+    outcome, report = run(ModelSamples(None, (draw,)), tmp_path, (4,), problem)
+    [found] = outcome.draws
+    # Pairs 1, 2 and 4 count; the third has no output. 3.0 is not the word 3, 4 is nearly 4.0.
+    assert found.line_position.tolist() == [1, 2, 4]
+    assert found.passes.tolist() == [
+        [False, True, False],
+        [True, False, True],
+        [False, True, False],
+        [False, False, False],
+    ]
+    # By the reference test 11.0 is not the word 11, as APPS compares them.
+    assert found.correct.tolist() == [False, False, False, False]
+    assert report.n_broken_lines == 1
 
 
 def test_nothing_is_executed_twice(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """HumanEval+ and MBPP+: what counts as right, and the real files where they are at hand."""
 
 import json
+import textwrap
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from cascade.base import DataError
@@ -63,6 +66,62 @@ def test_prove_on_plus_keeps_both_tests(tmp_path):
     del record["plus_input"]
     with pytest.raises(DataError, match=r"line 1: this format does not tell .*dataset.prove_on=plus needs"):
         toy(tmp_path, record, prove_on="plus")
+
+
+MBPP_TOY = {
+    "task_id": "Mbpp/900",
+    "prompt": '"""\nWrite a function to halve.\nassert half(2) == 1\n"""\n',
+    "entry_point": "half",
+    "canonical_solution": "\ndef half(x):\n    return x / 2\n",
+    "base_input": [[2]],
+    "plus_input": [[3]],
+    "atol": 0,
+    "contract": "",
+    "assertion": "assert half(2) == 1",
+}
+WRITTEN = "inputs = [[2], [3]]\nresults = [1.0, 1.5]\nfor i, (inp, exp) in enumerate(zip(inputs, results)):\n"
+
+
+@pytest.mark.parametrize(
+    ("format", "record"),
+    [
+        (
+            "humaneval_plus",
+            {name: TOY[name] for name in ("task_id", "prompt", "canonical_solution", "entry_point")}
+            | {
+                "test": "def check(candidate):\n"
+                + textwrap.indent(WRITTEN + "    assertion(candidate(*inp), exp, 0)\n", "    ")
+            },
+        ),
+        (
+            "mbpp_plus",
+            {
+                "task_id": 900,
+                "code": MBPP_TOY["canonical_solution"],
+                "prompt": "Write a function to halve.",
+                "source_file": "Benchmark Questions Verification V2.ipynb",
+                "test_imports": [],
+                "test_list": ["assert half(2) == 1"],
+                "test": WRITTEN + "    assertion(half(*inp), exp, 0)\n",
+            },
+        ),
+    ],
+)
+def test_the_hubs_layout_is_read_by_the_hubs_own_reader(tmp_path, monkeypatch, format, record):
+    folder = tmp_path / "hub" / "data"
+    folder.mkdir(parents=True)
+    table = pyarrow.Table.from_pylist([record])
+    pyarrow.parquet.write_table(table, folder / "test-00000-of-00001-5973903632b82d40.parquet")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    (from_hub,) = load_problems(DataSet("toy", format, hub_id=str(tmp_path / "hub"), hub_split="test"))
+    (from_file,) = load_problems(DataSet("toy", format, str(next(folder.iterdir()))))
+    assert from_hub == from_file
+    # The release's own format judges alike.
+    released = toy(tmp_path, TOY if format == "humaneval_plus" else MBPP_TOY, format)
+    for problem in (from_hub, released):
+        assert problem.entry_point == "half" and right(problem, problem.reference_solution)
+        assert right(problem, "def half(x):\n    return x / 2 + 1e-8")
+        assert not right(problem, "def half(x):\n    return float(x // 2)")
 
 
 @needs_shared

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cascade.base import DataError
+from cascade.problems import DataSet, load_problems
 from tests.conftest import ROOT, Run
 
 PAGE = (ROOT / "docs" / "own-problems.md").read_text(encoding="utf-8")
@@ -44,7 +46,7 @@ def without(*fields: str, **other: object) -> str:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (without()[:-20], "line 2: not valid JSON"),
+        (without()[:-20], "line 2: not JSON"),
         (without(test=[]), "line 2: unknown field `test`; known are task_id, prompt"),
         (without("prompt"), "line 2: field `prompt` is missing"),
         (without("entry_point"), "line 2: field `entry_point` is missing: name the function"),
@@ -53,13 +55,24 @@ def without(*fields: str, **other: object) -> str:
         (without(tests=["double(1)"]), "line 2: test 1 asserts nothing: any answer would pass it"),
         (without(reference="def twice(x): return 2 * x"), "line 2: `reference` does not define double, its"),
         (without(), "line 2: task own/0 is already defined in line 1; remove one of them"),
-        (without(task_id="own/1", packages=["no_such_one"]), "need no_such_one: pip install no_such_one"),
+        (
+            without(task_id="own/1", packages=["no_such_one"]),
+            "its problems need no_such_one: pip install no_such_one",
+        ),
     ],
 )
-def test_ten_broken_files_are_one_line_each(run: Run, tmp_path: Path, line: str, says: str) -> None:
-    (tmp_path / "problems.jsonl").write_text(f"{json.dumps(GOOD)}\n{line}\n")
+def test_ten_broken_files_are_one_line_each(tmp_path: Path, line: str, says: str) -> None:
+    path = tmp_path / "problems.jsonl"
+    path.write_text(f"{json.dumps(GOOD)}\n{line}\n")
+    with pytest.raises(DataError) as caught:
+        load_problems(DataSet("own", "own", str(path)))
+    said = str(caught.value)
+    assert "\n" not in said and said.startswith(str(path)) and says in said
+
+
+def test_the_program_says_that_line_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "problems.jsonl").write_text(f"{json.dumps(GOOD)}\n{without('prompt')}\n")
     done = run("dataset=own", "dataset.path=problems.jsonl", "split.max_accuracy_gap=1")
-    assert done.returncode != 0
-    said = [one for one in done.stderr.splitlines() if one.strip()]
-    assert len(said) == 1 and "problems.jsonl" in said[0] and says in said[0]
-    assert "Traceback" not in done.stderr
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    [said] = [one for one in done.stderr.splitlines() if one.strip()]
+    assert "problems.jsonl, line 2: field `prompt` is missing" in said
