@@ -1,8 +1,12 @@
 """Measured prices: other work on the machine is not paid for, and is told of."""
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
 from cascade.generate.interface import Measured
@@ -32,10 +36,10 @@ def test_work_is_never_more_than_the_time_that_passed() -> None:
 
 def measured(tmp_path: Path, timings: list[Timing]) -> Measured:
     store = SampleStore(tmp_path)
-    jobs = [SampleSpec(f"{i:x}", "t", "solution", None, 0, "", "", "f") for i in range(len(timings))]
-    for job, timing in zip(jobs, timings, strict=True):
-        store.add({job.key: StoredSample("", timing.tokens, {}, 0.0)}, timing)
-    found = measured_throughput(jobs, "cpu", "None", store)
+    specs = [SampleSpec(f"{i:x}", "t", "solution", None, 0, "", "", "f") for i in range(len(timings))]
+    for spec, timing in zip(specs, timings, strict=True):
+        store.add({spec.key: StoredSample("", timing.tokens, {}, 0.0)}, timing)
+    found = measured_throughput(specs, "cpu", "None", store)
     store.close()
     return found
 
@@ -59,3 +63,14 @@ def test_a_busy_machine_is_named_and_a_quiet_one_is_not() -> None:
     assert price_warnings(["small", "large"], {"small": quiet, "large": quiet}) == []
     [line] = price_warnings(["small", "large"], {"small": quiet, "large": busy})
     assert "while large wrote" in line and "3.0 times" in line and "task=profile" in line
+
+
+@pytest.mark.parametrize(("before", "then"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_do_not_spin_before_torch_is_loaded(before: str | None, then: str) -> None:
+    code = "import cascade.generate.local.loaded_model, os; print(os.environ['OMP_WAIT_POLICY'])"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {} if before is None else {"OMP_WAIT_POLICY": before}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == then
