@@ -14,7 +14,12 @@ Decode = Callable[[Sequence[int]], str]
 # How many physical lines a statement that is broken off may still take to become complete.
 SPARE_LINES = 4
 PAIR_ENDS = 12  # characters at a text's end in which a pair's end is looked for: those of a token
-LENGTH = "length"  # how a text ended: at the limit of tokens
+# How a text ended where not by itself: at the limit of tokens, or by the provider's filter.
+LENGTH, FILTERED = "length", "content_filter"
+# The same by the words of other servers.
+_CUT = ("length", "max_tokens", "max_output_tokens", "model_length")
+_REFUSED = ("content_filter", "safety", "refusal", "sensitive", "prohibited_content", "blocklist")
+_ENDS = dict.fromkeys(_CUT, LENGTH) | dict.fromkeys(_REFUSED, FILTERED)
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class StoredSample:
         tokens_at: of a test, tokens up to the end of its l-th line, by l, where they are known so only.
         seconds: share of the batch's wall time.
         line_tokens: of a test, tokens up to the end of each physical line of the text.
-        finish: ``length`` where the limit of tokens ended it; None where nobody said.
+        finish: ``length`` where the limit of tokens ended it, ``content_filter`` where a provider's filter
+            did; None where it ended by itself or nobody said.
     """
 
     text: str
@@ -36,6 +42,11 @@ class StoredSample:
     seconds: float | None = None
     line_tokens: Sequence[int] = ()
     finish: str | None = None
+
+
+def how_it_ended(said: object) -> str | None:
+    """A server's ``finish_reason`` as one of `LENGTH` and `FILTERED`; None for any other."""
+    return _ENDS.get(said.lower()) if isinstance(said, str) else None
 
 
 def solution_end(

@@ -14,6 +14,7 @@ class Solution:
         completion: whether `text` continues the prompt (otherwise it is a program of its own).
         seconds: wall time of its generation; None if not recorded.
         cut: whether it ended at the limit of tokens.
+        filtered: whether a provider's content filter ended it.
         only_thoughts: whether the model thought and gave no answer.
         mends: what had to be done to what was written before it was a program; see `reader.Program`.
     """
@@ -23,6 +24,7 @@ class Solution:
     completion: bool = False
     seconds: float | None = None
     cut: bool = field(default=False, repr=False)
+    filtered: bool = field(default=False, repr=False)
     only_thoughts: bool = field(default=False, repr=False)
     mends: tuple[str, ...] = field(default=(), repr=False)
 

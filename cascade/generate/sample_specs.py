@@ -9,7 +9,7 @@ from cascade.base import digest
 from cascade.generate.family import Family
 from cascade.generate.interface import SampleRequest
 from cascade.generate.reader import TextKind, read_program
-from cascade.generate.reading import LENGTH, StoredSample, self_test
+from cascade.generate.reading import FILTERED, LENGTH, StoredSample, self_test
 from cascade.generate.sample import Draw, ModelSamples, Solution
 from cascade.generate.sample_store import SampleStore
 from cascade.generate.thoughts import only_thoughts
@@ -176,6 +176,7 @@ def solution_of(stored: StoredSample, problem: Problem, family: Family) -> Solut
         program.completion,
         stored.seconds,
         cut=stored.finish == LENGTH,
+        filtered=stored.finish == FILTERED,
         only_thoughts=only_thoughts(stored.text),
         mends=program.mends,
     )

@@ -31,6 +31,7 @@ class Survey:
         not_python: whose program does not parse.
         undefined: whose program does not define the function.
         cut: that ended at the limit of tokens.
+        filtered: that a provider's content filter ended.
         free: that have a text and a token count of 0.
         mended: that are programs only after repairs; of a usable one each repair counts in `mends`.
         imported: that use names which only the sandbox's prelude imports.
@@ -50,6 +51,7 @@ class Survey:
     not_python: int = 0
     undefined: int = 0
     cut: int = 0
+    filtered: int = 0
     free: int = 0
     mended: int = 0
     imported: int = 0
@@ -75,6 +77,11 @@ class Survey:
         found = [
             (self.empty, f"empty{thoughts}", budget),
             (self.cut, cut, "raise it, or ask for shorter answers"),
+            (
+                self.filtered,
+                "ended by the provider's content filter",
+                "it refuses these prompts or answers: reword family.prompts, or ask another model",
+            ),
             (
                 self.not_python,
                 "not Python",
@@ -151,7 +158,7 @@ class Survey:
         if self.unusable == self.solutions or self.free == self.solutions:
             kinds = self.counts(limit)
             worst = kinds if self.free < self.solutions else [k for k in kinds if k[1].startswith("cost 0")]
-            worst = [k for k in worst if not k[1].startswith("cut")] if len(worst) > 1 else worst
+            worst = [k for k in worst if not k[1].startswith(("cut", "ended"))] if len(worst) > 1 else worst
             n, what, cause = max(worst, key=lambda one: one[0])
             raise DataError(
                 f"{self.model}: no usable solution: {n:,} of {self.solutions:,} {_are(what)}; {cause} "
@@ -213,6 +220,7 @@ def _count_test(counts: Survey, problem: Problem, test: SelfTest) -> None:
 def _count(counts: Survey, problem: Problem, solution: Solution, from_prelude: frozenset[str]) -> None:
     counts.solutions += 1
     counts.cut += solution.cut
+    counts.filtered += solution.filtered
     counts.only_thoughts += solution.only_thoughts
     if not solution.text.strip():
         counts.empty += 1

@@ -1,5 +1,6 @@
 """Where the program starts: `python run.py` and the console command `cascade` are this one function."""
 
+import signal
 import sys
 
 INTERRUPTED = 130  # the shell's own status for Ctrl-C
@@ -15,5 +16,6 @@ def start() -> None:
 
         guarded(main)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses it again means the same
         print("interrupted; rerun the same command to resume", file=sys.stderr)
         sys.exit(INTERRUPTED)

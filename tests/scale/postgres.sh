@@ -1,5 +1,6 @@
 #!/bin/bash
-# A PostgreSQL server from nothing, with MLflow's runs and Optuna's trials in it, and what is said when it fails.
+# A PostgreSQL server from nothing: MLflow's runs and Optuna's trials in it, near by and 50 ms away, an MLflow server
+# on it whose files other machines see, and what is said when it fails.
 #
 #     apt-get install postgresql; pip install 'psycopg[binary]'
 #     bash tests/scale/postgres.sh [python]      (default .venv/bin/python; as root it becomes the user postgres)
@@ -33,7 +34,7 @@ psql -q -h 127.0.0.1 -p $port -U cascade postgres -c 'create database mlflow' -c
 study=("hydra.searchpath=[$project/tests/conf]" experiment=toy report.page=false)
 at=postgresql+psycopg://cascade@127.0.0.1:$port
 
-# One line, status 1, no traceback, within 30 seconds.
+# One line, status 1, no traceback, within a minute.
 fails() {
     local says=$1 started=$SECONDS status=0
     shift
@@ -49,6 +50,41 @@ runs() { psql -h 127.0.0.1 -p $port -U cascade -tA mlflow -c "$1"; }
 echo "runs: $(runs 'select count(*) from runs'), running: $(runs "select count(*) from runs where status = 'RUNNING'")"
 [ "$(runs "select count(*) from runs where status = 'RUNNING'")" = 0 ]
 [ "$(runs 'select count(*) from runs')" -gt 9009 ]
+
+echo "== the same with the database 50 ms away"
+"$python" "$project/tests/scale/far_away.py" 35433 $port 50 &
+proxy=$!
+far=postgresql+psycopg://cascade@127.0.0.1:35433
+timed() { local started=$SECONDS; "$@" > out.log; seconds=$((SECONDS - started)); }
+timed "$python" "$project/run.py" "${study[@]}" tracking.uri=$at/mlflow seed=5
+near=$seconds
+timed "$python" "$project/run.py" "${study[@]}" tracking.uri=$far/mlflow seed=6
+kill $proxy
+echo "a study with its 9,009 combinations: $near s near by, $seconds s from 50 ms away"
+
+echo "== an MLflow server whose files other machines see, on this database"
+"$python" -m mlflow server --backend-store-uri $at/mlflow --artifacts-destination "$work/artifacts" --workers 1 \
+    --host 127.0.0.1 --port 35434 > server.log 2>&1 &
+mlflow=$!
+until curl -sf http://127.0.0.1:35434/health > health; do sleep 0.5; done
+"$python" "$project/run.py" "${study[@]}" tracking=server tracking.uri=http://127.0.0.1:35434 seed=7 \
+    dataset.name=elsewhere '+hardware.throughput.elsewhere=${hardware.throughput.toy}' hydra.run.dir=served > out.log
+tail -1 out.log
+# Whoever asks the server has the file, and nothing of it lies where the study ran.
+"$python" - http://127.0.0.1:35434 served/plans.json <<'EOF'
+import sys
+from pathlib import Path
+from mlflow.tracking import MlflowClient
+client = MlflowClient(sys.argv[1])
+[home] = [e for e in client.search_experiments() if e.name == "toy on elsewhere"]
+assert home.artifact_location.startswith("mlflow-artifacts:"), home.artifact_location
+[study] = client.search_runs([home.experiment_id], "tags.`cascade.kind` = 'study'")
+fetched = client.download_artifacts(study.info.run_id, "plans.json", ".")
+assert Path(fetched).read_bytes() == Path(sys.argv[2]).read_bytes()
+EOF
+[ -n "$(find artifacts -name plans.json)" ]
+kill $mlflow
+wait $mlflow 2> kill.log || true
 
 echo "== two processes search one Optuna study"
 search=("${study[@]}" tracking.combinations=table tracking.uri=$at/mlflow search=optuna search.storage=$at/optuna search.trials=60)

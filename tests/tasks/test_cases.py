@@ -134,6 +134,8 @@ def reply(mode, body):
         message, finish = {"role": "assistant", "content": None, "reasoning_content": "Hm, " * 9}, "length"
     if mode == "some" and i % 3 == 0:
         message, finish = {"role": "assistant", "content": "", "reasoning": "Hm"}, "length"
+    if mode == "filter" and i % 3 == 0:
+        message, finish = {"role": "assistant", "content": ""}, "content_filter"
     if mode == "elsewhere":
         message = {"role": "assistant", "content": "", "reasoning_content": right}
     if mode == "parts":
@@ -195,6 +197,7 @@ def asked(run: Run, tmp_path: Path, port: int, mode: str) -> subprocess.Complete
         ("parts", f"small: {N} of {N} right (greedy)"),
         ("tokens", f"small: {N} of {N} right (greedy)"),
         ("temperature", f"small: {N} of {N} right (greedy)"),
+        ("filter", f"small: {N} solutions: 4 empty, 4 ended by the provider's content filter"),
         (
             "some",
             f"small: {N} solutions: 4 empty (4 of them thoughts without an answer), 4 cut at family.max",

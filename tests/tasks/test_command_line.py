@@ -50,7 +50,7 @@ def fails(run: Run, *arguments: str) -> str:
         (["rule.no_tests=maybe"], "rule.no_tests: Invalid value 'maybe', expected one of [accept, escalate]"),
         (
             ["family=unknown"],
-            "family=unknown: no such option; available: claude_4, codegen, deepseek_coder",
+            "family=unknown: no such option; available: claude_4, claude_5, codegen, deepseek_coder",
         ),
         (
             ["task=unknown"],
@@ -152,7 +152,7 @@ def test_select_without_a_run_to_continue(run: Run, toy: Path) -> None:
 def test_help_is_our_own(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
-    for part in ("find the plans", "task=evaluate", "family: claude_4, codegen", "shell-completion"):
+    for part in ("find the plans", "task=evaluate", "family: claude_4, claude_5", "shell-completion"):
         assert part in done.stdout
     assert "Powered by Hydra" not in done.stdout
 

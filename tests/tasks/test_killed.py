@@ -135,6 +135,23 @@ def test_a_killed_study_is_closed_when_the_next_one_starts(
     assert running() == []
 
 
+@pytest.mark.parametrize("library", ["sqlalchemy", "libtorch", "tokenizers"])
+def test_signals_inside_imports_are_an_interrupt(start: Start, library: str) -> None:
+    """Ctrl-C again and again while a library is loaded: nobody takes it for a broken installation."""
+    study = start("task=run", "generator=transformers", "generator.device_map=cpu")
+    maps = Path(f"/proc/{study.pid}/maps")
+    if not maps.exists():
+        pytest.skip("this system does not tell what a process loads")
+    wait_for(lambda: library in maps.read_text())
+    while study.poll() is None:
+        study.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    out, err = study.communicate()
+    assert study.returncode == 130, err
+    assert err.splitlines()[-1] == "interrupted; rerun the same command to resume"
+    assert "Traceback" not in out + err and "cannot be loaded" not in err and "no tokenizer" not in err
+
+
 MAKE_STORE = """
 from pathlib import Path
 from cascade.tracking import Tracker

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from cascade.base import CascadeError
 from cascade.generate.family import Model
 from cascade.generate.interface import SampleRequest
-from cascade.generate.reading import LENGTH, StoredSample, read_solution, read_test
+from cascade.generate.reading import StoredSample, read_solution, read_test
 from cascade.generate.remote.parameters import Parameters
 from cascade.generate.remote.protocol import Answer, read_answer
 from cascade.generate.sample_specs import SOLUTION, SampleSpec
@@ -202,8 +202,7 @@ class Reader:
             shares = [round(billed * end / ends[-1]) for end in ends]
             samples = [StoredSample(one.text, shares[i + 1] - shares[i]) for i, one in enumerate(cut)]
         return [
-            replace(one, finish=LENGTH) if choice.finish == LENGTH else one
-            for one, choice in zip(samples, answer.choices, strict=False)
+            replace(one, finish=choice.finish) for one, choice in zip(samples, answer.choices, strict=False)
         ]
 
     def _ids(self, text: str, told: Sequence[int] | None) -> list[int]:

@@ -14,7 +14,7 @@ from cascade.base import CascadeError, ConfigError, Progress
 from cascade.generate.family import Family, Model
 from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.live import Asked, Member as LiveMember
-from cascade.generate.reading import LENGTH, StoredSample
+from cascade.generate.reading import FILTERED, LENGTH, StoredSample
 from cascade.generate.remote.asker import Asker, Encode, Reader, extra_fields
 from cascade.generate.remote.work_clock import WorkClock
 from cascade.generate.sample import ModelSamples
@@ -304,15 +304,19 @@ class _Kept:
 
     def _refuse(self, kind: str, empty: Mapping[str, StoredSample]) -> None:
         cut = sum(one.finish == LENGTH for one in empty.values())
+        filtered = sum(one.finish == FILTERED for one in empty.values())
         thoughts = sum(only_thoughts(one.text) for one in empty.values())
         remedy = "raise that, or see that the server's reasoning parser leaves the answer in `content`"
-        if not cut and not thoughts:
+        if filtered:
+            remedy = "the provider refuses these prompts: reword family.prompts, or ask another model"
+        elif not cut and not thoughts:
             remedy = (
                 "ask the server by hand: a filter, its chat template or a stop text may take the answer away"
             )
         raise CascadeError(
-            f"{self._where}: all {len(empty)} {kind}s so far are empty ({thoughts} are thoughts only, "
-            f"{cut} were cut at family.max_new_tokens); {remedy}; none of them is kept"
+            f"{self._where}: all {len(empty)} {kind}s so far are empty ({thoughts} are thoughts only, {cut} "
+            f"were cut at family.max_new_tokens, {filtered} were ended by the provider's content filter); "
+            f"{remedy}; none of them is kept"
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cascade.base import CascadeError
-from cascade.generate.reading import LENGTH
+from cascade.generate.reading import LENGTH, how_it_ended
 
 _EVENTS = re.compile(r"\s*(?::|(?:data|event|id|retry):)")  # how a stream of events begins
 # Fields of a message that hold its thoughts.
@@ -18,7 +18,10 @@ SHOWN = 120  # characters of an answer that an error shows
 
 @dataclass(frozen=True)
 class Choice:
-    """One text of an answer, thoughts before it in ``<think>``, how it ended, and its tokens where told."""
+    """One text of an answer, thoughts before it in ``<think>``, how it ended, and its tokens where told.
+
+    `finish` is that of a `StoredSample`.
+    """
 
     text: str
     finish: str | None
@@ -80,7 +83,7 @@ def _error(answer: Any) -> Any:
 
 
 def _choice(choice: Mapping[str, Any]) -> Choice | None:
-    finish = choice.get("finish_reason")
+    finish = how_it_ended(choice.get("finish_reason"))
     message = choice.get("message", choice.get("delta"))
     if isinstance(message, str):
         message = {"content": message}
@@ -100,9 +103,7 @@ def _choice(choice: Mapping[str, Any]) -> Choice | None:
         text = f"<think>\n{thoughts}{closing}"
     # vLLM tells the ids if it is asked to (return_token_ids).
     ids = choice.get("token_ids")
-    return Choice(
-        text, finish if isinstance(finish, str) else None, tuple(ids) if isinstance(ids, list) else None
-    )
+    return Choice(text, finish, tuple(ids) if isinstance(ids, list) else None)
 
 
 def _content(content: Any) -> tuple[str, str]:

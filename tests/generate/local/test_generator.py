@@ -353,7 +353,10 @@ def test_a_killed_generation_goes_on_where_it_stopped(tmp_path: Path) -> None:
             [sys.executable, "-c", WRITE_MINI, str(store)], stdout=subprocess.PIPE, text=True, env=environment
         )
 
-    whole, _ = start(tmp_path / "whole").communicate(timeout=300)
+    # Two at once on one store: each sample is written once, and both have all of them.
+    at_once = [start(tmp_path / "whole") for _ in range(2)]
+    whole, same = [process.communicate(timeout=300)[0] for process in at_once]
+    assert same == whole
     killed = start(tmp_path / "killed")
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and n_samples(tmp_path / "killed") < 15:
@@ -409,6 +412,32 @@ def test_the_whole_study_on_tiny_checkpoints(run: Run, tmp_path: Path, architect
     plans = json.loads((tmp_path / "out" / "plans.json").read_text())
     assert plans["models"] == ["a", "b"] and len(plans["front"]) >= 1
     assert all(price["usd_per_1m_tokens"] > 0 for price in plans["study"]["prices"].values())
+
+
+@pytest.mark.slow
+def test_a_generation_that_is_killed_every_few_seconds_gets_on(tmp_path: Path) -> None:
+    """Each process is killed as soon as it has kept anything, long before its samples end."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def start(store: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", WRITE_MINI, str(tmp_path / store)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+    def size() -> int:
+        return sum(file.stat().st_size for file in (tmp_path / "killed" / "samples").glob("*.jsonl"))
+
+    whole, _ = start("whole").communicate(timeout=600)
+    kills, pieces = 0, ""
+    while not pieces:
+        process, before = start("killed"), size()
+        while process.poll() is None and size() == before:
+            time.sleep(0.02)
+        if process.poll() is None and kills < 10:
+            process.kill()
+            kills += 1
+        pieces, _ = process.communicate(timeout=600)
+    assert kills > 3
+    assert pieces == whole
 
 
 class _Stopped(BaseException):

@@ -59,6 +59,23 @@ def test_texts(body: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "ended"),
+    [
+        *(
+            ("stop", None),
+            ("length", "length"),
+            ("MAX_TOKENS", "length"),
+            ("content_filter", "content_filter"),
+        ),
+        *(("SAFETY", "content_filter"), (None, None), (7, None), ("tool_calls", None)),
+    ],
+)
+def test_how_a_text_ended(said: object, ended: str | None) -> None:
+    body = json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": said}]})
+    assert read_answer("application/json", body, URL).choices[0].finish == ended
+
+
+@pytest.mark.parametrize(
     ("usage", "tokens"),
     [
         ({"completion_tokens": 5}, 5),

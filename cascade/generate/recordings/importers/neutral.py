@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from cascade.base import Record, read_records
 from cascade.generate.reader import TextKind
+from cascade.generate.reading import FILTERED, LENGTH, how_it_ended
 from cascade.generate.recordings.importers.base import (
     Kind,
     RecordedSample,
@@ -67,12 +68,14 @@ def _solution(record: Record) -> Solution:
     completion = record.fields.get("completion", False)
     if not isinstance(completion, bool):
         raise record.error(f"field `completion` must be true or false, not {completion!r}")
+    ended = how_it_ended(record.fields.get("finish_reason"))
     return Solution(
         record.text("text"),
         record.optional_natural("tokens"),
         completion,
         _seconds(record),
-        cut=record.fields.get("finish_reason") == "length",
+        cut=ended == LENGTH,
+        filtered=ended == FILTERED,
     )
 
 
