@@ -135,7 +135,9 @@ def test_a_killed_study_is_closed_when_the_next_one_starts(
     assert running() == []
 
 
-@pytest.mark.parametrize("library", ["sqlalchemy", "libtorch", "tokenizers"])
+@pytest.mark.parametrize(
+    "library", ["sqlalchemy", *(pytest.param(n, marks=pytest.mark.slow) for n in ("libtorch", "tokenizers"))]
+)
 def test_signals_inside_imports_are_an_interrupt(start: Start, library: str) -> None:
     """Ctrl-C again and again while a library is loaded: nobody takes it for a broken installation."""
     study = start("task=run", "generator=transformers", "generator.device_map=cpu")
