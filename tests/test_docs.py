@@ -16,12 +16,22 @@ from tests.conftest import ROOT, Run
 DESIGN = sorted((ROOT / "docs" / "design").glob("*.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
+HERE_DOCUMENT = re.compile(r"<< 'EOF'\n.*?^EOF$", re.MULTILINE | re.DOTALL)
+QUOTED = re.compile(r"'[^']*'")
+
+
+def lines_of(block: str) -> list[str]:
+    """The commands of a block, each on one line, without the texts that it writes to files."""
+    alone = HERE_DOCUMENT.sub("", block).replace("\\\n", " ")
+    return QUOTED.sub(lambda text: text[0].replace("\n", " "), alone).splitlines()
+
+
 COMMANDS = sorted(
     {
         line.split("  #")[0].strip()
         for page in PAGES
         for block in BLOCKS.findall(page.read_text(encoding="utf-8"))
-        for line in block.replace("\\\n", " ").splitlines()
+        for line in lines_of(block)
         if line.strip() and not line.startswith("#")
     }
 )
@@ -59,6 +69,8 @@ def test_no_command_is_left_out() -> None:
         "git clone",
         "cd ",
         "cascade ",
+        "curl ",
+        "cat > ",
     )
     assert [c for c in COMMANDS if not c.startswith(known)] == []
 

@@ -39,8 +39,7 @@ class Survey:
         tests: how many tests there are.
         idle_tests: of those, without a line that begins with ``assert``, or without a pair of input and
             output where these are asked for.
-        pair_tests: of all tests, those that are to be pairs.
-        unpaired_tests: of those, without a pair.
+        unpaired_tests: of those, where pairs are asked for.
         half_pairs: pairs that lack their output or input.
     """
 
@@ -58,7 +57,6 @@ class Survey:
     mends: Counter[str] = field(default_factory=Counter)
     tests: int = 0
     idle_tests: int = 0
-    pair_tests: int = 0
     unpaired_tests: int = 0
     half_pairs: int = 0
 
@@ -211,7 +209,6 @@ def _count_test(counts: Survey, problem: Problem, test: SelfTest) -> None:
         return
     lines = test.text.splitlines()
     halves = sum(line.startswith(HALF) for line in lines)
-    counts.pair_tests += 1
     counts.half_pairs += halves
     counts.idle_tests += halves == len(lines)
     counts.unpaired_tests += halves == len(lines)

@@ -91,7 +91,7 @@ def _check_recording(study: Study) -> None:
         "cost 0",
         "mended",
         "imports",
-        "no assert",
+        "no test line",
     ]
     rows = []
     for of_model in surveys:
