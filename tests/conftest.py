@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow.tracking import MlflowClient
 
-from cascade.tracking import sqlite_uri
 from tests.program import ROOT, run_program
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -42,6 +40,11 @@ def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def empty_mlruns(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables and nothing in them: to make them takes seconds, and most tests do not ask how."""
+    # Imported here: tests/gpu runs where there is no MLflow.
+    from mlflow.tracking import MlflowClient
+
+    from cascade.tracking import sqlite_uri
+
     folder = tmp_path_factory.mktemp("empty") / "mlruns"
     MlflowClient(sqlite_uri(folder)).search_experiments()
     return folder
