@@ -111,7 +111,7 @@ echo "trials: $(trials), running: $(trials "where state = 'RUNNING'"), failed: $
 echo "== wrong password, closed port, no driver"
 fails 'password authentication failed' env PGPASSWORD=wrong "$python" "$project/run.py" "${study[@]}" tracking.uri=$at/mlflow
 fails 'refused' "$python" "$project/run.py" "${study[@]}" tracking.uri=postgresql+psycopg://cascade@127.0.0.1:1/mlflow
-fails 'psycopg2' "$python" "$project/run.py" "${study[@]}" tracking.uri=postgresql://cascade@127.0.0.1:$port/mlflow
+fails 'pg8000' "$python" "$project/run.py" "${study[@]}" tracking.uri=postgresql+pg8000://cascade@127.0.0.1:$port/mlflow
 
 echo "== the server goes away in the middle"
 (
