@@ -36,6 +36,8 @@ for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 # Each retry would be a line; that they failed is told once.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
+# A database's error is logged with its traceback and then raised; it is told once, by whoever catches it.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 # MLflow's limits: characters of a value, entries of a batch.
 MAX_PARAM_CHARS = 6000
