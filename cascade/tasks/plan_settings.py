@@ -9,7 +9,7 @@ from typing import Any
 
 from cascade.base import DataError, is_under
 from cascade.config import Study
-from cascade.generate import Model, PromptStyle
+from cascade.generate import Model, PromptStyle, StdinPrompts
 from cascade.search import PlanFile
 
 log = logging.getLogger(__name__)
@@ -105,11 +105,18 @@ def _is_typed(key: str, overrides: Sequence[str]) -> bool:
     return any(is_under(one, (key,)) or (one == "rule" and key == KEYS["rule"]) for one in typed)
 
 
+def _tuples(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What JSON keeps as lists as the tuples that they were."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in parts.items()}
+
+
 def _with(study: Study, taken: Mapping[str, Any], known: Mapping[str, Any]) -> Study:
     """The study with some of a plan file's settings, by their keys."""
 
     def prompts(style: PromptStyle, parts: Mapping[str, Any]) -> PromptStyle:
-        read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in parts.items()}
+        read = _tuples(parts)
+        if isinstance(read.get("stdin"), Mapping):
+            read["stdin"] = StdinPrompts(**_tuples(read["stdin"]))
         return replace(style, **read)
 
     def under(prefix: str) -> dict[str, Any]:

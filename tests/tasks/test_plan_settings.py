@@ -33,6 +33,7 @@ OTHERWISE = (
     "family.max_new_tokens=99",
     "family.prompts.solution='Write: {prompt}'",
     "family.prompts.stop=[x]",
+    "family.prompts.stdin.solution='Read: {prompt}'",
     "family.models.small.max_reasoning_tokens=7",
     "+family.models.small.chat_template_kwargs.enable_thinking=false",
     "+family.models.large.prompts.test='Test: {prompt}'",
@@ -54,7 +55,8 @@ def test_what_a_study_was_run_with_is_taken_from_its_plan_file() -> None:
 def test_a_command_that_says_otherwise_is_refused_by_name(override: str) -> None:
     here = replace(compose_study(OTHERWISE), overrides=(override,))
     key = "rule.name" if override == "rule=codet" else override.partition("=")[0].lstrip("+")
-    key = key.replace("prompts.test", "prompts").replace("kwargs.enable_thinking", "kwargs")
+    key = key.replace("prompts.test", "prompts").replace("stdin.solution", "stdin")
+    key = key.replace("kwargs.enable_thinking", "kwargs")
     with pytest.raises(DataError, match=f"^plans.json: its plans were chosen with {key}="):
         as_chosen(here, file_of(compose_study()), "plans.json")
 
