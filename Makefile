@@ -22,9 +22,10 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY) ## run the main job: a whole live study of the embedded family
 	$(BIN)/python run.py
 
-# A process a core, each with one thread: torch's threads would fight over the cores.
+# A process more than there are cores, because a third of the tests wait for something; each with one thread:
+# torch's threads would fight over the cores.
 test: $(READY) ## the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m 'not slow' -n logical --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m 'not slow' -n $$(( $$(nproc) + 1 )) --maxprocesses 8 --dist loadfile
 
 test-slow: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow
