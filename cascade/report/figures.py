@@ -97,9 +97,11 @@ def reliability_figure(path: Path, title: str, calibration: Sequence[ModelCalibr
         axes.plot(said, right, linewidth=0.8, color=CASCADE)
         # A dot's area is the share of the answers that it stands for.
         axes.scatter(said, right, s=[300 * one.share for one in model.bins], color=CASCADE)
+        known = "no answer was tested"
+        if model.brier is not None and model.calibration_error is not None:
+            known = f"Brier {model.brier:.3f}, ECE {model.calibration_error:.3f}"
         axes.set_title(
-            f"{plain_text(model.model)}: Brier {model.brier:.3f}, ECE {model.calibration_error:.3f}\n"
-            f"{model.n_held_out} {model.held_out} problems",
+            f"{plain_text(model.model)}: {known}\n{model.n_held_out} {model.held_out} problems",
             fontsize="small",
         )
         axes.set_xlabel("probability of being right (%)")

@@ -23,8 +23,10 @@ class ModelCalibration:
         held_out: the problems that judged it: the test side's, or the validation side's, each by a calibrator
             that was not fitted on it.
         n_held_out: how many those are.
-        brier: mean squared distance between the probability and the truth (0 or 1).
-        calibration_error: mean distance between probability and share of right answers, over the bins.
+        brier: mean squared distance between the probability and the truth (0 or 1); None where no answer of
+            the model was tested.
+        calibration_error: mean distance between probability and share of right answers, over the bins; None
+            there too.
         bins: the reliability diagram.
     """
 
@@ -33,8 +35,8 @@ class ModelCalibration:
     coefficients: Mapping[str, float]
     held_out: str
     n_held_out: int
-    brier: float
-    calibration_error: float
+    brier: float | None
+    calibration_error: float | None
     bins: tuple[Bin, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -94,9 +96,7 @@ def _report(
         dict(zip(names, first.coefficients.tolist(), strict=True)),
         held_out,
         len(problems),
-        float(weight @ (probability - truth) ** 2 / total) if total else float("nan"),
-        sum(one_bin.share * abs(one_bin.confidence - one_bin.right) for one_bin in bins)
-        if bins
-        else float("nan"),
+        float(weight @ (probability - truth) ** 2 / total) if total else None,
+        sum(one_bin.share * abs(one_bin.confidence - one_bin.right) for one_bin in bins) if bins else None,
         bins,
     )

@@ -237,7 +237,11 @@ def log_calibration(context: RunContext, plans: PlanFile) -> None:
             "calibration.png", lambda path: report.reliability_figure(path, context.name, plans.calibration)
         )
     )
+    metrics: dict[str, float] = {}
     for calibrated in plans.calibration:
+        if calibrated.brier is None or calibrated.calibration_error is None:
+            log.info("%s: no answer was tested, so no probability can be judged", calibrated.model)
+            continue
         log.info(
             "%s: probabilities on %d held-out problems (%s): Brier score %.3f, calibration error %.3f",
             calibrated.model,
@@ -246,11 +250,8 @@ def log_calibration(context: RunContext, plans: PlanFile) -> None:
             calibrated.brier,
             calibrated.calibration_error,
         )
-    metrics = {f"brier.{calibrated.model}": calibrated.brier for calibrated in plans.calibration}
-    metrics |= {
-        f"expected_calibration_error.{calibrated.model}": calibrated.calibration_error
-        for calibrated in plans.calibration
-    }
+        metrics[f"brier.{calibrated.model}"] = calibrated.brier
+        metrics[f"expected_calibration_error.{calibrated.model}"] = calibrated.calibration_error
     context.log(metrics=metrics)
 
 
