@@ -65,12 +65,17 @@ def test_a_busy_machine_is_named_and_a_quiet_one_is_not() -> None:
     assert "while large wrote" in line and "3.0 times" in line and "task=profile" in line
 
 
-@pytest.mark.parametrize(("before", "then"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_do_not_spin_before_torch_is_loaded(before: str | None, then: str) -> None:
-    code = "import cascade.generate.local.loaded_model, os; print(os.environ['OMP_WAIT_POLICY'])"
+@pytest.mark.parametrize(
+    ("load", "before", "then"), [(0.0, None, None), (1e6, None, "PASSIVE"), (1e6, "ACTIVE", "ACTIVE")]
+)
+def test_on_a_busy_machine_threads_do_not_spin(load: float, before: str | None, then: str | None) -> None:
+    code = (
+        f"import os; os.getloadavg = lambda: ({load}, 0.0, 0.0); import cascade.generate.local.loaded_model; "
+        "print(os.environ.get('OMP_WAIT_POLICY'))"
+    )
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     environment |= {} if before is None else {"OMP_WAIT_POLICY": before}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == then
+    assert done.stdout.strip() == str(then)
