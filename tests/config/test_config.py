@@ -1,9 +1,13 @@
 """Every file in conf/ composes and passes the boundary; values out of range do not."""
 
+import copy
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
 
 from cascade.base.errors import ConfigError
 from cascade.config import Study, build_study, check_inputs, compose_study
@@ -17,6 +21,7 @@ from training.mini import prompts
 
 CONF = ROOT / "conf"
 FILES = sorted(CONF.glob("*/*.yaml"))
+GROUPS = {file.parent.name for file in FILES} | {"rule"}
 
 PAPER = [
     "family=wizardcoder_python",
@@ -27,17 +32,30 @@ PAPER = [
 ]
 
 
-def study(*overrides: str) -> Study:
+@cache
+def composed(*overrides: str) -> DictConfig:
     register_schemas()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return build_study(compose("config", overrides=[*PAPER, *overrides]))
+        return compose("config", overrides=list(overrides))
+
+
+def checked(*overrides: str) -> Study:
+    """Files are composed once for all tests; a single value is set in the result as Hydra sets it."""
+    files, values = [], []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        (files if override.key_or_group in GROUPS else values).append(override)
+    config = copy.deepcopy(composed(*(str(file.input_line) for file in files)))
+    for one in values:
+        OmegaConf.update(config, one.key_or_group, one.value(), merge=True, force_add=one.is_add())
+    return build_study(config)
+
+
+def study(*overrides: str) -> Study:
+    return checked(*PAPER, *overrides)
 
 
 def remote(*overrides: str) -> Study:
-    register_schemas()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        arguments = [*PAPER[:3], "generator=openai", *overrides]
-        return build_study(compose("config", overrides=arguments))
+    return checked(*PAPER[:3], "generator=openai", *overrides)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.stem}")
@@ -79,21 +97,10 @@ def test_every_file_composes(file: Path) -> None:
         "generator-vllm": ["hardware=cpu"],
         "generator-sglang": ["hardware=cpu"],
     }.get(f"{group}-{option}", [])
-    register_schemas()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        checked = build_study(
-            compose(
-                "config",
-                overrides=[
-                    *PAPER[:-1],
-                    *beside,
-                    f"{group}={option}",
-                    *([] if beside or option == "transformers" else ["generator.path=x"]),
-                ],
-            )
-        )
-    assert checked.family.models
-    assert (checked.prices is None) == (checked.hardware.name in ("cpu", "gpu"))
+    path = [] if beside or option == "transformers" else ["generator.path=x"]
+    found = build_study(copy.deepcopy(composed(*PAPER[:-1], *beside, f"{group}={option}", *path)))
+    assert found.family.models
+    assert (found.prices is None) == (found.hardware.name in ("cpu", "gpu"))
 
 
 PRICED = {
@@ -108,42 +115,42 @@ PRICED = {
 )
 @pytest.mark.parametrize("dataset", ["humaneval", "mbpp", "apps_intro"])
 def test_every_family_has_a_price_on_every_data_set(family: str, dataset: str, hardware: str) -> None:
-    checked = study(f"family={family}", f"dataset={dataset}", f"hardware={hardware}")
-    prices = [price.usd_per_1m_tokens for price in checked.prices]
+    found = study(f"family={family}", f"dataset={dataset}", f"hardware={hardware}")
+    prices = [price.usd_per_1m_tokens for price in found.prices]
     assert prices == sorted(prices) and prices[0] > 0
 
 
 def test_the_paper_s_space() -> None:
-    checked = study("select=paper")
-    assert len(checked.options) == 9
-    assert checked.thetas == tuple(round(0.1 * i, 1) for i in range(11))
-    assert checked.accept_without_tests and checked.theta_choice is ThetaChoice.best
-    assert checked.split.validation_fraction == 0.3
-    assert checked.split.max_accuracy_gap == 0.05
+    found = study("select=paper")
+    assert len(found.options) == 9
+    assert found.thetas == tuple(round(0.1 * i, 1) for i in range(11))
+    assert found.accept_without_tests and found.theta_choice is ThetaChoice.best
+    assert found.split.validation_fraction == 0.3
+    assert found.split.max_accuracy_gap == 0.05
 
 
 def test_optuna_and_rules_are_asked_for() -> None:
     assert study().optuna is None and study().rule == "calibrated"
-    checked = study(
+    found = study(
         "search=optuna", "select=paper", "search.sampler=tpe", "rule=codet", "rule.compare=[paper]", "seed=3"
     )
-    assert isinstance(checked.optuna, OptunaSettings) and checked.optuna.sampler is Sampler.tpe
-    assert checked.optuna.per_stage_theta and checked.optuna.storage is None and checked.seed == 3
-    assert len(checked.thetas) == 21 and len(checked.options) == 9
-    assert checked.theta_choice is ThetaChoice.stage
-    assert (checked.rule, checked.compared_rules) == ("codet", ("codet", "paper"))
+    assert isinstance(found.optuna, OptunaSettings) and found.optuna.sampler is Sampler.tpe
+    assert found.optuna.per_stage_theta and found.optuna.storage is None and found.seed == 3
+    assert len(found.thetas) == 21 and len(found.options) == 9
+    assert found.theta_choice is ThetaChoice.stage
+    assert (found.rule, found.compared_rules) == ("codet", ("codet", "paper"))
     # Where trials are kept changes no result.
     stored = study("search=optuna", "search.storage=sqlite:///x.db")
     assert stored.signature == study("search=optuna").signature
 
 
 def test_frozen_and_absolute() -> None:
-    checked = study("paths.store=here", "search.growing=off", "search.k=[-1,3]", "search.theta=[1,0.5,0.5]")
-    assert checked.store == Path.cwd() / "here"
-    assert checked.options == (Option(3, 2), Option(3, 4))
-    assert checked.thetas == (0.5, 1.0)
+    found = study("paths.store=here", "search.growing=off", "search.k=[-1,3]", "search.theta=[1,0.5,0.5]")
+    assert found.store == Path.cwd() / "here"
+    assert found.options == (Option(3, 2), Option(3, 4))
+    assert found.thetas == (0.5, 1.0)
     with pytest.raises(AttributeError):
-        checked.seed = 3  # type: ignore[misc]
+        found.seed = 3  # type: ignore[misc]
 
 
 def test_the_signature_is_of_results_only() -> None:
@@ -207,7 +214,7 @@ def test_ranges_around_generation(override: str, says: str) -> None:
 
 def test_a_member_has_its_own_server_and_prompts() -> None:
     member = "family.models.m7B."
-    checked = remote(
+    found = remote(
         *(
             member + "server.base_url=http://a/v1",
             member + "server.concurrency=2",
@@ -215,11 +222,11 @@ def test_a_member_has_its_own_server_and_prompts() -> None:
         ),
         *("+" + member + "server.extra.reasoning_effort=low", "+" + member + "prompts.completion=true"),
     )
-    first, second = checked.family.models[:2]
+    first, second = found.family.models[:2]
     assert (first.server.base_url, first.server.concurrency) == ("http://a/v1", 2)
     assert first.server.extra == {"reasoning_effort": "low"} and second.server.base_url is None
     assert first.prompts is not None and first.prompts.completion and second.prompts is None
-    assert first.prompts.solution == checked.family.prompts.solution
+    assert first.prompts.solution == found.family.prompts.solution
     for wrong, says in (
         ("server.api=x", r"server\.api=x: must be one of completions, chat"),
         ("server.gpus=0", r"server\.gpus=0: must be at least 1"),
@@ -238,13 +245,13 @@ def test_a_command_line_that_names_no_port() -> None:
 
 def test_a_model_s_key_can_stand_on_the_command_line() -> None:
     """Its name, which begins with a digit, cannot; recordings and profiles know it by its name."""
-    checked = study("family.models.m7B.revision=abc")
-    assert [(m.key, m.name) for m in checked.family.models] == [
+    found = study("family.models.m7B.revision=abc")
+    assert [(m.key, m.name) for m in found.family.models] == [
         ("m7B", "7B"),
         ("m13B", "13B"),
         ("m34B", "34B"),
     ]
-    assert checked.family.models[0].revision == "abc"
+    assert found.family.models[0].revision == "abc"
 
 
 @pytest.mark.parametrize("family", ["codegen", "wizardcoder", "wizardcoder_python"])
@@ -259,9 +266,7 @@ def test_architectures_have_the_sizes_of_their_names(family: str) -> None:
 
 
 def test_the_embedded_family_is_asked_as_it_was_trained() -> None:
-    register_schemas()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        family = build_study(compose("config")).family
+    family = checked().family
     for problem in load_mini()[:5]:
         assert family.prompts.ask_solution(problem) == prompts.solution_prompt(problem)
         assert family.prompts.ask_test(problem) == prompts.test_prompt(problem)
@@ -281,12 +286,8 @@ def test_the_embedded_family_is_asked_as_it_was_trained() -> None:
     ],
 )
 def test_ranges_of_the_live_generator(override: str, says: str) -> None:
-    register_schemas()
-    with (
-        initialize_config_dir(str(CONF), version_base="1.3"),
-        pytest.raises(ConfigError, match=says),
-    ):
-        build_study(compose("config", overrides=[override]))
+    with pytest.raises(ConfigError, match=says):
+        checked(override)
 
 
 def test_one_theta_a_stage_is_one_choice() -> None:
@@ -312,11 +313,11 @@ def test_growing_stages_are_asked_for() -> None:
 
 
 def test_a_package_that_is_missing_is_named_before_anything_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    checked = compose_study(["task=run"])
-    check_inputs(checked)
+    found = compose_study(["task=run"])
+    check_inputs(found)
     monkeypatch.setattr("cascade.config.inputs.find_spec", lambda name: None if name == "torch" else name)
     with pytest.raises(ConfigError, match=r"^generator: needs torch: pip install "):
-        check_inputs(checked)
+        check_inputs(found)
     check_inputs(compose_study(["task=report"]))
 
 
