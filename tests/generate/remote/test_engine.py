@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.mini import load_mini
 from tests.conftest import ROOT, Run
 from tests.generate.local.test_generator import n_samples
+from tests.generate.remote.models import served
 from tests.generate.remote.test_openai_server import VLLM, generator as remote, greedy
 
 STAND_IN = ROOT / "tests" / "generate" / "remote" / "stand_in.py"
@@ -62,6 +64,11 @@ def request(store: Path, **changes: object) -> SampleRequest:
     return replace(SampleRequest(FAMILY, PROBLEMS, 1, 4, "cpu", store), **changes)  # type: ignore[arg-type]
 
 
+def variables(mark: Path, models: str) -> dict[str, str]:
+    """What the processes of a test have in common."""
+    return {"CASCADE_TEST": str(mark), "CASCADE_TEST_MODELS": models, "CUDA_VISIBLE_DEVICES": ""}
+
+
 def left_over() -> list[str]:
     """Command lines of processes that a stand-in started, itself among them; of this test's own only."""
     found = []
@@ -72,11 +79,17 @@ def left_over() -> list[str]:
     return [line for line in found if "stand_in" in line or "SIG_IGN" in line]
 
 
+@pytest.fixture(scope="module")
+def models() -> Iterator[str]:
+    with served() as address:
+        yield address
+
+
 @pytest.fixture(autouse=True)
-def nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_stays(tmp_path: Path, models: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever a test does, no server process outlives it."""
-    monkeypatch.setenv("CASCADE_TEST", str(tmp_path))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for name, value in variables(tmp_path, models).items():
+        monkeypatch.setenv(name, value)
     yield
     assert left_over() == []
 
@@ -151,12 +164,20 @@ def test_no_such_command(tmp_path: Path) -> None:
         lost.samples(request(tmp_path))
 
 
-WRITE = """
-import sys
-from pathlib import Path
-from tests.generate.remote.test_engine import engine, request
-engine(*sys.argv[2:], start_timeout_s=300.0).samples(request(Path(sys.argv[1])))
-"""
+def write(store: Path, models: str, *arguments: str) -> None:
+    """Write samples until somebody ends this process; what it says goes into a file beside them."""
+    os.environ |= variables(store, models)
+    os.dup2(os.open(store / "said", os.O_CREAT | os.O_WRONLY), 2)
+    engine(*arguments, start_timeout_s=300.0).samples(request(store))
+
+
+def writing(store: Path, *arguments: str) -> ForkServerProcess:
+    """Start a process that does; torch is loaded once for all of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=write, args=(store, os.environ["CASCADE_TEST_MODELS"], *arguments))
+    process.start()
+    return process
 
 
 @pytest.mark.parametrize(
@@ -178,27 +199,19 @@ engine(*sys.argv[2:], start_timeout_s=300.0).samples(request(Path(sys.argv[1])))
 def test_no_server_outlives_us(tmp_path: Path, fault: str, number: signal.Signals) -> None:
     """Killed while a server starts, and while it writes; kill -9 among the ways."""
     note = tmp_path / "note"
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITE, str(tmp_path), f"--fault={fault}", f"--note={note}"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
-    )
+    process = writing(tmp_path, f"--fault={fault}", f"--note={note}")
     wait_for(lambda: any("SIG_IGN" in line for line in left_over()) and note.exists())
     if fault == "hang":
         wait_for(lambda: n_samples(tmp_path) >= 3)
-    process.send_signal(number)
-    process.wait(60)
+    os.kill(process.pid or 0, number)
+    process.join(60)
+    assert not process.is_alive()
     # The keeper ends what the kernel cannot: it first asks the server, then kills.
     wait_for(lambda: left_over() == [])
 
 
 def test_a_keeper_that_is_killed_takes_its_server_along(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITE, str(tmp_path), "--fault=never up"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = writing(tmp_path, "--fault=never up")
     wait_for(lambda: any("SIG_IGN" in line for line in left_over()))
     [keeper] = [
         int(path.name)
@@ -206,8 +219,8 @@ def test_a_keeper_that_is_killed_takes_its_server_along(tmp_path: Path) -> None:
         if b"keeper.py" in _read(path / "cmdline") and str(tmp_path).encode() in _read(path / "environ")
     ]
     os.kill(keeper, signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
-    assert "its keeper was killed by signal 9" in said
+    process.join(60)
+    assert "its keeper was killed by signal 9" in (tmp_path / "said").read_text()
     for path in Path("/proc").glob("[0-9]*"):  # a worker with a session of its own is beyond reach then
         if b"SIG_IGN" in _read(path / "cmdline") and str(tmp_path).encode() in _read(path / "environ"):
             os.kill(int(path.name), signal.SIGKILL)
