@@ -1,5 +1,6 @@
 """What many tests need: the shared data, `run.py` as a user starts it, and a headless browser."""
 
+import gc
 import os
 import shutil
 import signal
@@ -30,6 +31,12 @@ def needs_shared(name: str) -> pytest.MarkDecorator:
     )
 
 
+def pytest_collection_finish() -> None:
+    """The collector need not look at a million objects of modules again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """`run.py` with some arguments in the test's folder; returns the finished process."""
@@ -53,6 +60,12 @@ def empty_mlruns(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty") / "mlruns"
     MlflowClient(sqlite_uri(folder)).search_experiments()
     return folder
+
+
+@pytest.fixture
+def made_mlruns(tmp_path: Path, empty_mlruns: Path) -> Path:
+    """MLflow's empty tables in the test's folder, where its studies look for them."""
+    return Path(shutil.copytree(empty_mlruns, tmp_path / "mlruns"))
 
 
 def _shared(factory: pytest.TempPathFactory) -> Path:

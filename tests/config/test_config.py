@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cascade.base.errors import ConfigError
 from cascade.config import Study, build_study, check_inputs, compose_study
+from cascade.config.hardware import prices_of
 from cascade.config.schemas import register_schemas
 from cascade.core.plans import Option, ThetaChoice
 from cascade.core.rules import RULES
@@ -50,6 +51,7 @@ def checked(*overrides: str) -> Study:
     return build_study(config)
 
 
+@cache
 def study(*overrides: str) -> Study:
     return checked(*PAPER, *overrides)
 
@@ -115,8 +117,12 @@ PRICED = {
 )
 @pytest.mark.parametrize("dataset", ["humaneval", "mbpp", "apps_intro"])
 def test_every_family_has_a_price_on_every_data_set(family: str, dataset: str, hardware: str) -> None:
-    found = study(f"family={family}", f"dataset={dataset}", f"hardware={hardware}")
-    prices = [price.usd_per_1m_tokens for price in found.prices]
+    priced = prices_of(
+        study(f"hardware={hardware}").hardware,
+        study(f"dataset={dataset}").dataset,
+        study(f"family={family}").family,
+    )
+    prices = [price.usd_per_1m_tokens for price in priced or ()]
     assert prices == sorted(prices) and prices[0] > 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Run
 from tests.tracking.server import free_port, started
 
+pytestmark = pytest.mark.usefixtures("made_mlruns")
 N = 10
 FAMILY = """
 name: pair

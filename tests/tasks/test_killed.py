@@ -24,10 +24,11 @@ PATIENCE_S = 120.0
 
 
 @pytest.fixture
-def toy(tmp_path: Path) -> list[str]:
+def toy(tmp_path: Path, made_mlruns: Path) -> list[str]:
     """Arguments of the toy study; the store is `own_store` in the test's folder."""
-    write_toy(tmp_path / "store" / "toy")
+    write_toy(tmp_path / "store" / "toy", n_problems=30)
     overrides = ["experiment=toy", "tracking.combinations=table", "paths.store=own_store"]
+    overrides += ["split.max_accuracy_gap=0.3"]
     return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *overrides]
 
 
@@ -79,8 +80,11 @@ def below(process: int, word: str) -> list[int]:
     return found
 
 
-def test_two_identical_studies_at_once_execute_nothing_twice(start: Start, toy: list[str]) -> None:
-    both = [start("task=run", f"paths.mlruns=mlruns{i}", *toy) for i in range(2)]
+def test_two_identical_studies_at_once_execute_nothing_twice(
+    start: Start, tmp_path: Path, toy: list[str]
+) -> None:
+    shutil.copytree(tmp_path / "mlruns", tmp_path / "other")
+    both = [start("task=run", f"paths.mlruns={name}", *toy) for name in ("mlruns", "other")]
     said = [process.communicate(timeout=PATIENCE_S)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     pairs = {re.search(r"([\d,]+) pairs of program and test", text)[1] for text in said}  # type: ignore[index]

@@ -53,6 +53,7 @@ def experiment(folder: Path, name: str) -> None:
     (folder / "experiment" / "named.yaml").write_text(head + yaml.safe_dump(content, allow_unicode=True))
 
 
+@pytest.mark.usefixtures("made_mlruns")
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=() if kind == "path" else pytest.mark.slow) for kind in NAMES]
 )

@@ -1,6 +1,7 @@
 """The public interface: a study run from Python, loaded, searched, chosen from and plotted."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,9 @@ from tests.toy import write_toy
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> cascade.FinishedStudy:
+def finished(tmp_path_factory: pytest.TempPathFactory, empty_mlruns: Path) -> cascade.FinishedStudy:
     home = tmp_path_factory.mktemp("notebook")
+    shutil.copytree(empty_mlruns, home / "mlruns")
     write_toy(home / "toy", n_problems=20)
     return cascade.run(
         "family=wizardcoder_python",

@@ -1,7 +1,6 @@
 """A study that chooses by base tests and proves on extended ones: every number by hand."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -55,9 +54,8 @@ def write(folder: Path) -> None:
     write_recording(folder / "recording.jsonl.gz", samples)
 
 
-def test_by_hand(run: Run, tmp_path: Path, empty_mlruns: Path) -> None:
+def test_by_hand(run: Run, tmp_path: Path, made_mlruns: Path) -> None:
     write(tmp_path)
-    shutil.copytree(empty_mlruns, tmp_path / "mlruns")
     settings = [
         f"hydra.searchpath=[{ROOT}/tests/conf]",
         "experiment=toy",

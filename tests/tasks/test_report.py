@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,10 @@ def report(home: Path, output: Path, *overrides: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, toy_store: Path) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, toy_store: Path, empty_mlruns: Path) -> Path:
     """Where two toy studies were run, and the first of them again."""
     folder = tmp_path_factory.mktemp("studies")
+    shutil.copytree(empty_mlruns, folder / "mlruns")
     write_toy(folder / "store" / "toy", n_problems=30)
     where = ("hydra.sweep.dir=sweep", f"paths.store={toy_store}")
     done = run_program("-m", "seed=0,1,0", *where, *TOY, folder=folder)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +23,12 @@ COLUMNS = [f"{letter}_{i}" for letter in "kl" for i in (1, 2, 3)]
 
 
 @pytest.fixture
-def toy(tmp_path: Path, toy_store: Path, empty_mlruns: Path) -> list[str]:
+def toy(tmp_path: Path, toy_store: Path, made_mlruns: Path) -> list[str]:
     """Arguments of the toy study; its combinations become runs only where a test asks for it.
 
     Its page is made in test_report.py.
     """
     write_toy(tmp_path / "store" / "toy")
-    shutil.copytree(empty_mlruns, tmp_path / "mlruns")
     overrides = ["experiment=toy", "tracking.combinations=table", f"paths.store={toy_store}"]
     return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *overrides]
 

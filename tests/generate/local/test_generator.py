@@ -355,11 +355,10 @@ def n_samples(store: Path) -> int:
     [pytest.param(name, marks=[] if name == "llama" else pytest.mark.slow) for name in CONFIGS],
 )
 def test_the_whole_study_on_tiny_checkpoints(
-    run: Run, tmp_path: Path, empty_mlruns: Path, architecture: str
+    run: Run, tmp_path: Path, made_mlruns: Path, architecture: str
 ) -> None:
     """The same YAML for all three, only the ids changed; random models solve nothing, but everything runs."""
     write_toy(tmp_path / "toy", n_problems=6)
-    shutil.copytree(empty_mlruns, tmp_path / "mlruns")
     # What they write stands in a comment, so that it is Python; texts that never are would be refused.
     problems = tmp_path / "toy" / "problems.jsonl"
     records = [json.loads(line) for line in problems.read_text().splitlines()]

@@ -281,6 +281,7 @@ def test_a_wrong_key(
     assert "\n" not in str(raised.value) and "456" not in str(raised.value)
 
 
+@pytest.mark.usefixtures("made_mlruns")
 def test_the_key_stands_nowhere(gate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     """Through the whole command: not in the store, the outputs, MLflow or on the screen."""
     monkeypatch.setenv("OPENAI_API_KEY", "sesame-123")
