@@ -89,16 +89,23 @@ def test_no_module_is_part_of_a_circle() -> None:
     assert not after
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_rooms_face_says_what_it_is_for_and_hands_on_what_there_is(room: str) -> None:
-    every = "[getattr(room, name) for name in getattr(room, '__all__', ())]"
-    code = f"import cascade.{room} as room; {every}; print(room.__doc__)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert len(said.split()) > 12
+def test_a_rooms_face_says_what_it_is_for_and_hands_on_what_there_is() -> None:
+    code = "import importlib, sys\nfor name in sys.argv[1:]:\n    room = importlib.import_module(name)\n"
+    code += "    [getattr(room, name) for name in getattr(room, '__all__', ())]\n"
+    code += "    print(name, len(room.__doc__.split()))"
+    rooms = [f"cascade.{room}" for room in MAY_IMPORT]
+    said = subprocess.run([sys.executable, "-c", code, *rooms], capture_output=True, text=True, check=True)
+    lengths = [line.split() for line in said.stdout.splitlines()]
+    assert [name for name, _ in lengths] == rooms
+    assert all(int(n) > 12 for _, n in lengths)
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_the_core_imports_nothing_heavy(module: str) -> None:
-    code = f"import sys, cascade.{module}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not HEAVY & set(done.stdout.split())
+def test_the_core_imports_nothing_heavy() -> None:
+    """One after the other in one process: the first that does is named."""
+    code = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+    code += "    print(name, *sys.modules)"
+    modules = [f"cascade.{module}" for module in PURE]
+    done = subprocess.run([sys.executable, "-c", code, *modules], capture_output=True, text=True, check=True)
+    loaded = [line.split() for line in done.stdout.splitlines()]
+    assert [name for name, *_ in loaded] == modules
+    assert [name for name, *every in loaded if HEAVY & set(every)] == []
