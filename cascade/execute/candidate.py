@@ -249,6 +249,7 @@ class Candidate:
             for one in table.mutable:
                 packer.add(one)
             if operation == "call":
+                self._watch.begin_call()
                 result = arguments[0](*arguments[1:], **named)
             else:
                 result = OPERATIONS[operation](*arguments)

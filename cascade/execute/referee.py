@@ -4,9 +4,15 @@ The candidate cannot reach it: they share two pipes, over which plain data goes 
 test runs here with the program's functions standing for calls into the candidate. A data set's test finds
 Python's own builtins whatever the program has named so; a model's own line, which comes here where it or the
 program is impure, finds the program's names first, as in one process.
+
+What a data set's test needs and no program has a part in, the outputs of a reference solution, say, is
+computed once for all programs of a trial, and not in their time: the function `PREPARE` that the test
+defines at its top level, without arguments, is called before the first of them, and what it returns is in
+the test's name `PREPARED`, which it must not change. A test that finds no such name calls the function.
 """
 
 import builtins
+import contextlib
 import os
 import random
 import signal
@@ -22,10 +28,15 @@ from cascade.execute.remote import STAND_INS
 # Flags: to be run again, alone; resting on an object; answers of this candidate cannot be believed any more;
 # the verdict is what became of the candidate.
 AGAIN, FALLBACK, BROKEN, FATE = 1, 2, 4, 8
-# Instead of a letter: the candidate is not as it was, another one is needed for this test.
-RENEW = STALE
+# Instead of a letter: the candidate is not as it was, another one is needed for this test; the test is
+# prepared, its time begins now.
+RENEW, READY = STALE, b"Y"
 GO = b"G"
-__all__ = ["AGAIN", "BROKEN", "CONTROL", "FALLBACK", "FATE", "GO", "RECORD", "RENEW", "Test", "run_referee"]
+PREPARE, PREPARED = "__prepare__", "__prepared__"
+__all__ = [
+    *("AGAIN", "BROKEN", "CONTROL", "FALLBACK", "FATE", "GO", "READY", "RECORD", "RENEW", "Test"),
+    "run_referee",
+]
 
 
 @dataclass(frozen=True)
@@ -54,15 +65,33 @@ class Referee:
         exec(prelude, self._base)
         self._pure = False
         self._pid: int | None = None  # of the candidate, while it may serve another test
+        self._seen: set[int] = set()  # ids of tests that were looked at
+        self._prepared: dict[int, Any] = {}  # by the test's id, what its `PREPARE` has returned
 
     def run(self, pure: bool, program: list[tuple[Test, float]]) -> None:
         """All tests of a program; a pure one keeps its candidate as long as it lives and is as it was."""
         self._pure, self._pid = pure, None
         self._bridge.begin_program()
         for test, seconds in program:
+            self._prepare(test, seconds)
             while (record := self._one(test, seconds))[0] == RENEW:
                 os.write(self._records, RECORD.pack(*record))
             os.write(self._records, RECORD.pack(*record))
+
+    def _prepare(self, test: Test, seconds: float) -> None:
+        """Call the test's `PREPARE` if it has one and nobody has called it; what it raises the test meets."""
+        if test.entry_point is None or id(test) in self._seen:
+            return
+        self._seen.add(id(test))
+        with contextlib.suppress(BaseException):
+            code = compile(test.code, "<test>", "exec") if isinstance(test.code, str) else test.code
+            parts = (part for part in code.co_consts if isinstance(part, types.CodeType))
+            prepare = next(part for part in parts if part.co_name == PREPARE)
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            self._prepared[id(test)] = types.FunctionType(prepare, dict(self._base))()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if id(test) in self._prepared:
+            os.write(self._records, RECORD.pack(READY, 0, 0))
 
     def _one(self, test: Test, seconds: float) -> tuple[bytes, int, int]:
         bridge = self._bridge
@@ -106,6 +135,8 @@ class Referee:
             if (found := self._bridge.names(names, may_wait=self._pure)) is None:
                 return RENEW
             space |= found
+            if id(test) in self._prepared:
+                space[PREPARED] = self._prepared[id(test)]
             code = test.code
             exec(compile(code, "<test>", "exec") if isinstance(code, str) else code, space)
         except Stale:
@@ -119,6 +150,8 @@ class Referee:
     def _is_the_programs(self, name: str, entry_point: str | None) -> bool:
         if entry_point is None or name == entry_point:
             return True
+        if name == PREPARED:
+            return False
         # Of the prelude, too, what a program could only pretend to be.
         return not hasattr(builtins, name) and not isinstance(self._base.get(name), types.ModuleType)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from cascade.execute.candidate import LOADED, PROVEN_STATUS, RECORD, run_candidate
 from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
-from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, RENEW, run_referee
+from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, READY, RENEW, run_referee
 from cascade.execute.trial_work import MAX_SECONDS, Fate, Record, TrialProgram, program_of, referee_work
 from cascade.execute.wire import drain, receive, send
 
@@ -229,6 +229,9 @@ class Trial:
                 record = os.read(records, RECORD.size)
                 if len(record) < RECORD.size:
                     return None
+                if record[:1] == READY:
+                    began, judged, slept = time.monotonic(), cpu_seconds(self._referee.pid), 0.0
+                    continue
                 late |= fresh and self._overran(used + seconds)
                 return b"T" + record[1:] if late and record[:1] != RENEW else record
             if life in ready:
@@ -304,7 +307,7 @@ class Trial:
         def run(data: Any) -> None:
             run_referee(*referee_work(data), keep)
 
-        child = self.children.fork(self.tests, run, sum(seconds) + max(seconds), keep)
+        child = self.children.fork(self.tests, run, 2 * sum(seconds) + max(seconds), keep)
         os.close(pipes["records"][1])  # so that the referee's end is seen
         pipes["records"] = (pipes["records"][0], os.open(os.devnull, os.O_WRONLY))
         return child

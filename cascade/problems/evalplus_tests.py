@@ -37,9 +37,23 @@ ORACLES |= {
 }
 EQUAL = "out == exp"
 
-# Run apart from the answer's own names. Where `expected` is None the reference gives the outputs.
+# Run apart from the answer's own names; the sandbox calls `__prepare__` once for all answers.
 TEST = """
-def _reference_test(function, inputs, expected, reference, atol):
+def __prepare__():
+    import copy
+
+    inf, nan = float("inf"), float("nan")
+    inputs = {inputs}
+    expected = {expected}
+    if expected is None:
+        space = {{"__name__": "reference"}}
+        exec({reference!r}, space)
+        expected = [space[{name!r}](*copy.deepcopy(inp)) for inp in inputs]
+        if {not_none}:
+            expected = [exp is not None for exp in expected]
+    return inputs, expected
+
+def _reference_test(function, inputs, expected, atol):
     import copy
     import math
 
@@ -61,22 +75,18 @@ def _reference_test(function, inputs, expected, reference, atol):
     def exact(out, exp, inp):
         return {oracle}
 
-    if expected is None:
-        space = {{"__name__": "reference"}}
-        exec(reference, space)
-        expected = [space[{name!r}](*copy.deepcopy(inp)) for inp in inputs]
-        if {not_none}:
-            expected = [exp is not None for exp in expected]
     for inp, exp in zip(inputs, expected):
         out = function(*copy.deepcopy(inp))
         if not exact(out, exp, inp):
             tolerance = 1e-6 if atol == 0 and is_floats(exp) else atol
             if not (tolerance and type(out) is type(exp) and close(out, exp, tolerance) and {tolerant}):
                 raise AssertionError("{name} gave a wrong answer")
-"""
-RUN = """
-inf, nan = float("inf"), float("nan")
-_reference_test({name}, {inputs}, {expected}, {reference!r}, {atol!r})
+
+try:
+    __prepared__
+except NameError:
+    __prepared__ = __prepare__()
+_reference_test({name}, *__prepared__, {atol!r})
 """
 
 
@@ -98,9 +108,13 @@ def outputs_test(
         atol: absolute tolerance; 0 allows 1e-6 where the expected output is a float or floats.
         oracle: see `oracle_of`.
     """
-    test = TEST.format(
-        name=name, oracle=oracle, not_none=oracle == NOT_NONE, tolerant=oracle not in (ROOT, NOT_NONE)
-    )
-    return test + RUN.format(
-        name=name, inputs=inputs, expected=expected or "None", reference=reference, atol=float(atol)
+    return TEST.format(
+        name=name,
+        inputs=inputs,
+        expected=expected or "None",
+        reference=reference,
+        atol=float(atol),
+        oracle=oracle,
+        not_none=oracle == NOT_NONE,
+        tolerant=oracle not in (ROOT, NOT_NONE),
     )

@@ -23,8 +23,10 @@ from cascade.execute.fingerprint import PROGRAM_FILE, UNKNOWN, UNORDERED, Unknow
 from cascade.execute.nontermination import loop_proof, recursion_proof
 from cascade.execute.nontermination.loop_sites import ORDERLESS_CALLS, Loop
 
-# After this much CPU time in one test it is watched for a loop that never ends, for a while, and again.
+# After this much CPU time in one test it is watched for a loop that never ends, for a while, and again; in a
+# call of a data set's test, after this share of the limit: whatever was watched and ends is run once more.
 WATCH_AFTER_S, WATCH_AGAIN_S, WATCH_S = 0.02, 0.5, 0.02
+WATCH_AFTER_SHARE = 0.05
 # No look takes longer, but for one long step of the program.
 LONGEST_LOOK_S = 0.3
 # How often a proof by bounds is tried on a loop in one look; how long proofs are tried in one test, and in
@@ -110,6 +112,12 @@ class Watch:
         signal.setitimer(signal.ITIMER_PROF, seconds)
         if self._watched or self._provable:
             signal.setitimer(signal.ITIMER_VIRTUAL, WATCH_AFTER_S, WATCH_AGAIN_S)
+
+    def begin_call(self) -> None:
+        """A call of a data set's test begins: of thousands, each is short."""
+        if self._watched or self._provable:
+            after = max(WATCH_AFTER_S, WATCH_AFTER_SHARE * self._limit_s)
+            signal.setitimer(signal.ITIMER_VIRTUAL, after, WATCH_AGAIN_S)
 
     def _look(self, _signal: int, frame: types.FrameType | None) -> None:
         self.used = True
