@@ -28,14 +28,16 @@ from cascade.execute.remote import STAND_INS
 # Flags: to be run again, alone; resting on an object; answers of this candidate cannot be believed any more;
 # the verdict is what became of the candidate.
 AGAIN, FALLBACK, BROKEN, FATE = 1, 2, 4, 8
-# Instead of a letter: the candidate is not as it was, another one is needed for this test; the test is
-# prepared, its time begins now.
-RENEW, READY = STALE, b"Y"
+# Instead of a letter: the candidate is not as it was, another one is needed for this test; the test's
+# preparation begins; it has ended, and the test's time begins.
+RENEW, PREPARING, READY = STALE, b"B", b"Y"
+# How many times a test's limit its preparation may take.
+PREPARE_FACTOR = 10.0
 GO = b"G"
 PREPARE, PREPARED = "__prepare__", "__prepared__"
 __all__ = [
-    *("AGAIN", "BROKEN", "CONTROL", "FALLBACK", "FATE", "GO", "READY", "RECORD", "RENEW", "Test"),
-    "run_referee",
+    *("AGAIN", "BROKEN", "CONTROL", "FALLBACK", "FATE", "GO", "PREPARE_FACTOR", "PREPARING", "READY"),
+    *("RECORD", "RENEW", "Test", "run_referee"),
 ]
 
 
@@ -86,12 +88,13 @@ class Referee:
         with contextlib.suppress(BaseException):
             code = compile(test.code, "<test>", "exec") if isinstance(test.code, str) else test.code
             parts = (part for part in code.co_consts if isinstance(part, types.CodeType))
-            prepare = next(part for part in parts if part.co_name == PREPARE)
-            signal.setitimer(signal.ITIMER_PROF, seconds)
+            if not (prepare := next((part for part in parts if part.co_name == PREPARE), None)):
+                return
+            os.write(self._records, RECORD.pack(PREPARING, 0, 0))
+            signal.setitimer(signal.ITIMER_PROF, PREPARE_FACTOR * seconds)
             self._prepared[id(test)] = types.FunctionType(prepare, dict(self._base))()
         signal.setitimer(signal.ITIMER_PROF, 0)
-        if id(test) in self._prepared:
-            os.write(self._records, RECORD.pack(READY, 0, 0))
+        os.write(self._records, RECORD.pack(READY, 0, 0))
 
     def _one(self, test: Test, seconds: float) -> tuple[bytes, int, int]:
         bridge = self._bridge

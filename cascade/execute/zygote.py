@@ -15,7 +15,18 @@ from typing import Any
 
 from cascade.execute.candidate import LOADED, PROVEN_STATUS, RECORD, run_candidate
 from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
-from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, READY, RENEW, run_referee
+from cascade.execute.referee import (
+    AGAIN,
+    BROKEN,
+    CONTROL,
+    FATE,
+    GO,
+    PREPARE_FACTOR,
+    PREPARING,
+    READY,
+    RENEW,
+    run_referee,
+)
 from cascade.execute.trial_work import MAX_SECONDS, Fate, Record, TrialProgram, program_of, referee_work
 from cascade.execute.wire import drain, receive, send
 
@@ -222,14 +233,16 @@ class Trial:
         assert self._referee is not None
         began, judged = time.monotonic(), cpu_seconds(self._referee.pid)
         used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
-        slept, looked, before, late = 0.0, began, 0.0, False
+        slept, looked, before, late, allowed = 0.0, began, 0.0, False, seconds
         while True:
             ready = dict(poll.poll(1000 * LOOK_S))
             if records in ready and (self._loaded or life not in ready):
                 record = os.read(records, RECORD.size)
                 if len(record) < RECORD.size:
                     return None
-                if record[:1] == READY:
+                if record[:1] in (PREPARING, READY):
+                    allowed = seconds * (PREPARE_FACTOR if record[:1] == PREPARING else 1.0)
+                    wall = max(LEAST_WALL_S, WALL_PER_CPU_SECOND * allowed)
                     began, judged, slept = time.monotonic(), cpu_seconds(self._referee.pid), 0.0
                     continue
                 late |= fresh and self._overran(used + seconds)
@@ -252,7 +265,7 @@ class Trial:
                 poll.unregister(life)
                 self._candidate.out_of_time = True
                 self._gone()
-            if cpu_seconds(self._referee.pid) - judged > seconds + 2 * LOOK_S:
+            if cpu_seconds(self._referee.pid) - judged > allowed + 2 * LOOK_S:
                 self._referee.out_of_time = True
                 return None
             now, spent = time.monotonic(), cpu_seconds(self._referee.pid)
@@ -307,7 +320,7 @@ class Trial:
         def run(data: Any) -> None:
             run_referee(*referee_work(data), keep)
 
-        child = self.children.fork(self.tests, run, 2 * sum(seconds) + max(seconds), keep)
+        child = self.children.fork(self.tests, run, (1 + PREPARE_FACTOR) * sum(seconds), keep)
         os.close(pipes["records"][1])  # so that the referee's end is seen
         pipes["records"] = (pipes["records"][0], os.open(os.devnull, os.O_WRONLY))
         return child

@@ -79,6 +79,48 @@ def test_what_is_not_promised(program: str, test: str, row: str) -> None:
     assert judge(program, test).rows == [row]
 
 
+PREPARED = """
+def __prepare__():
+    {before}
+    return [(n, n + 1) for n in range(3)]
+
+try:
+    __prepared__
+except NameError:
+    __prepared__ = __prepare__()
+for n, expected in __prepared__:
+    assert f(n) == expected
+"""
+BURN = "import time\n    until = time.process_time() + 0.9\n    while time.process_time() < until: pass"
+
+
+def test_what_a_test_prepares_is_prepared_once_and_costs_no_program_its_time() -> None:
+    """Nine times the limit together, were each to pay; a single one would be out of time with its own work."""
+    burn = BURN.replace("0.9", "0.2")
+    slow = f"def f(x):\n    if x == 2:\n        {burn.replace(chr(10), chr(10) + '    ')}\n    return x + 1"
+    programs = [f"{slow}\nN = {i}" for i in range(5)] + ["def f(x): return 0"]
+    test = Check(PREPARED.format(before=BURN), 1.0, "f")
+    [(_, outcome)] = execute([Batch((test,), tuple((one, (0,)) for one in programs))], Limits(1, 1, 512), 1)
+    assert outcome.rows == ["P"] * 5 + ["F"]
+    assert sum(seconds for row in outcome.seconds for seconds in row) < 5 * 0.6
+
+
+@pytest.mark.parametrize(
+    ("program", "before", "row"),
+    [
+        (RIGHT, "pass", "P"),
+        ("__prepared__ = []\ndef __prepare__(): return []\ndef f(x): return 0", "pass", "F"),
+        (RIGHT, "raise ValueError", "E"),
+        (RIGHT, "while True: pass", "T"),
+    ],
+    ids=["right", "a program with these names", "an error", "never ends"],
+)
+def test_what_is_prepared_is_the_tests_own(program: str, before: str, row: str) -> None:
+    batch = Batch((Check(PREPARED.format(before=before), 0.1, "f"),), ((program, (0,)),))
+    [(_, outcome)] = execute([batch], Limits(0.1, 0.1, 512), 1)
+    assert outcome.rows == [row]
+
+
 def test_a_cycle_and_what_is_no_table() -> None:
     value: list[object] = [1]
     value.append((value, {2}))
