@@ -36,8 +36,19 @@ PREPARE_FACTOR = 10.0
 GO = b"G"
 PREPARE, PREPARED = "__prepare__", "__prepared__"
 __all__ = [
-    *("AGAIN", "BROKEN", "CONTROL", "FALLBACK", "FATE", "GO", "PREPARE_FACTOR", "PREPARING", "READY"),
-    *("RECORD", "RENEW", "Test", "run_referee"),
+    "AGAIN",
+    "BROKEN",
+    "CONTROL",
+    "FALLBACK",
+    "FATE",
+    "GO",
+    "PREPARE_FACTOR",
+    "PREPARING",
+    "READY",
+    "RECORD",
+    "RENEW",
+    "Test",
+    "run_referee",
 ]
 
 

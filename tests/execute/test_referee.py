@@ -95,7 +95,7 @@ BURN = "import time\n    until = time.process_time() + 0.9\n    while time.proce
 
 
 def test_what_a_test_prepares_is_prepared_once_and_costs_no_program_its_time() -> None:
-    """Nine times the limit together, were each to pay; a single one would be out of time with its own work."""
+    """Were each to pay, every one would be out of time with its own work."""
     burn = BURN.replace("0.9", "0.2")
     slow = f"def f(x):\n    if x == 2:\n        {burn.replace(chr(10), chr(10) + '    ')}\n    return x + 1"
     programs = [f"{slow}\nN = {i}" for i in range(5)] + ["def f(x): return 0"]
