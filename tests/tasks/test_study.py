@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +17,38 @@ from cascade.search import PlanFile
 from cascade.search.artifacts import Executed
 from cascade.tracking import sqlite_uri
 from tests.conftest import ROOT, Run
+from tests.program import run_program
 from tests.toy import N_DRAWS, SKILL, make_samples, write_toy
 
 RUNS = "tracking.combinations=runs"
 COLUMNS = [f"{letter}_{i}" for letter in "kl" for i in (1, 2, 3)]
 
 
-@pytest.fixture
-def toy(tmp_path: Path, toy_store: Path, made_mlruns: Path) -> list[str]:
-    """Arguments of the toy study; its combinations become runs only where a test asks for it.
+def prepared(folder: Path, toy_store: Path) -> list[str]:
+    """Arguments of the toy study in a folder; its combinations become runs only where a test asks for it.
 
     Its page is made in test_report.py.
     """
-    write_toy(tmp_path / "store" / "toy")
+    write_toy(folder / "store" / "toy")
     overrides = ["experiment=toy", "tracking.combinations=table", f"paths.store={toy_store}"]
     return [f"hydra.searchpath=[{ROOT}/tests/conf]", "report.page=false", *overrides]
+
+
+@pytest.fixture
+def toy(tmp_path: Path, toy_store: Path, made_mlruns: Path) -> list[str]:
+    return prepared(tmp_path, toy_store)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, toy_store: Path, empty_mlruns: Path) -> Path:
+    """Where the toy study was run as it stands, with its output in `out`, and in `again`."""
+    folder = tmp_path_factory.mktemp("plain")
+    shutil.copytree(empty_mlruns, folder / "mlruns")
+    for name in ("out", "again"):
+        done = run_program(f"hydra.run.dir={name}", *prepared(folder, toy_store), folder=folder)
+        assert done.returncode == 0, done.stderr
+        (folder / f"{name}.said").write_text(done.stdout)
+    return folder
 
 
 def runs(folder: Path) -> list[MlflowRun]:
@@ -40,29 +58,28 @@ def runs(folder: Path) -> list[MlflowRun]:
     return list(client.search_runs(ids, "tags.`cascade.kind` = 'study'", order_by=["attributes.start_time"]))
 
 
-def test_a_study_leaves_everything(run: Run, tmp_path: Path, toy: list[str]) -> None:
-    done = run("hydra.run.dir=out", *toy)
-    assert done.returncode == 0, done.stderr
-    assert "cascade front" in done.stdout and "The paper's mean saving, against" in done.stdout
+def test_a_study_leaves_everything(plain: Path) -> None:
+    said = (plain / "out.said").read_text()
+    assert "cascade front" in said and "The paper's mean saving, against" in said
 
-    table = pd.read_parquet(tmp_path / "out" / "combinations.parquet")
+    table = pd.read_parquet(plain / "out" / "combinations.parquet")
     assert list(table.columns) == [*COLUMNS, "theta", "split", "accuracy", "usd_per_1k_queries"]
     assert len(table) == 9009
     assert not table.duplicated([*COLUMNS, "theta"]).any()
     assert table["accuracy"].between(0, 1).all() and (table["usd_per_1k_queries"] > 0).all()
 
-    [logged] = runs(tmp_path)
+    logged, _ = runs(plain)
     assert logged.info.status == "FINISHED"
-    client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
+    client = MlflowClient(sqlite_uri(plain / "mlruns"))
     names = {artifact.path for artifact in client.list_artifacts(logged.info.run_id)}
-    files = {path.name for path in (tmp_path / "out").iterdir() if path.suffix not in ("", ".log")}
+    files = {path.name for path in (plain / "out").iterdir() if path.suffix not in ("", ".log")}
     assert names == files | {"combinations.json"}
     assert names >= {"combinations.parquet", "plans.json", "config.yaml", "cost_accuracy_test.png"}
     assert logged.data.metrics["n_combinations"] == 9009
-    assert not (tmp_path / "out" / "report").exists()
+    assert not (plain / "out" / "report").exists()
     assert logged.data.params["models"] == "7B, 13B, 34B"
 
-    plans = PlanFile.load(tmp_path / "out" / "plans.json")
+    plans = PlanFile.load(plain / "out" / "plans.json")
     assert set(plans.provenance.hashes) == {"config", "prices", "problems", "samples"}
     assert len(plans.validation_ids) == 18 and len(plans.test_ids) == 42
     assert not set(plans.validation_ids) & set(plans.test_ids)
@@ -76,16 +93,13 @@ def test_a_study_leaves_everything(run: Run, tmp_path: Path, toy: list[str]) -> 
         assert row["usd_per_1k_queries"].item() == pytest.approx(chosen.validation.usd_per_1k_queries)
         assert chosen.test is not None
 
-    again = run("hydra.run.dir=again", *toy)
-    assert " 0 executed now" in again.stdout
-    assert PlanFile.load(tmp_path / "again" / "plans.json").front == plans.front
-    assert len(runs(tmp_path)) == 2
+    assert " 0 executed now" in (plain / "again.said").read_text()
+    assert PlanFile.load(plain / "again" / "plans.json").front == plans.front
 
 
-def test_greedy_cost_by_hand(run: Run, tmp_path: Path, toy: list[str]) -> None:
+def test_greedy_cost_by_hand(plain: Path) -> None:
     """One number end to end: the cheapest one-stage plan costs its greedy tokens times Table 2's price."""
-    assert run("hydra.run.dir=out", *toy).returncode == 0
-    plans = json.loads((tmp_path / "out" / "plans.json").read_text())
+    plans = json.loads((plain / "out" / "plans.json").read_text())
     greedy = next(
         p for p in plans["singular"] if p["stages"] == [{"model": "7B", "k": 0, "l": 0, "theta": None}]
     )
@@ -96,27 +110,26 @@ def test_greedy_cost_by_hand(run: Run, tmp_path: Path, toy: list[str]) -> None:
     )
 
 
-def test_tasks_one_by_one_are_the_study(run: Run, tmp_path: Path, toy: list[str]) -> None:
-    assert run("hydra.run.dir=whole", *toy).returncode == 0
+def test_tasks_one_by_one_are_the_study(run: Run, tmp_path: Path, toy: list[str], plain: Path) -> None:
     done = run("task=run", "hydra.run.dir=run", *toy)
     assert done.returncode == 0, done.stderr
-    [_, executed] = runs(tmp_path)
+    [executed] = runs(tmp_path)
     assert executed.info.run_id in done.stdout
     assert not (tmp_path / "run" / "plans.json").exists()
     for task in ("select", "evaluate"):
         done = run(f"task={task}", f"hydra.run.dir={task}", *toy)
         assert done.returncode == 0, done.stderr
     # Select and evaluate went on from the newest executed run, each in a run of its own, to the same end.
-    whole = PlanFile.load(tmp_path / "whole" / "plans.json")
+    whole = PlanFile.load(plain / "out" / "plans.json")
     assert PlanFile.load(tmp_path / "evaluate" / "plans.json") == whole
-    [first, _, selected, evaluated] = runs(tmp_path)
+    first, _ = runs(plain)
+    [_, selected, evaluated] = runs(tmp_path)
     assert selected.data.tags["cascade.source_run"] == executed.info.run_id
     assert evaluated.data.tags["cascade.source_run"] == executed.info.run_id
     assert first.data.metrics["mean_saving"] == evaluated.data.metrics["mean_saving"]
-    assert {r.data.tags["cascade.signature"] for r in runs(tmp_path)} == {
-        first.data.tags["cascade.signature"]
-    }
-    inputs = [r.inputs.dataset_inputs[0].dataset for r in runs(tmp_path)]
+    every = [first, executed, selected, evaluated]
+    assert len({r.data.tags["cascade.signature"] for r in every}) == 1
+    inputs = [r.inputs.dataset_inputs[0].dataset for r in every]
     assert len({(d.name, d.digest) for d in inputs}) == 1
     # Each lasts as long as its own task.
     assert all(r.info.start_time <= r.info.end_time for r in runs(tmp_path))
@@ -124,14 +137,14 @@ def test_tasks_one_by_one_are_the_study(run: Run, tmp_path: Path, toy: list[str]
 
     # An explicit run, and another way to choose in it.
     done = run(
-        "task=select", f"run_id={first.info.run_id}", "select.theta=pooled", "hydra.run.dir=pooled", *toy
+        "task=select", f"run_id={executed.info.run_id}", "select.theta=pooled", "hydra.run.dir=pooled", *toy
     )
     assert done.returncode == 0, done.stderr
     assert PlanFile.load(tmp_path / "pooled" / "plans.json").theta is None
     # Its tables are not made from random subsets, nor by another rule: nothing is chosen from them.
-    done = run("task=select", f"run_id={first.info.run_id}", "estimator=resample", *toy)
+    done = run("task=select", f"run_id={executed.info.run_id}", "estimator=resample", *toy)
     assert done.returncode == 1 and "estimator._target_ differs from run" in done.stderr
-    done = run("task=select", f"run_id={first.info.run_id}", "rule=codet", *toy)
+    done = run("task=select", f"run_id={executed.info.run_id}", "rule=codet", *toy)
     assert done.returncode == 1 and "rule.name differs from run" in done.stderr
     done = run("task=select", "run_id=nonsense", *toy)
     assert done.returncode == 1 and "run_id=nonsense: no such run" in done.stderr
@@ -225,9 +238,8 @@ def test_four_jobs_at_once_ten_times(run: Run, tmp_path: Path, toy: list[str]) -
         at_once(run, tmp_path / str(turn), toy, 4)
 
 
-def test_stage_tables_survive_the_file(run: Run, tmp_path: Path, toy: list[str]) -> None:
-    assert run("task=run", "hydra.run.dir=out", *toy).returncode == 0
-    executed = Executed.load(tmp_path / "out" / "stage_tables.npz")
+def test_stage_tables_survive_the_file(plain: Path) -> None:
+    executed = Executed.load(plain / "out" / "stage_tables.npz")
     assert executed.models == ("7B", "13B", "34B")
     assert executed.tables[0].accept.shape == (9, 11, 60)
     # With so many draws every probability is a multiple of 1/draws.
@@ -236,7 +248,8 @@ def test_stage_tables_survive_the_file(run: Run, tmp_path: Path, toy: list[str])
 
 def test_shards_write_one_store(run: Run, tmp_path: Path, toy: list[str]) -> None:
     """Parts of the problems as jobs of their own; a whole study finds all their verdicts."""
-    overrides = [*toy[:-1], "paths.store=own_store"]
+    write_toy(tmp_path / "store" / "toy", n_problems=20)
+    overrides = [*toy[:-1], "paths.store=own_store", "split.max_accuracy_gap=0.5"]
     parts = run("-m", "task=run", "n_shards=3", "shard=0,1,2", *overrides)
     assert parts.returncode == 0, parts.stderr
     whole = run("task=run", "hydra.run.dir=out", *overrides)
@@ -254,11 +267,9 @@ def test_a_shard_that_does_not_exist(run: Run, toy: list[str]) -> None:
     assert refused.returncode != 0 and "shard=2: must lie between 0 and" in refused.stderr
 
 
-def test_plans_say_how_sure_they_are(run: Run, tmp_path: Path, toy: list[str]) -> None:
-    done = run("hydra.run.dir=out", *toy)
-    assert done.returncode == 0, done.stderr
-    plans = PlanFile.load(tmp_path / "out" / "plans.json")
-    [logged] = runs(tmp_path)
+def test_plans_say_how_sure_they_are(plain: Path) -> None:
+    plans = PlanFile.load(plain / "out" / "plans.json")
+    logged, _ = runs(plain)
     for chosen in plans.front + plans.singular:
         for side in (chosen.validation, chosen.test):
             assert side is not None and side.accuracy_interval is not None and side.usd_interval is not None
