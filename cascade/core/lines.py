@@ -3,11 +3,14 @@
 import ast
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 # A statement that runs over more physical lines than this is not a test line but a runaway text.
 MAX_LINES_PER_STATEMENT = 40
 # CPython's parser needs time and C stack for very long lines; no real test line comes near.
 MAX_STATEMENT_CHARS = 20_000
+# Lines whose parse is kept: a study reads each test twice, and its samples repeat each other's lines.
+KEPT_LINES, KEPT_CHARS = 2**16, 200
 
 
 class LineKind(Enum):
@@ -28,6 +31,10 @@ class Line:
 
 def _parse(text: str) -> tuple[bool, bool]:
     """Whether `text` is one assert statement, and whether more lines could make it one."""
+    return _parsed_once(text) if len(text) <= KEPT_CHARS else _parsed(text)
+
+
+def _parsed(text: str) -> tuple[bool, bool]:
     if len(text) > MAX_STATEMENT_CHARS:
         return False, False
     try:
@@ -39,6 +46,9 @@ def _parse(text: str) -> tuple[bool, bool]:
     except (ValueError, RecursionError, MemoryError):  # NUL bytes, lone surrogates, nesting
         return False, False
     return len(body) == 1 and isinstance(body[0], ast.Assert), False
+
+
+_parsed_once = lru_cache(KEPT_LINES)(_parsed)
 
 
 def split_lines(text: str, limit: int, *, physical: bool = False) -> list[Line]:
