@@ -34,6 +34,7 @@ from .diagnostics import (
     reliability as reliability,
     who_solves_what as who_solves_what,
 )
+from .draw_arrays import OutcomeArrays as OutcomeArrays
 from .estimators import Estimator as Estimator, FirstK as FirstK, Resample as Resample
 from .growing import pool_sizes as pool_sizes
 from .lines import Line as Line, LineKind as LineKind, split_lines as split_lines

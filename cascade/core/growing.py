@@ -7,15 +7,13 @@ none does it escalates, or, as the last stage, answers with the last round's bes
 it answers depend on θ. Every round waits for the one before: rounds are latency.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from cascade.core.draw_arrays import OutcomeArrays
 from cascade.core.estimators import Estimator
-from cascade.core.outcomes import ProblemOutcome
 from cascade.core.plans import Option
 from cascade.core.rules import Rule
-from cascade.core.stage_runs import StageRuns, StageSamples, Taken, gather, judge_samples
+from cascade.core.stage_runs import StageRuns, StageSamples, judge_samples
 
 POOL_SIZES = (2, 3, 5, 7, 10)  # how many sampled solutions and tests there are after each round
 
@@ -26,41 +24,18 @@ def pool_sizes(k: int) -> tuple[int, ...]:
 
 
 def growing_rounds(
-    outcomes: Sequence[ProblemOutcome],
-    option: Option,
-    estimator: Estimator,
-    rng_key: tuple[int, ...],
-    rule: Rule,
-    first: int = 0,
+    outcomes: OutcomeArrays, option: Option, estimator: Estimator, rng_key: tuple[int, ...], rule: Rule
 ) -> tuple[StageRuns, ...]:
     """The runs of a growing option after every round, in the same order; their tokens are all so far.
 
     The arguments are those of `take_samples`, and the rule that chooses the answers.
     """
-    parts: list[list[Taken]] = [[] for _ in range(1 + len(pool_sizes(option.k)))]
-    n_draws = []
-    n_runs = []
-    for p, outcome in enumerate(outcomes, first):
-        greedy, draws = outcome.greedy, outcome.blocks(option)
-        assert greedy is not None, "an available growing option has a greedy block"
-        n_draws.append(len(draws))
-        for number, draw in enumerate(draws):
-            n_tests = len(draw.test_tokens[option.l])
-            key = (*rng_key, p, number)
-            solutions, tests = estimator.subsets(len(draw.correct), n_tests, option.k, len(draws), key)
-            only = np.zeros((len(solutions), 1), dtype=np.int64)
-            [begin] = gather(greedy, only, only, option.l, (1,))
-            parts[0].append(begin)
-            drawn = gather(draw, solutions, tests, option.l, pool_sizes(option.k))
-            for round_parts, (passes, n_lines, correct, tokens) in zip(parts[1:], drawn, strict=True):
-                round_parts.append((passes, n_lines, correct, begin[3] + tokens))
-            n_runs.append(len(solutions))
-    problem = np.repeat(np.repeat(np.arange(len(outcomes)), n_draws), n_runs)
-    rounds = []
-    for round_parts in parts:
-        passes, n_lines, correct, tokens = (
-            np.concatenate(arrays) for arrays in zip(*round_parts, strict=True)
-        )
-        samples = StageSamples(np.array(n_draws), problem, passes, n_lines, correct, tokens)
-        rounds.append(judge_samples(samples, rule))
-    return tuple(rounds)
+    runs = outcomes.runs(option, estimator, rng_key)
+    only = np.zeros((len(runs.problem), 1), dtype=np.int64)
+    # Every problem has a greedy block, or it would not allow the option.
+    [begin] = outcomes.greedy.gather(runs.problem, only, only, option.l, (1,))
+    drawn = outcomes.sampled.gather(runs.draw, runs.solutions, runs.tests, option.l, pool_sizes(option.k))
+    later = [(passes, n_lines, correct, begin[3] + tokens) for passes, n_lines, correct, tokens in drawn]
+    return tuple(
+        judge_samples(StageSamples(runs.n_draws, runs.problem, *taken), rule) for taken in (begin, *later)
+    )

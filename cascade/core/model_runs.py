@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.core.draw_arrays import OutcomeArrays
 from cascade.core.estimators import Estimator
 from cascade.core.growing import growing_rounds, pool_sizes
 from cascade.core.outcomes import ProblemOutcome
@@ -113,17 +114,16 @@ def model_runs(
         model: the model's number in its family; each has random numbers of its own.
         rule: which solution is the answer, see `cascade.core.rules`.
     """
-    rounds: list[Rounds] = []
-    for option in options:
-        key = rng_key(model, option)
-        parts: list[Rounds] = []
-        for first in range(0, len(outcomes), PROBLEMS_AT_A_TIME):
-            some = outcomes[first : first + PROBLEMS_AT_A_TIME]
+    parts: list[list[Rounds]] = [[] for _ in options]
+    for first in range(0, len(outcomes), PROBLEMS_AT_A_TIME):
+        some = OutcomeArrays(outcomes[first : first + PROBLEMS_AT_A_TIME], first)
+        for option, of_option in zip(options, parts, strict=True):
+            key = rng_key(model, option)
             if option.growing:
-                parts.append(growing_rounds(some, option, estimator, key, rule, first))
+                of_option.append(growing_rounds(some, option, estimator, key, rule))
             else:
-                parts.append((judge_samples(take_samples(some, option, estimator, key, first), rule),))
-        rounds.append(tuple(joined(of_round) for of_round in zip(*parts, strict=True)))
+                of_option.append((judge_samples(take_samples(some, option, estimator, key), rule),))
+    rounds = [tuple(map(joined, zip(*of_option, strict=True))) for of_option in parts]
     return ModelRuns(tuple(options), tuple(rounds))
 
 

@@ -11,14 +11,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.core.draw_arrays import OutcomeArrays
 from cascade.core.estimators import Estimator
-from cascade.core.outcomes import DrawOutcome, ProblemOutcome
 from cascade.core.plans import EXIT, Option
 from cascade.core.rules import Rule
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-Taken = tuple[Bools, Ints, Bools, Ints]  # a part of `StageSamples.passes`, `n_lines`, `correct`, `tokens`
 
 # Runs that a rule judges at a time: what it computes on the way is several times as large as they are.
 RUNS_AT_A_TIME = 4096
@@ -48,78 +47,31 @@ class StageSamples:
 
 
 def take_samples(
-    outcomes: Sequence[ProblemOutcome],
-    option: Option,
-    estimator: Estimator,
-    rng_key: tuple[int, ...],
-    first: int = 0,
+    outcomes: OutcomeArrays, option: Option, estimator: Estimator, rng_key: tuple[int, ...]
 ) -> StageSamples:
     """The samples of one option of one model, as often as the estimator wants them.
 
     Args:
-        outcomes: the model's outcome for each of the P problems, whose samples must allow the option.
+        outcomes: of the model on P problems, whose samples must allow the option.
         option: any but skipping.
         estimator: which of a draw's samples are taken.
         rng_key: numbers of the model and the option, for the estimator.
-        first: the number of the first of the problems among all, for the estimator.
     """
-    blocks = [outcome.blocks(option) for outcome in outcomes]
-    taken = [
-        _take(block, option, estimator, len(draws), (*rng_key, p, number))
-        for p, draws in enumerate(blocks, first)
-        for number, block in enumerate(draws)
-    ]
-    passes, n_lines, correct, tokens = (np.concatenate(parts) for parts in zip(*taken, strict=True))
-    n_draws = np.array([len(draws) for draws in blocks])
-    problem = np.repeat(np.repeat(np.arange(len(blocks)), n_draws), [len(arrays[3]) for arrays in taken])
-    return StageSamples(n_draws, problem, passes, n_lines, correct, tokens)
-
-
-def _take(
-    block: DrawOutcome, option: Option, estimator: Estimator, n_draws: int, rng_key: tuple[int, ...]
-) -> Taken:
-    """A draw's part of the samples."""
     if option == EXIT:
-        nothing, none = np.zeros((1, 1, 0), dtype=bool), np.zeros(1, dtype=np.int64)
-        return nothing, none, block.correct[:1][None], block.solution_tokens[:1]
-    tokens = block.test_tokens[option.l]
-    solutions, tests = estimator.subsets(len(block.correct), len(tokens), option.k, n_draws, rng_key)
-    [whole] = gather(block, solutions, tests, option.l, (option.k,))
-    return whole
-
-
-def gather(
-    block: DrawOutcome,
-    solutions: Ints,
-    tests: Ints,
-    l: int,  # noqa: E741 - the paper's own letter
-    sizes: Sequence[int],
-) -> list[Taken]:
-    """What the runs see that take these solutions and tests (R, k) of a draw, up to line l.
-
-    Returns:
-        For each of the sizes, what is seen of the first so many solutions and tests.
-    """
-    tokens, k = block.test_tokens[l], tests.shape[1]
-    # The index of every test's lines; -1, the line that is added and that nobody passes, where it has none.
-    index = np.full((len(tokens), l), -1)
-    [seen] = np.nonzero(block.line_position <= l)
-    index[block.line_sample[seen], block.line_position[seen] - 1] = seen
-    lines = index[tests].reshape(len(tests), k * l)
-    passes = np.zeros((len(block.correct), block.passes.shape[1] + 1), dtype=bool)
-    passes[:, :-1] = block.passes
-    seen_lines = lines >= 0
-    looked_at, correct = passes[solutions[:, :, None], lines[:, None, :]], block.correct[solutions]
-    spent = (block.solution_tokens[solutions] + tokens[tests]).cumsum(axis=1)
-    return [
-        (
-            looked_at[:, :size, : size * l],
-            seen_lines[:, : size * l].sum(axis=1),
-            correct[:, :size],
-            spent[:, size - 1],
+        n = len(outcomes.outcomes)
+        greedy, none = outcomes.greedy, np.zeros(n, dtype=np.int64)
+        return StageSamples(
+            n_draws=np.ones(n, dtype=np.int64),
+            problem=np.arange(n),
+            passes=np.zeros((n, 1, 0), dtype=bool),
+            n_lines=none,
+            correct=greedy.correct[:, :1],
+            tokens=greedy.solution_tokens[:, 0],
         )
-        for size in sizes
-    ]
+    runs = outcomes.runs(option, estimator, rng_key)
+    draws = outcomes.sampled if option.k > 1 else outcomes.greedy
+    [taken] = draws.gather(runs.draw, runs.solutions, runs.tests, option.l, (option.k,))
+    return StageSamples(runs.n_draws, runs.problem, *taken)
 
 
 @dataclass(frozen=True)

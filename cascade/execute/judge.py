@@ -27,6 +27,13 @@ class ReferenceChecks(NamedTuple):
     proving: Check
 
 
+class ReferenceIds(NamedTuple):
+    """What a problem's `ReferenceChecks` are known by in the store."""
+
+    choosing: str
+    proving: str
+
+
 @dataclass(frozen=True)
 class JudgeReport:
     """What the execution step did.
@@ -175,17 +182,22 @@ class _Judge:
             for draw in greedy + samples.draws
             for test in draw.tests
         }
-        self._counted = (LineKind.ASSERT, LineKind.BROKEN) if physical_lines else (LineKind.ASSERT,)
+        counted = (LineKind.ASSERT, LineKind.BROKEN) if physical_lines else (LineKind.ASSERT,)
         self._blocks = greedy + samples.draws
-
-    def _asserts(self, draw: Draw) -> list[tuple[int, int, Check | None]]:
-        """(test sample, position from 1, check) of a draw's test lines that count; None: not Python."""
-        return [
-            (i, position, Check(line.text, self._timeout_s) if line.kind is LineKind.ASSERT else None)
-            for i, test in enumerate(draw.tests)
-            for position, line in enumerate(self._lines[test.text], 1)
-            if line.kind in self._counted
-        ]
+        # What a line's check is called is worked out once: the tests of a problem repeat their lines.
+        self._checks: dict[str, Check] = {}
+        ids: dict[Line, str] = {}
+        for line in {line: None for lines in self._lines.values() for line in lines}:
+            if line.kind is LineKind.ASSERT:
+                check = Check(line.text, timeout_s)
+                ids[line] = check_id(check)
+                self._checks[ids[line]] = check
+        # By test, (position from 1, id of the check) of its lines that count; without one: not Python.
+        self._asserts = {
+            text: [(at, ids.get(line, "")) for at, line in enumerate(lines, 1) if line.kind in counted]
+            for text, lines in self._lines.items()
+        }
+        self._reference_ids = ReferenceIds(*map(check_id, references))
 
     def _programs(self, draw: Draw) -> list[str]:
         return [self._problem.program(s.text, completion=s.completion) for s in draw.solutions]
@@ -200,11 +212,12 @@ class _Judge:
         """Each solution needs the test lines of its own draw, and the reference tests."""
         checks: dict[str, dict[str, Check]] = {}
         for draw in self._blocks:
-            lines = {check_id(check): check for _, _, check in self._asserts(draw) if check is not None}
+            ids = dict.fromkeys(i for test in draw.tests for _, i in self._asserts[test.text] if i)
+            lines = {i: self._checks[i] for i in ids}
             for program in self._programs(draw):
                 checks.setdefault(program, {}).update(lines)
         for of_program in checks.values():
-            of_program.update({check_id(check): check for check in self._references})
+            of_program.update(zip(self._reference_ids, self._references, strict=True))
         return Needs(self._problem.task_id, checks)
 
     def outcome(self, verdicts: Mapping[str, Mapping[str, str]]) -> ProblemOutcome:
@@ -217,16 +230,21 @@ class _Judge:
 
     def reference_verdicts(self, verdicts: Mapping[str, Mapping[str, str]]) -> list[str]:
         """Every solution's verdict in the reference test that proves."""
-        reference = check_id(self._references.proving)
+        reference = self._reference_ids.proving
         return [verdicts[program][reference] for draw in self._blocks for program in self._programs(draw)]
 
     def _draw_outcome(self, draw: Draw, verdicts: Mapping[str, Mapping[str, str]]) -> DrawOutcome:
-        asserts = self._asserts(draw)
-        ids = ["" if check is None else check_id(check) for _, _, check in asserts]
-        rows = [verdicts[program] for program in self._programs(draw)]
-        choosing, proving = (check_id(check) for check in self._references)
+        asserts = [(i, *line) for i, test in enumerate(draw.tests) for line in self._asserts[test.text]]
+        ids = [name for _, _, name in asserts]
+        programs = self._programs(draw)
+        rows = [verdicts[program] for program in programs]
+        choosing, proving = self._reference_ids
         correct = np.array([row[choosing] == PASS for row in rows], dtype=bool)
-        passes = np.array([[i != "" and row[i] == PASS for i in ids] for row in rows], dtype=bool)
+        passed = {
+            program: [name != "" and verdicts[program][name] == PASS for name in ids]
+            for program in dict.fromkeys(programs)
+        }
+        passes = np.array([passed[program] for program in programs], dtype=bool)
         return DrawOutcome(
             passes=passes.reshape(len(rows), len(ids)),
             line_sample=np.array([i for i, _, _ in asserts], dtype=np.int64),

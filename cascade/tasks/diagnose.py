@@ -15,6 +15,7 @@ from cascade.core import (
     Estimator,
     ModelRuns,
     Option,
+    OutcomeArrays,
     ProblemOutcome,
     Resample,
     StageRuns,
@@ -81,10 +82,11 @@ def _runs(study: Study, executed: Executed, outcomes: Mapping[str, list[ProblemO
     """Every option of every model under every rule; all rules judge the same samples."""
     found: dict[str, dict[tuple[str, Option], StageRuns]] = {rule: {} for rule in study.compared_rules}
     for i, (model, table) in enumerate(zip(executed.models, executed.tables, strict=True)):
+        of_model = OutcomeArrays(outcomes[model])
         for option in table.options:
             if option.growing:
                 continue  # its samples are those of the options that it passes through
-            samples = take_samples(outcomes[model], option, _estimator(study), rng_key(i, option))
+            samples = take_samples(of_model, option, _estimator(study), rng_key(i, option))
             for rule, of_rule in found.items():
                 of_rule[model, option] = judge_samples(samples, RULES[rule])
     return {(rule, *key): runs for rule, of_rule in found.items() for key, runs in of_rule.items()}

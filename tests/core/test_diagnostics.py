@@ -15,6 +15,7 @@ from cascade.core.diagnostics import (
     reliability,
     who_solves_what,
 )
+from cascade.core.draw_arrays import OutcomeArrays
 from cascade.core.outcomes import DrawOutcome, ProblemOutcome
 from cascade.core.plans import Option
 from cascade.core.rules import paper
@@ -91,7 +92,7 @@ def test_runs_of_two_draws() -> None:
     outcome = ProblemOutcome(
         draw([True], [[1]]), (draw([False, True], [[1, 0], [1, 1]]), draw([False, True], [[0, 0], [0, 0]]))
     )
-    runs = judge_samples(take_samples([outcome], Option(2, 2), FIRST_K, (0, 0)), paper)
+    runs = judge_samples(take_samples(OutcomeArrays([outcome]), Option(2, 2), FIRST_K, (0, 0)), paper)
     assert runs.weight.tolist() == [0.5, 0.5] and runs.tokens.tolist() == [4, 4]
     assert runs.right.tolist() == [True, False] and quality(runs).oracle_pass_at_k == 1.0
     assert runs.score.tolist() == [4, 0] and runs.most.tolist() == [4, 4]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cascade.core import stage_runs
+from cascade.core.draw_arrays import OutcomeArrays
 from cascade.core.estimators import FirstK, Resample
 from cascade.core.outcomes import DrawOutcome, ProblemOutcome
 from cascade.core.plans import EXIT, Option
@@ -51,7 +52,7 @@ def block(size: int, seed: int) -> DrawOutcome:
 @pytest.mark.parametrize(("l", "n_lines", "tokens"), [(2, 3, 10 + 11 + 12 + 303), (4, 6, 10 + 11 + 12 + 603)])
 def test_the_first_k_up_to_line_l(l: int, n_lines: int, tokens: int) -> None:  # noqa: E741
     outcome = ProblemOutcome(block(1, 0), (block(5, 1),))
-    taken = take_samples([outcome], Option(3, l), FirstK(), (0, 0))
+    taken = take_samples(OutcomeArrays([outcome]), Option(3, l), FirstK(), (0, 0))
     [draw] = outcome.draws
     assert (taken.n_lines.tolist(), taken.tokens.tolist()) == ([n_lines], [tokens])
     assert taken.correct.tolist() == [draw.correct[:3].tolist()]
@@ -62,7 +63,7 @@ def test_the_first_k_up_to_line_l(l: int, n_lines: int, tokens: int) -> None:  #
 
 def test_an_exit_is_the_greedy_solution_alone() -> None:
     outcome = ProblemOutcome(block(1, 0), ())
-    taken = take_samples([outcome, outcome], EXIT, FirstK(), (0, 0))
+    taken = take_samples(OutcomeArrays([outcome, outcome]), EXIT, FirstK(), (0, 0))
     assert taken.passes.shape == (2, 1, 0)
     assert (taken.tokens.tolist(), taken.n_lines.tolist(), taken.problem.tolist()) == (
         [10, 10],
@@ -73,7 +74,7 @@ def test_an_exit_is_the_greedy_solution_alone() -> None:
 
 def test_runs_are_judged_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = [ProblemOutcome(block(1, 0), (block(5, seed),)) for seed in range(3)]
-    samples = take_samples(outcomes, Option(3, 4), Resample(10), (0, 0))
+    samples = take_samples(OutcomeArrays(outcomes), Option(3, 4), Resample(10), (0, 0))
     whole = judge_samples(samples, paper)
     monkeypatch.setattr(stage_runs, "RUNS_AT_A_TIME", 7)
     parts = judge_samples(samples, paper)

@@ -125,7 +125,8 @@ def load_recording(
             positions.setdefault(item.model, []).append(item)
         elif (task := known.find(item.task_id)) in by_id:
             kind = item.text_kind if text is TextKind.auto else text
-            by_model[item.model].append(replace(item, task_id=task, text_kind=kind))
+            same = task == item.task_id and kind is item.text_kind
+            by_model[item.model].append(item if same else replace(item, task_id=task, text_kind=kind))
         elif task is None:
             raise item.place.error(
                 f"unknown task id {item.task_id!r} (the data set's are {', '.join(tasks[:2])}, …); choose "
@@ -187,7 +188,7 @@ def _read(item: RecordedSample, problem: Problem, family: Family) -> RecordedSam
         return replace(item, sample=replace(sample, text=lines))
     cut = sample.cut or sample.tokens == family.max_new_tokens
     if item.text_kind is TextKind.program:
-        return replace(item, sample=replace(sample, cut=cut))
+        return item if cut == sample.cut else replace(item, sample=replace(sample, cut=cut))
     program = read_program(sample.text, problem, item.text_kind, mend=family.prompts.mend)
     return replace(
         item,
