@@ -1,3 +1,4 @@
+from .collector import collector_paused as collector_paused
 from .credentials import (
     MaskingFormatter as MaskingFormatter,
     mask_credentials as mask_credentials,

@@ -135,7 +135,7 @@ class OutcomeArrays:
             estimator: which of a draw's samples are taken.
             rng_key: numbers of the model and the option, for the estimator.
         """
-        n_draws, owners, places, solutions, tests = [], [], [], [], []
+        n_draws, owners, solutions, tests = [], [], [], []
         begins = 0
         for p, outcome in enumerate(self.outcomes):
             blocks = outcome.blocks(option)

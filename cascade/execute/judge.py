@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.base import DataError
+from cascade.base import DataError, collector_paused
 from cascade.core import DrawOutcome, Line, LineKind, ProblemOutcome, split_lines
 from cascade.execute.batches import PASS, TIMEOUT, Check
 from cascade.execute.verdicts import Needs, Progress, Sandbox, Work, check_id
@@ -82,24 +82,26 @@ def judge_family(
         By model name a list of outcomes, one a problem, and what was done.
     """
     references, factors, unproven = _references(problems, sandbox, progress)
-    judges = [
-        _Judge(
-            f"{model}, {problem.task_id}",
-            problem,
-            by_task[problem.task_id],
-            references[problem.task_id],
-            l_values,
-            factors[problem.task_id] * sandbox.limits.timeout_s,
-            physical_lines,
-        )
-        for model, by_task in samples.items()
-        for problem in problems
-    ]
-    needs = [judge.needs() for judge in judges]
+    with collector_paused():
+        judges = [
+            _Judge(
+                f"{model}, {problem.task_id}",
+                problem,
+                by_task[problem.task_id],
+                references[problem.task_id],
+                l_values,
+                factors[problem.task_id] * sandbox.limits.timeout_s,
+                physical_lines,
+            )
+            for model, by_task in samples.items()
+            for problem in problems
+        ]
+        needs = [judge.needs() for judge in judges]
     n_before = sandbox.work.n_executed
     verdicts = sandbox.verdicts(needs, progress)
     n_executed = sandbox.work.n_executed - n_before
-    outcomes = [judge.outcome(by_program) for judge, by_program in zip(judges, verdicts, strict=True)]
+    with collector_paused():
+        outcomes = [judge.outcome(by_program) for judge, by_program in zip(judges, verdicts, strict=True)]
 
     distinct: dict[tuple[str, str], dict[str, str]] = {}
     for need, by_program in zip(needs, verdicts, strict=True):

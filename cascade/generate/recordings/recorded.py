@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cascade.base import DataError
+from cascade.base import DataError, collector_paused
 from cascade.generate.family import Family
 from cascade.generate.interface import SampleRequest, SampleSet
 from cascade.generate.reader import TextKind, all_test_lines, read_program
@@ -67,15 +67,16 @@ class RecordedGenerator:
 
     def samples(self, request: SampleRequest) -> SampleSet:
         """The recorded samples; see `load_recording`."""
-        return load_recording(
-            self.path,
-            self.format,
-            request.family,
-            request.problems,
-            request.draw_size,
-            request.elsewhere,
-            self.text,
-        )
+        with collector_paused():
+            return load_recording(
+                self.path,
+                self.format,
+                request.family,
+                request.problems,
+                request.draw_size,
+                request.elsewhere,
+                self.text,
+            )
 
     def describe(self) -> str:
         """Where the samples come from, for the run's parameters."""

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -42,9 +43,10 @@ def read(path: Path, model: str | None) -> Iterator[RecordedSample]:
                 raise record.error(f"field `kind` must be solution or test, not {kind!r}")
             draw = None if record.fields.get("draw") == "greedy" else record.natural("draw")
             yield RecordedSample(
-                model=record.text("model") if "model" in record.fields else named(model, file),
-                task_id=task_id_of(record),
-                kind=cast(Kind, kind),
+                # Of equal strings one is kept: a recording says the same names in every record.
+                model=sys.intern(record.text("model") if "model" in record.fields else named(model, file)),
+                task_id=sys.intern(task_id_of(record)),
+                kind=cast(Kind, sys.intern(kind)),
                 draw=draw,
                 index=0 if draw is None else record.natural("index"),
                 sample=_solution(record) if kind == "solution" else _test(record),
@@ -70,7 +72,7 @@ def _solution(record: Record) -> Solution:
         raise record.error(f"field `completion` must be true or false, not {completion!r}")
     ended = how_it_ended(record.fields.get("finish_reason"))
     return Solution(
-        record.text("text"),
+        sys.intern(record.text("text")),
         record.optional_natural("tokens"),
         completion,
         _seconds(record),
@@ -81,7 +83,10 @@ def _solution(record: Record) -> Solution:
 
 def _test(record: Record) -> SelfTest:
     return SelfTest(
-        record.text("text"), record.optional_natural("tokens"), _tokens_at(record), _seconds(record)
+        sys.intern(record.text("text")),
+        record.optional_natural("tokens"),
+        _tokens_at(record),
+        _seconds(record),
     )
 
 
@@ -102,8 +107,8 @@ def _tokens_at(record: Record) -> dict[int, int]:
     pairs: list[tuple[Any, Any]] | None = None
     if isinstance(value, list):
         pairs = list(enumerate(value, start=1))
-    elif isinstance(value, dict) and all(line.isdecimal() for line in value):
-        pairs = sorted((int(line), count) for line, count in value.items())
+    elif isinstance(value, dict) and all(map(str.isdecimal, value)):
+        pairs = sorted(zip(map(int, value), value.values(), strict=True))
     if pairs is None or not _rising([count for _, count in pairs]):
         raise record.error(
             "field `tokens_at_line` must be a list of integers that never decrease, one a line, or an "
