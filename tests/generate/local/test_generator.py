@@ -431,7 +431,7 @@ def test_samples_that_never_end_in_one_go_are_finished_piece_by_piece(
     family = Family("mini", (Model("m", str(folder), str(folder)),), style, 90)
 
     def write(store: str) -> list[tuple[str, int]]:
-        asked = SampleRequest(family, PROBLEMS[:1], 2, 4, "cpu", tmp_path / store)
+        asked = SampleRequest(family, PROBLEMS[:2], 2, 4, "cpu", tmp_path / store)
         by_task = TransformersGenerator(4, 1, 0.8, 0.95, "auto", "cpu", "auto", 0).samples(asked).samples["m"]
         draws = [d for one in by_task.values() for d in (one.greedy, *one.draws) if d is not None]
         return [(s.text, s.tokens or 0) for d in draws for s in d.solutions]
