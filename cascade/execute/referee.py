@@ -42,6 +42,7 @@ __all__ = [
     "FALLBACK",
     "FATE",
     "GO",
+    "PREPARE",
     "PREPARE_FACTOR",
     "PREPARING",
     "READY",

@@ -30,6 +30,7 @@ from cascade.execute.children import Children
 from cascade.execute.isolation.layers import Confinement, confine_server
 from cascade.execute.library import remember
 from cascade.execute.purity import is_pure, modules_named
+from cascade.execute.referee import PREPARE
 from cascade.execute.results import ProgramVerdicts, Verdict
 from cascade.execute.wire import receive, send
 from cascade.execute.zygote import serve
@@ -84,7 +85,7 @@ class Server:
         """Run some tests of some programs in one trial, and what it leaves in others."""
         checks: dict[int, int] = {}
         texts: list[Any] = []
-        plan, places = [], []
+        plan, places, prepares = [], [], False
         data = b""
         for work in works:
             asked: list[tuple[int, float]] = []
@@ -94,6 +95,7 @@ class Server:
                 if id(test) not in checks:
                     checks[id(test)] = len(texts)
                     texts.append(test.for_a_referee())
+                    prepares |= test.entry_point is not None and PREPARE in test.source
                 asked.append((checks[id(test)], seconds))
             plan.append((work.verdicts.program.pure and not work.fresh, asked))
             calls = [line.only_call for line, _ in lines]
@@ -108,7 +110,13 @@ class Server:
         for file, content in ((self.programs, data), (self.tests, tests)):
             os.ftruncate(file, 0)
             os.pwrite(file, content, 0)
-        send(self.requests, {"memory_mb": self.memory_mb, "programs": places, "size": len(tests)})
+        asked_for = {
+            "memory_mb": self.memory_mb,
+            "programs": places,
+            "size": len(tests),
+            "prepares": prepares,
+        }
+        send(self.requests, asked_for)
         reply = receive(self.replies)
         for work, records in zip(works, reply["records"], strict=False):
             work.verdicts.take(work.tests, records, work.fresh)

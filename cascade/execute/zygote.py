@@ -52,11 +52,13 @@ class Trial:
         children: forks them.
         tests: where the referee's work lies: descriptor, offset, size.
         programs: the programs.
+        prepares: whether a data set's test among them has something to prepare (see `referee`).
     """
 
     children: Children
     tests: tuple[int, int, int]
     programs: list[TrialProgram]
+    prepares: bool
     _pipes: dict[str, tuple[int, int]] = field(default_factory=_pipes)
     _referee: Child | None = None
     _candidate: Child | None = None
@@ -234,6 +236,8 @@ class Trial:
         began, judged = time.monotonic(), cpu_seconds(self._referee.pid)
         used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
         slept, looked, before, late, allowed = 0.0, began, 0.0, False, seconds
+        # What may come next, once each: a test that could say so again and again would have no limit.
+        expected = [PREPARING, READY] if self.prepares else []
         while True:
             ready = dict(poll.poll(1000 * LOOK_S))
             if records in ready and (self._loaded or life not in ready):
@@ -241,6 +245,9 @@ class Trial:
                 if len(record) < RECORD.size:
                     return None
                 if record[:1] in (PREPARING, READY):
+                    if expected[:1] != [record[:1]]:
+                        return b"E" + record[1:]
+                    expected.pop(0)
                     allowed = seconds * (PREPARE_FACTOR if record[:1] == PREPARING else 1.0)
                     wall = max(LEAST_WALL_S, WALL_PER_CPU_SECOND * allowed)
                     began, judged, slept = time.monotonic(), cpu_seconds(self._referee.pid), 0.0
@@ -320,7 +327,8 @@ class Trial:
         def run(data: Any) -> None:
             run_referee(*referee_work(data), keep)
 
-        child = self.children.fork(self.tests, run, (1 + PREPARE_FACTOR) * sum(seconds), keep)
+        prepare_s = PREPARE_FACTOR * sum(seconds) if self.prepares else 0.0
+        child = self.children.fork(self.tests, run, sum(seconds) + max(seconds) + prepare_s, keep)
         os.close(pipes["records"][1])  # so that the referee's end is seen
         pipes["records"] = (pipes["records"][0], os.open(os.devnull, os.O_WRONLY))
         return child
@@ -373,4 +381,4 @@ def serve(children: Children, requests: int, replies: int, programs: int, tests:
             return
         children.memory_mb = request["memory_mb"]
         on_trial = [TrialProgram((programs, *place), *rest) for place, *rest in request["programs"]]
-        send(replies, Trial(children, (tests, 0, request["size"]), on_trial).run())
+        send(replies, Trial(children, (tests, 0, request["size"]), on_trial, request["prepares"]).run())

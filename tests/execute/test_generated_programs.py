@@ -99,7 +99,7 @@ def check(sources: list[str]) -> None:
 
 
 @settings(max_examples=1, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
-@given(st.lists(programs, min_size=4, max_size=4, unique=True))
+@given(st.lists(programs, min_size=8, max_size=8, unique=True))
 def test_generated_programs(sources: list[str]) -> None:
     check(sources)
 

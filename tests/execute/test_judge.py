@@ -188,7 +188,7 @@ from cascade.problems.base import Problem
 from cascade.base.store import VerdictStore
 from cascade.execute.verdicts import Sandbox
 from tests.toy import make_problems, make_samples
-N = 20
+N = 40
 records = make_problems(N)
 tests = [f"{r['test']}\\ncheck({r['entry_point']})" for r in records]
 problems = [Problem(r["task_id"], r["prompt"], r["entry_point"], "", t) for r, t in zip(records, tests)]

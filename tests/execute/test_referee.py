@@ -121,6 +121,29 @@ def test_what_is_prepared_is_the_tests_own(program: str, before: str, row: str) 
     assert outcome.rows == [row]
 
 
+SAYS_IT_PREPARES = """
+import os, struct, time
+while True:
+    for word in {words!r}:
+        for descriptor in range(3, 40):
+            try: os.write(descriptor, struct.pack("<cBI", word.encode(), 0, 0))
+            except OSError: pass
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize("words", ["B", "Y", "BY"])
+@pytest.mark.parametrize("prepares", [True, False])
+def test_a_line_gets_no_time_by_saying_that_it_prepares(words: str, prepares: bool) -> None:
+    """Whatever it says, it ends, and its neighbour's verdict is the neighbour's."""
+    line = Check(SAYS_IT_PREPARES.format(words=words), 0.2)
+    checks = (line, Check(PREPARED.format(before="pass") if prepares else CHECK, 0.2, "f"))
+    batch = Batch(checks, ((RIGHT, (0, 1)), ("def f(x): return 0", (0, 1))))
+    [(_, outcome)] = execute([batch], Limits(0.2, 0.2, 512), 1)
+    assert [row[1] for row in outcome.rows] == ["P", "F"]
+    assert not any(row[0] == "P" for row in outcome.rows)
+
+
 def test_a_cycle_and_what_is_no_table() -> None:
     value: list[object] = [1]
     value.append((value, {2}))

@@ -69,7 +69,7 @@ def by_hand(family: LiveFamily, plan: Plan, problem: Problem) -> tuple[str, int,
 
 @pytest.mark.parametrize("plan", [SMALL, TWO, THREE, GROWING, LAST_GROWING])
 def test_a_plan_does_what_the_method_says(family: LiveFamily, plan: Plan) -> None:
-    problems = family.problems[:2]
+    problems = family.problems[:3]
 
     async def together() -> list[Answer]:
         return await asyncio.gather(*(family.cascade(plan).answer(problem) for problem in problems))

@@ -204,7 +204,7 @@ def _indented(lines: list[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(blocks(1, True), conditions(), st.tuples(NUMBERS, NUMBERS, NUMBERS))
 def test_what_is_proven_does_not_end(body: list[str], condition: str, start: tuple[int, int, int]) -> None:
     lines = ["def f(a, b, c, l):", *_indented([f"while {condition}:", *_indented(body)]), "    return a"]

@@ -126,11 +126,10 @@ def test_a_fixed_cache_writes_the_same(tiny: Path) -> None:
 
 @pytest.mark.parametrize("works_for", [0, 1, 20])
 def test_a_step_that_cannot_be_compiled_goes_on_with_a_growing_cache(
-    works_for: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tiny: Path, works_for: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whenever the compiler gives up: no token changes, one warning says so, and it is not tried again."""
-    save_tiny(tmp_path, "llama", seed=1)
-    loaded = load(tmp_path)
+    loaded = load(tiny)
     expected = [plain_greedy(loaded, prompt, 40) for prompt in PROMPTS]
     steps = []
 
@@ -142,8 +141,8 @@ def test_a_step_that_cannot_be_compiled_goes_on_with_a_growing_cache(
 
     loaded.weights.get_compiled_call = lambda _: compiled
     for _ in range(2):
-        assert go_on(loaded, PROMPTS, n=2, rows=3, cache="fixed", limit=40) == [
-            r for r in expected for _ in range(2)
+        assert go_on(loaded, PROMPTS, n=5, rows=3, cache="fixed", limit=40) == [
+            r for r in expected for _ in range(5)
         ]
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "cannot be compiled (RuntimeError: Cannot copy" in warning.message
@@ -295,8 +294,8 @@ def test_memory_that_suffices_for_nothing() -> None:
         torch.empty(1 << 60, dtype=torch.uint8)  # the real allocator's real error
 
     with pytest.raises(CascadeError, match="big: too little memory for one prompt"):
-        with_batch_size_that_fits(write, 2, "big")
-    assert tried == [2, 1]
+        with_batch_size_that_fits(write, 8, "big")
+    assert tried[0] == 8 and tried[-1] == 1
 
 
 @pytest.mark.parametrize(
