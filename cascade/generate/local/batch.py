@@ -12,6 +12,7 @@ from transformers import CompileConfig, DynamicCache
 
 from cascade.generate.local.kv_cache import fixed_cache, roomy_cache
 from cascade.generate.local.nucleus_sampling import draw_tokens
+from cascade.generate.local.row_blocks import Block, reading, reads_by_blocks, slots_of_blocks
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class ContinuousBatch:
         self._step = model if columns is None else model.get_compiled_call(_COMPILE)
         self._most_positions = getattr(model.config, "max_position_embeddings", None)
         self._slots_at_first = slots
+        self._by_blocks = columns is None and reads_by_blocks(model)
         self._cache: Any = None
         self.clear()
 
@@ -174,12 +176,14 @@ class ContinuousBatch:
         uniforms = torch.from_numpy(drawn.reshape(len(sampled), steps)).to(self.device)
         if self._columns is not None and self._filled + steps > self._columns:
             self.drop_unused_columns()
+        blocks = self._blocks()
         for step in range(steps):
             self._reach(self._filled + 1)
             self._mask[..., self._filled - 1] = 0.0
             if self._columns is not None:
                 torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-            logits = self._logits()
+            with reading(blocks):
+                logits = self._logits()
             tokens = logits.argmax(-1)
             if sampled:
                 tokens[at] = draw_tokens(logits[at], uniforms[:, step], *self._sampling)
@@ -277,6 +281,45 @@ class ContinuousBatch:
         self._numbers = [*(self._numbers[slot] for slot in live), *(None for _ in empty)]
         self.slots = slots
         return live
+
+    @torch.no_grad()
+    def arrange(self) -> list[int]:
+        """Put the longest rows together where attention reads by blocks; returns each slot's old number."""
+        old = list(range(self.slots))
+        if not self._by_blocks:
+            return old
+        lengths = self._lengths()
+        blocks = [(set(old[block]), block) for block in slots_of_blocks(self.slots)]
+        # Among equals whoever stands further in front stays there: few rows have to move.
+        order = sorted(old, key=lambda slot: -lengths[slot])
+        for here, block in blocks:
+            wanted = set(order[block])
+            for slot, row in zip(sorted(here - wanted), sorted(wanted - here), strict=True):
+                old[slot] = row
+        moved = [slot for slot, row in enumerate(old) if row != slot]
+        if moved:
+            to, at = (
+                torch.tensor(slots, device=self.device) for slots in (moved, [old[slot] for slot in moved])
+            )
+            for layer in self._cache.layers:
+                layer.move_rows(to, at)
+            for part in (self._last, self._positions, self._mask):
+                part[to] = part[at]
+            self._requests = [self._requests[row] for row in old]
+            self._numbers = [self._numbers[row] for row in old]
+        return old
+
+    def _blocks(self) -> list[Block]:
+        """Each block's slots, and the first column that one of its rows has."""
+        if not self._by_blocks:
+            return []
+        lengths = self._lengths()
+        return [(block, self._filled - max(lengths[block])) for block in slots_of_blocks(self.slots)]
+
+    def _lengths(self) -> list[int]:
+        """Columns that each slot's row has, its newest token not counted; 0 for no row."""
+        used = self._positions[:, 0].tolist()
+        return [0 if row is None else n for row, n in zip(self._requests, used, strict=True)]
 
     @torch.no_grad()
     def make_room(self, columns: int) -> None:

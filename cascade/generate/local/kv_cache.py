@@ -1,9 +1,9 @@
 """Key-value caches whose rows can be replaced while the others go on.
 
-Both keep a layer's keys and values in buffers of shape (rows, heads, columns, head size) of which the
-first `end` columns are filled, each row's newest token in the last of them: a row that joins late is
-written to the right and masked on the left. `DynamicLayer`, the library's own, concatenates at each
-step instead, which took 61 % of the time of a small model on a CPU.
+Both keep a layer's keys and values in buffers of shape (rows, heads, columns, head size), each row's newest
+token in the last column that is filled: a row that joins late is written to the right and masked on the
+left. `DynamicLayer`, the library's own, concatenates at each step instead, which took 61 % of the time of a
+small model on a CPU.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ GROWTH = 128
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
-    """A layer that grows; attention sees the filled columns only."""
+    """A layer that grows; attention sees the filled columns only, which lie anywhere in the buffers."""
 
     keys: torch.Tensor  # of the filled columns
     values: torch.Tensor
@@ -27,6 +27,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._rows = rows
         self._buffers: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._first = 0  # the first filled column of the buffers
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -46,21 +47,19 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.values[at, :, end - keys.shape[-2] :] = values
 
     def drop_columns(self, n: int) -> None:
-        """Forget the first n columns."""
-        assert self._buffers is not None
-        for buffer in self._buffers:
-            buffer[..., : self.keys.shape[-2] - n, :] = buffer[..., n : self.keys.shape[-2], :].clone()
-        self._show(self.keys.shape[-2] - n)
+        """Forget the first n columns; what is left is moved when the buffers are full, not now."""
+        n_left = self.keys.shape[-2] - n
+        self._first += n
+        self._show(n_left)
 
     def insert_columns(self, n: int) -> None:
-        """Put n empty columns before the first one."""
+        """Put n columns, hidden by the mask, before the first one."""
         assert self._buffers is not None
-        start, end = self.keys.shape[-2], self.keys.shape[-2] + n
-        if end > self._buffers[0].shape[-2]:
-            self._buffers = self._grown(self.keys, self.keys, end), self._grown(self.values, self.values, end)
-        for buffer in self._buffers:
-            buffer[..., n:end, :] = buffer[..., :start, :].clone()
-            buffer[..., :n, :] = 0
+        end = self.keys.shape[-2] + n
+        if n > self._first:
+            self._grow(self.keys, self.values, end, n)
+        else:
+            self._first -= n
         self._show(end)
 
     def keep_rows(self, slots: torch.Tensor) -> None:
@@ -72,24 +71,39 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self._rows = len(slots)
         self._show(end)
 
+    def move_rows(self, slots: torch.Tensor, origin: torch.Tensor) -> None:
+        """Write over some slots' rows with those that stood in the slots `origin`."""
+        to, at = slots.to(self.keys.device), origin.to(self.keys.device)
+        self.keys[to] = self.keys[at]
+        self.values[to] = self.values[at]
+
     def _reach(self, keys: torch.Tensor, values: torch.Tensor, end: int) -> None:
         """Make room up to column `end` and count it as filled."""
         if not self.is_initialized:
             self.lazy_initialization(keys, values)
-        if self._buffers is None or end > self._buffers[0].shape[-2]:
-            self._buffers = self._grown(self.keys, keys, end), self._grown(self.values, values, end)
+        if self._buffers is None or self._first + end > self._buffers[0].shape[-2]:
+            self._grow(keys, values, end, 0)
         self._show(end)
 
-    def _grown(self, old: torch.Tensor, like: torch.Tensor, end: int) -> torch.Tensor:
+    def _grow(self, keys: torch.Tensor, values: torch.Tensor, end: int, start: int) -> None:
+        """Larger buffers for `end` columns and more, what is filled from column `start` on."""
+        self._buffers = (
+            self._grown(self.keys, keys, end, start),
+            self._grown(self.values, values, end, start),
+        )
+        self._first = 0
+
+    def _grown(self, old: torch.Tensor, like: torch.Tensor, end: int, start: int) -> torch.Tensor:
         # Zeros, because what stands in a masked column is multiplied by 0: it must not be NaN.
         buffer = like.new_zeros((self._rows, like.shape[1], end + GROWTH, like.shape[-1]))
         if old.numel():
-            buffer[..., : old.shape[-2], :] = old
+            buffer[..., start : start + old.shape[-2], :] = old
         return buffer
 
     def _show(self, end: int) -> None:
         assert self._buffers is not None
-        self.keys, self.values = self._buffers[0][..., :end, :], self._buffers[1][..., :end, :]
+        filled = slice(self._first, self._first + end)
+        self.keys, self.values = self._buffers[0][..., filled, :], self._buffers[1][..., filled, :]
 
 
 class FixedLayer(StaticLayer):  # type: ignore[no-untyped-call]

@@ -75,6 +75,7 @@ def run_queue(
         elif waiting == len(requests) and rows.can_shrink and len(free) >= SHRINK_AT * rows.slots:
             rows.drop_unused_columns()
             in_flight = {new: in_flight[old] for new, old in enumerate(rows.shrink())}
+        in_flight = {new: in_flight[old] for new, old in enumerate(rows.arrange()) if old in in_flight}
         news = rows.advance(STEPS_BETWEEN_REPORTS)
         n_rows = len(in_flight)
         before = {position: len(written[position]) for position in in_flight.values()}

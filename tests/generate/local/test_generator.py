@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from cascade.base.errors import CascadeError
 from cascade.generate.family import Family, Model
 from cascade.generate.identity import fingerprint, unloadable
 from cascade.generate.interface import SampleRequest
-from cascade.generate.local.batch import GenerationRequest
+from cascade.generate.local.batch import ContinuousBatch, GenerationRequest
 from cascade.generate.local.generator import TransformersGenerator
 from cascade.generate.local.loaded_model import (
     LoadedModel,
@@ -25,6 +26,7 @@ from cascade.generate.local.loaded_model import (
     new_batch,
     with_batch_size_that_fits,
 )
+from cascade.generate.local.row_blocks import reads_by_blocks, slots_of_blocks
 from cascade.generate.local.scheduler import run_queue
 from cascade.generate.prompts import PromptStyle
 from cascade.generate.sample_store import SampleStore
@@ -112,6 +114,38 @@ def test_a_row_replaces_another_of_any_length(tiny: Path) -> None:
     prompts = ["x = 1\n" * n + "assert" for n in range(1, 12)] + ["def"]
     expected = [plain_greedy(loaded, prompt, 40) for prompt in prompts]
     assert go_on(loaded, prompts, rows=2, limit=40) == expected
+
+
+def test_the_longest_rows_stand_together(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are moved between the slots so that the others read fewer columns; no token changes by it."""
+    loaded = load(tiny)
+    prompts = ["x = 1\n" * n + "assert" for n in range(9)]
+    limits = [5, 50, 90]
+    expected = {
+        (i, most): plain_greedy(loaded, prompt, most) for i, prompt in enumerate(prompts) for most in limits
+    }
+    asked = sorted(expected, reverse=True)
+    requests = [GenerationRequest(loaded.encode(prompts[i], "", chat=False), most, None) for i, most in asked]
+    n_moved = 0
+    arrange = ContinuousBatch.arrange
+
+    def watched(batch: ContinuousBatch) -> list[int]:
+        nonlocal n_moved
+        old = arrange(batch)
+        assert sorted(old) == list(range(batch.slots))
+        n_moved += sum(slot != row for slot, row in enumerate(old))
+        if reads_by_blocks(loaded.weights):
+            lengths = batch._lengths()
+            by_block = [lengths[block] for block in slots_of_blocks(batch.slots)]
+            assert all(min(a) >= max(b) for a, b in pairwise(by_block))
+        return old
+
+    monkeypatch.setattr(ContinuousBatch, "arrange", watched)
+    written = {}
+    for report in loaded.run_queue(requests, 16, "growing", (0.8, 0.95), nobody):
+        written |= {asked[position]: row for position, row, _ in report.ended}
+    assert written == expected
+    assert (n_moved > 0) == reads_by_blocks(loaded.weights)
 
 
 def test_a_fixed_cache_writes_the_same(tiny: Path) -> None:
