@@ -84,19 +84,25 @@ def explain_cascades(
     if not cascades:
         return
     plan = max(cascades, key=lambda plan: len(plan.stages))
-    for example in examples:
-        steps = explain_plan(
-            plan,
-            plans.models,
+    calibrators = (
+        None if executed.calibration is None else [one.calibrators[0] for one in executed.calibration]
+    )
+    explained = [
+        (
             example,
-            plans.provenance.usd_per_1m_tokens,
-            RULES[answered_by(context.study.rule)],
-            accept_without_tests=context.study.accept_without_tests,
-            calibrators=None
-            if executed.calibration is None
-            else [o.calibrators[0] for o in executed.calibration],
+            explain_plan(
+                plan,
+                plans.models,
+                example,
+                plans.provenance.usd_per_1m_tokens,
+                RULES[answered_by(context.study.rule)],
+                accept_without_tests=context.study.accept_without_tests,
+                calibrators=calibrators,
+            ),
         )
-        tracking.log_trace(context.tracker, context.run_id, plan.describe(plans.models), example, steps)
+        for example in examples
+    ]
+    tracking.log_traces(context.tracker, context.run_id, plan.describe(plans.models), explained)
 
 
 def choose_plans(context: RunContext, executed: Executed) -> PlanFile:

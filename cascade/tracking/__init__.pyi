@@ -9,6 +9,6 @@ from .layout import (
     log_plans as log_plans,
     prepare as prepare,
 )
-from .traces import log_trace as log_trace
+from .traces import log_traces as log_traces
 from .ui import browse_command as browse_command
 from .views import FRONTS as FRONTS, STUDIES as STUDIES, page as page, run_page as run_page

@@ -1,7 +1,7 @@
 """Explained cascades as MLflow traces: who was asked, what came back, and why it was taken or not."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import mlflow
 from mlflow.entities import SpanType
@@ -12,20 +12,29 @@ from cascade.tracking.client import Tracker
 log = logging.getLogger(__name__)
 
 
-def log_trace(tracker: Tracker, run_id: str, plan: str, example: Example, steps: Sequence[Step]) -> None:
-    """One plan at work on one problem as a trace of a run.
+def log_traces(
+    tracker: Tracker, run_id: str, plan: str, explained: Iterable[tuple[Example, Sequence[Step]]]
+) -> None:
+    """One plan at work on some problems, a trace each; they are in the store when this returns.
 
     Args:
         tracker: the store.
-        run_id: the run that the trace belongs to.
+        run_id: the run that the traces belong to.
         plan: the plan in one line.
-        example: the problem.
-        steps: what the plan did, see `cascade.report.explain`.
+        explained: each problem with what the plan did on it, see `cascade.report.explain`.
     """
-    client = tracker.client
-    answer = steps[-1]
     # Spans go to the process's tracking store; only here is it set.
     mlflow.set_tracking_uri(tracker.uri)
+    for example, steps in explained:
+        _start(tracker, run_id, plan, example, steps)
+    # The spans of all traces go together (see the package): one at a time, a database that is 50 ms away
+    # would be asked some twenty times for each.
+    mlflow.flush_trace_async_logging()
+
+
+def _start(tracker: Tracker, run_id: str, plan: str, example: Example, steps: Sequence[Step]) -> None:
+    client = tracker.client
+    answer = steps[-1]
     root = client.start_trace(
         f"{example.task_id}: {plan}",
         span_type=SpanType.CHAIN,
