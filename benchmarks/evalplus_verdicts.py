@@ -6,7 +6,8 @@
 The folder holds `humaneval-one-sample-models`, `mbpp-one-sample-models`, `humaneval-plus` and `mbpp-plus`.
 Every program is read by this project (so that both judge the same text) and judged by both, in one run with
 as many workers: `evalplus.evaluate` as it is, given the local files by its own variables, and the sandbox
-with an empty store. `--models N` takes N models, evenly spread. Every verdict that differs is named.
+with an empty store, as a study does it: references first, and more time where a problem's own solution needs
+it (as EvalPlus gives it). `--models N` takes N models, evenly spread. Every verdict that differs is named.
 """
 
 import argparse
@@ -19,14 +20,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cascade.base import VerdictStore, read_records
-from cascade.execute import PASS, Check, Isolation, Limits, Sandbox
-from cascade.execute.verdicts import Needs, check_id
-from cascade.generate import TextKind, read_program
+from cascade.execute import Isolation, Limits, Sandbox, judge_family
+from cascade.generate import Draw, ModelSamples, Solution, TextKind, read_program
 from cascade.problems import DataSet, Problem, load_problems
 
 # Of each data set: the recording, the release's file, and the variable by which EvalPlus is given it.
@@ -38,19 +38,21 @@ FILES = {
     ),
     "mbpp": ("mbpp-one-sample-models", "mbpp-plus/MbppPlus.jsonl.gz", "MBPP_OVERRIDE_PATH"),
 }
-# EvalPlus gives a check at least 4 s and four times the reference's own time; here it is CPU time.
+# EvalPlus gives an input at least 4 s and four times the reference's own time; here a test has 4 s of CPU
+# time, and ten times as many where the reference needs over a quarter of that.
 TIMEOUT_S = 4.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A program and what both say of it: passed on base tests, on all tests, in a word each."""
+    """A program and whether both say that it is right: by the base tests, by all tests."""
 
     model: str
     task: str
+    solution: Solution
     program: str
-    ours: tuple[str, str] = ("", "")
-    theirs: tuple[str, str] = ("", "")
+    ours: tuple[bool, bool] = (False, False)
+    theirs: tuple[bool, bool] = (False, False)
 
 
 def main() -> None:
@@ -78,9 +80,9 @@ def main() -> None:
         began = time.monotonic()
         samples, reference_s = evaluated(name, samples, problems, path, variable, given)
         theirs_s = time.monotonic() - began
-        differ = [one for one in samples if passed(one.ours) != passed(one.theirs)]
+        differ = [one for one in samples if one.ours != one.theirs]
         counts = [
-            " / ".join(f"{sum(passed(verdicts)[at] for verdicts in side):,}" for side in sides(samples))
+            f"{sum(one.ours[at] for one in samples):,} / {sum(one.theirs[at] for one in samples):,}"
             for at in (0, 1)
         ]
         n_models = len({one.model for one in samples})
@@ -106,32 +108,32 @@ def read(path: Path, problems: dict[str, Problem], most: int) -> list[Sample]:
     for model in [list(texts)[at * len(texts) // n_taken] for at in range(n_taken)]:
         for task, problem in problems.items():
             if (fields := texts[model].get(task)) is None:
-                samples.append(Sample(model, task, ""))
+                samples.append(Sample(model, task, Solution("", 1), ""))
                 continue
             kind = TextKind.completion if fields["text_kind"] == "completion" else TextKind.auto
             program = read_program(fields["text"], problem, kind)
-            samples.append(Sample(model, task, problem.program(program.text, completion=program.completion)))
+            solution = Solution(program.text, 1, program.completion)
+            whole = problem.program(program.text, completion=program.completion)
+            samples.append(Sample(model, task, solution, whole))
     return samples
 
 
 def judged(samples: Sequence[Sample], problems: dict[str, Problem], workers: int) -> list[Sample]:
     """The samples with this project's verdicts."""
-    needs, ids = [], []
+    by_model: dict[str, dict[str, ModelSamples]] = {}
     for one in samples:
-        problem = problems[one.task]
-        tests = (problem.choosing_test, problem.reference_test)
-        checks = [Check(test, TIMEOUT_S, problem.entry_point) for test in tests]
-        ids.append([check_id(check) for check in checks])
-        needs.append(Needs(one.task, {one.program: dict(zip(ids[-1], checks, strict=True))}))
+        by_model.setdefault(one.model, {})[one.task] = ModelSamples(Draw((one.solution,), ()), ())
     with tempfile.TemporaryDirectory() as store:
         limits = Limits(TIMEOUT_S, TIMEOUT_S, 4096)
         sandbox = Sandbox(limits, workers, VerdictStore(Path(store)), Isolation())
-        found = sandbox.verdicts(needs, lambda done, total: None)
-    judged = []
-    for one, of_tests, by_program in zip(samples, ids, found, strict=True):
-        base, every = (by_program[one.program][test] for test in of_tests)
-        judged.append(Sample(one.model, one.task, one.program, (base, every)))
-    return judged
+        outcomes, _ = judge_family(list(problems.values()), by_model, [], sandbox, lambda done, total: None)
+    right: dict[tuple[str, str], tuple[bool, bool]] = {}
+    for model, of_model in outcomes.items():
+        for task, outcome in zip(problems, of_model, strict=True):
+            base, every = outcome.greedy, outcome.by_proof().greedy
+            assert base is not None and every is not None
+            right[model, task] = bool(base.correct[0]), bool(every.correct[0])
+    return [replace(one, ours=right[one.model, one.task]) for one in samples]
 
 
 def evaluated(
@@ -142,7 +144,7 @@ def evaluated(
     variable: str,
     given: argparse.Namespace,
 ) -> tuple[list[Sample], float]:
-    """The samples with EvalPlus's statuses, and its seconds for the references' outputs."""
+    """The samples with EvalPlus's verdicts, and its seconds for the references' outputs."""
     with tempfile.TemporaryDirectory() as folder:
         release = Path(folder) / "release.jsonl"
         release.write_bytes(gzip.decompress(path.read_bytes()))
@@ -169,27 +171,19 @@ def evaluated(
     for one in samples:
         result = by_task[one.task][at[one.task]]
         at[one.task] += 1
-        statuses = (result["base_status"], result["plus_status"])
-        found.append(Sample(one.model, one.task, one.program, one.ours, statuses))
+        base = result["base_status"] == "pass"
+        # The second status is of the other inputs alone.
+        found.append(replace(one, theirs=(base, base and result["plus_status"] == "pass")))
     return found, float(seconds[1]) if seconds else 0.0
-
-
-def sides(samples: Sequence[Sample]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """This project's verdicts and EvalPlus's."""
-    return [one.ours for one in samples], [one.theirs for one in samples]
-
-
-def passed(verdicts: tuple[str, str]) -> tuple[bool, bool]:
-    """Whether base tests, and all tests, are passed; EvalPlus's second status is of the others alone."""
-    base, extended = (verdict in (PASS, "pass") for verdict in verdicts)
-    return base, base and extended
 
 
 def difference(one: Sample) -> str:
     """One line on what differs."""
-    words = {PASS: "pass", "F": "fail", "E": "error", "T": "timeout"}
-    ours = ", ".join(words.get(verdict, verdict) for verdict in one.ours)
-    return f"{one.model}, {one.task}: ours {ours}; EvalPlus {one.theirs[0]}, {one.theirs[1]} (base, extended)"
+    ours, theirs = (
+        f"{'right' if base else 'wrong'} on the base tests, {'right' if every else 'wrong'} on all"
+        for base, every in (one.ours, one.theirs)
+    )
+    return f"{one.model}, {one.task}: ours {ours}; EvalPlus {theirs}"
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ EQUAL = "out == exp"
 TEST = """
 def __prepare__():
     import copy
+    import json
 
     inf, nan = float("inf"), float("nan")
     inputs = {inputs}
