@@ -30,7 +30,7 @@ from tests.conftest import ROOT, SHARED, Run, needs_shared
 from tests.generate.remote.test_openai_server import TRANSFORMERS, Server
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-N_PROBLEMS, DRAW_SIZE, MAX_NEW_TOKENS = 20, 3, 96
+N_PROBLEMS, DRAW_SIZE, MAX_NEW_TOKENS = 20, 2, 96
 ASKED = "Complete this Python function. Answer with the whole program in one code block."
 FUNCTION = "\n\n```python\n{prompt}    pass\n```"
 CHAT = {
