@@ -50,7 +50,6 @@ class Sample:
     model: str
     task: str
     solution: Solution
-    program: str
     ours: tuple[bool, bool] = (False, False)
     theirs: tuple[bool, bool] = (False, False)
 
@@ -108,13 +107,11 @@ def read(path: Path, problems: dict[str, Problem], most: int) -> list[Sample]:
     for model in [list(texts)[at * len(texts) // n_taken] for at in range(n_taken)]:
         for task, problem in problems.items():
             if (fields := texts[model].get(task)) is None:
-                samples.append(Sample(model, task, Solution("", 1), ""))
+                samples.append(Sample(model, task, Solution("", 1)))
                 continue
             kind = TextKind.completion if fields["text_kind"] == "completion" else TextKind.auto
             program = read_program(fields["text"], problem, kind)
-            solution = Solution(program.text, 1, program.completion)
-            whole = problem.program(program.text, completion=program.completion)
-            samples.append(Sample(model, task, solution, whole))
+            samples.append(Sample(model, task, Solution(program.text, 1, program.completion)))
     return samples
 
 
@@ -148,7 +145,14 @@ def evaluated(
     with tempfile.TemporaryDirectory() as folder:
         release = Path(folder) / "release.jsonl"
         release.write_bytes(gzip.decompress(path.read_bytes()))
-        lines = [json.dumps({"task_id": one.task, "solution": one.program}) for one in samples]
+        texts = [
+            problems[one.task].program(one.solution.text, completion=one.solution.completion)
+            for one in samples
+        ]
+        lines = [
+            json.dumps({"task_id": one.task, "solution": text})
+            for one, text in zip(samples, texts, strict=True)
+        ]
         (Path(folder) / "samples.jsonl").write_text("\n".join(lines) + "\n")
         done = subprocess.run(
             [

@@ -142,9 +142,6 @@ def test_a_soak_leaves_nothing_behind(tmp_path: Path) -> None:
             stop.set()
             for worker in workers:
                 worker.result()
-        # Connections that are kept for later requests end with the first request after they have expired.
-        time.sleep(6.0)
-        assert served.post({"model": plans[0], "prompt": PROMPT}).status_code == 200
         time.sleep(1.0)
         print(f"{sent[0]} requests, {sent[1]} of clients that left; {early} kB, then {late} kB")
         assert late <= 1.05 * early

