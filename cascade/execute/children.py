@@ -1,14 +1,12 @@
 """Forking a child for untrusted code, and ending it with all that it left."""
 
 import contextlib
-import marshal
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cascade.execute.isolation.hook import guard
 from cascade.execute.isolation.layers import Confinement
@@ -75,28 +73,27 @@ class Children:
 
     def fork(
         self,
-        work: tuple[int, int, int],
-        run: Callable[[Any], None],
+        work: Sequence[tuple[int, int, int]],
+        run: Callable[..., None],
         cpu_seconds: float,
         keep: tuple[int, ...],
     ) -> Child:
         """Fork a child that reads its work, goes behind the confinement and runs.
 
         Args:
-            work: where its work lies: descriptor, offset, size of marshalled data.
-            run: what it does with it.
+            work: where its work lies, in pieces: descriptor, offset, size.
+            run: what it does with them, as bytes.
             cpu_seconds: CPU time that it may take in all, for one that stops its timers.
             keep: the descriptors that it needs.
         """
         pid = os.fork()
         if pid == 0:
             with contextlib.suppress(BaseException):
-                descriptor, offset, size = work
-                data = marshal.loads(os.pread(descriptor, size, offset))
+                pieces = [os.pread(file, size, offset) for file, offset, size in work]
                 silence(keep)
                 self.confinement.enter_child(self.memory_mb, cpu_seconds)
                 sys.addaudithook(guard(os.getpid(), self.keeps_strays_out))
-                run(data)
+                run(*pieces)
             os._exit(0)
         return Child(pid, time.monotonic())
 

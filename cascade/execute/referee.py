@@ -4,15 +4,9 @@ The candidate cannot reach it: they share two pipes, over which plain data goes 
 test runs here with the program's functions standing for calls into the candidate. A data set's test finds
 Python's own builtins whatever the program has named so; a model's own line, which comes here where it or the
 program is impure, finds the program's names first, as in one process.
-
-What a data set's test needs and no program has a part in, the outputs of a reference solution, say, is
-computed once for all programs of a trial, and not in their time: the function `PREPARE` that the test
-defines at its top level, without arguments, is called before the first of them, and what it returns is in
-the test's name `PREPARED`, which it must not change. A test that finds no such name calls the function.
 """
 
 import builtins
-import contextlib
 import os
 import random
 import signal
@@ -23,18 +17,16 @@ from typing import Any
 
 from cascade.execute.bridge import CONTROL, Bridge, Stale
 from cascade.execute.candidate import MOST_MICROSECONDS, RECORD, STALE
+from cascade.execute.preparation import PREPARED
 from cascade.execute.remote import STAND_INS
 
 # Flags: to be run again, alone; resting on an object; answers of this candidate cannot be believed any more;
 # the verdict is what became of the candidate.
 AGAIN, FALLBACK, BROKEN, FATE = 1, 2, 4, 8
-# Instead of a letter: the candidate is not as it was, another one is needed for this test; the test's
-# preparation begins; it has ended, and the test's time begins.
-RENEW, PREPARING, READY = STALE, b"B", b"Y"
-# How many times a test's limit its preparation may take.
-PREPARE_FACTOR = 10.0
+# Instead of a letter: the candidate is not as it was, another one is needed for this test; before the first
+# test: the work has been read.
+RENEW, READY = STALE, b"Y"
 GO = b"G"
-PREPARE, PREPARED = "__prepare__", "__prepared__"
 __all__ = [
     "AGAIN",
     "BROKEN",
@@ -42,9 +34,6 @@ __all__ = [
     "FALLBACK",
     "FATE",
     "GO",
-    "PREPARE",
-    "PREPARE_FACTOR",
-    "PREPARING",
     "READY",
     "RECORD",
     "RENEW",
@@ -62,12 +51,14 @@ class Test:
         names: the names that it looks up.
         entry_point: of a data set's test, the name that is the program's; None for a model's own line.
         seed: of `random` in it: a number that no candidate knows.
+        prepared: what it is given as `PREPARED` (see `preparation`), in a tuple; empty for nothing.
     """
 
     code: Any
     names: tuple[str, ...]
     entry_point: str | None
     seed: int
+    prepared: tuple[Any, ...] = ()
 
 
 class Referee:
@@ -79,34 +70,15 @@ class Referee:
         exec(prelude, self._base)
         self._pure = False
         self._pid: int | None = None  # of the candidate, while it may serve another test
-        self._seen: set[int] = set()  # ids of tests that were looked at
-        self._prepared: dict[int, Any] = {}  # by the test's id, what its `PREPARE` has returned
 
     def run(self, pure: bool, program: list[tuple[Test, float]]) -> None:
         """All tests of a program; a pure one keeps its candidate as long as it lives and is as it was."""
         self._pure, self._pid = pure, None
         self._bridge.begin_program()
         for test, seconds in program:
-            self._prepare(test, seconds)
             while (record := self._one(test, seconds))[0] == RENEW:
                 os.write(self._records, RECORD.pack(*record))
             os.write(self._records, RECORD.pack(*record))
-
-    def _prepare(self, test: Test, seconds: float) -> None:
-        """Call the test's `PREPARE` if it has one and nobody has called it; what it raises the test meets."""
-        if test.entry_point is None or id(test) in self._seen:
-            return
-        self._seen.add(id(test))
-        with contextlib.suppress(BaseException):
-            code = compile(test.code, "<test>", "exec") if isinstance(test.code, str) else test.code
-            parts = (part for part in code.co_consts if isinstance(part, types.CodeType))
-            if not (prepare := next((part for part in parts if part.co_name == PREPARE), None)):
-                return
-            os.write(self._records, RECORD.pack(PREPARING, 0, 0))
-            signal.setitimer(signal.ITIMER_PROF, PREPARE_FACTOR * seconds)
-            self._prepared[id(test)] = types.FunctionType(prepare, dict(self._base))()
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        os.write(self._records, RECORD.pack(READY, 0, 0))
 
     def _one(self, test: Test, seconds: float) -> tuple[bytes, int, int]:
         bridge = self._bridge
@@ -150,8 +122,8 @@ class Referee:
             if (found := self._bridge.names(names, may_wait=self._pure)) is None:
                 return RENEW
             space |= found
-            if id(test) in self._prepared:
-                space[PREPARED] = self._prepared[id(test)]
+            if test.prepared:
+                (space[PREPARED],) = test.prepared
             code = test.code
             exec(compile(code, "<test>", "exec") if isinstance(code, str) else code, space)
         except Stale:

@@ -16,6 +16,7 @@ forked by the zygote (see `zygote`), which was made before the first request.
 import ast
 import contextlib
 import gc
+import hashlib
 import json
 import marshal
 import os
@@ -29,8 +30,8 @@ from cascade.execute.analysis import Text, analyse
 from cascade.execute.children import Children
 from cascade.execute.isolation.layers import Confinement, confine_server
 from cascade.execute.library import remember
+from cascade.execute.preparation import PREPARE
 from cascade.execute.purity import is_pure, modules_named
-from cascade.execute.referee import PREPARE
 from cascade.execute.results import ProgramVerdicts, Verdict
 from cascade.execute.wire import receive, send
 from cascade.execute.zygote import serve
@@ -79,13 +80,16 @@ class Server:
     tests: int
     memory_mb: int = 0
     prelude: CodeType | None = None
+    prelude_source: str = ""
     proofs: bool = True
 
     def trial(self, works: list[Work]) -> None:
         """Run some tests of some programs in one trial, and what it leaves in others."""
         checks: dict[int, int] = {}
         texts: list[Any] = []
-        plan, places, prepares = [], [], False
+        sources: list[str] = []
+        plan, places = [], []
+        prepares: dict[int, float] = {}
         data = b""
         for work in works:
             asked: list[tuple[int, float]] = []
@@ -95,7 +99,10 @@ class Server:
                 if id(test) not in checks:
                     checks[id(test)] = len(texts)
                     texts.append(test.for_a_referee())
-                    prepares |= test.entry_point is not None and PREPARE in test.source
+                    sources.append(test.source)
+                if test.entry_point is not None and PREPARE in test.source:
+                    at = checks[id(test)]
+                    prepares[at] = max(seconds, prepares.get(at, 0.0))
                 asked.append((checks[id(test)], seconds))
             plan.append((work.verdicts.program.pure and not work.fresh, asked))
             calls = [line.only_call for line, _ in lines]
@@ -114,7 +121,7 @@ class Server:
             "memory_mb": self.memory_mb,
             "programs": places,
             "size": len(tests),
-            "prepares": prepares,
+            "prepares": [[at, self._key(sources[at]), seconds] for at, seconds in prepares.items()],
         }
         send(self.requests, asked_for)
         reply = receive(self.replies)
@@ -129,6 +136,10 @@ class Server:
         for work, fate in zip(works, reply["fates"], strict=False):
             if fate is not None:
                 work.verdicts.never_loads(*fate)
+
+    def _key(self, source: str) -> str:
+        text = f"{self.prelude_source}\0{source}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _candidate_work(self, work: Work, lines: list[tuple[Text, float]]) -> tuple[Any, ...]:
         program = work.verdicts.program
@@ -157,7 +168,8 @@ class Server:
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request."""
         self.memory_mb, self.proofs = request["memory_mb"], request["proofs"]
-        self.prelude = compile(request["prelude"], "<prelude>", "exec")
+        self.prelude_source = request["prelude"]
+        self.prelude = compile(self.prelude_source, "<prelude>", "exec")
         programs = request["programs"]
         prelude = ast.parse(request["prelude"])
         modules = modules_named(prelude)
@@ -228,6 +240,9 @@ def main() -> None:
 def _with_zygote(confinement: Confinement, engine: tuple[int, int]) -> Server:
     """Fork the zygote while there is nothing to know yet."""
     files = [_file(confinement.scratch) for _ in range(2)]
+    # What tests prepare may be larger than the folder.
+    linux = sys.platform == "linux"
+    files.append(os.memfd_create("prepared") if linux else _file(confinement.scratch))
     (asked, ask), (told, tell) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:

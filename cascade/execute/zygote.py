@@ -15,29 +15,19 @@ from typing import Any
 
 from cascade.execute.candidate import LOADED, PROVEN_STATUS, RECORD, run_candidate
 from cascade.execute.children import Child, ChildExit, Children, cpu_seconds
-from cascade.execute.referee import (
-    AGAIN,
-    BROKEN,
-    CONTROL,
-    FATE,
-    GO,
-    PREPARE_FACTOR,
-    PREPARING,
-    READY,
-    RENEW,
-    run_referee,
-)
+from cascade.execute.preparation import LEAST_WALL_S, LOOK_S, WALL_PER_CPU_SECOND, Place, Preparations
+from cascade.execute.referee import AGAIN, BROKEN, CONTROL, FATE, GO, READY, RENEW, run_referee
 from cascade.execute.trial_work import MAX_SECONDS, Fate, Record, TrialProgram, program_of, referee_work
 from cascade.execute.wire import drain, receive, send
 
 # CPU time decides; wall time ends only what sleeps, or makes hardly any use of the processor for long.
-WALL_PER_CPU_SECOND = 5.0
-LEAST_WALL_S = 3.0
 MOST_WALLS = 4
 # A child that switched its timers off is ended by the zygote, which looks this often; a new process that was
 # done before that, but this much too late, was too late.
-LOOK_S, SPARE_S = 0.25, 0.1
+SPARE_S = 0.1
 AWAKE_S = 1e-4
+# What a referee says of a test: its verdict, or that another candidate is needed.
+WORDS = b"PFET" + RENEW
 
 
 def _pipes() -> dict[str, tuple[int, int]]:
@@ -50,15 +40,15 @@ class Trial:
 
     Attributes:
         children: forks them.
-        tests: where the referee's work lies: descriptor, offset, size.
+        tests: where the referee's work lies.
         programs: the programs.
-        prepares: whether a data set's test among them has something to prepare (see `referee`).
+        prepared: by index of a test, where lies what it has prepared (see `preparation`).
     """
 
     children: Children
-    tests: tuple[int, int, int]
+    tests: Place
     programs: list[TrialProgram]
-    prepares: bool
+    prepared: dict[int, Place]
     _pipes: dict[str, tuple[int, int]] = field(default_factory=_pipes)
     _referee: Child | None = None
     _candidate: Child | None = None
@@ -79,7 +69,7 @@ class Trial:
         try:
             self.children.fresh_scratch()
             if any(len(program.calls) < len(program.seconds) for program in self.programs):
-                self._referee = self._fork_referee()
+                self._referee = self._fork_referee(self.prepared)
             for program in self.programs:
                 self._loaded, self._fate, self._was_busy = False, None, False
                 self._asks, self._missed = True, False
@@ -235,23 +225,15 @@ class Trial:
         assert self._referee is not None
         began, judged = time.monotonic(), cpu_seconds(self._referee.pid)
         used = cpu_seconds(self._candidate.pid) if self._candidate else 0.0
-        slept, looked, before, late, allowed = 0.0, began, 0.0, False, seconds
-        # What may come next, once each: a test that could say so again and again would have no limit.
-        expected = [PREPARING, READY] if self.prepares else []
+        slept, looked, before, late = 0.0, began, 0.0, False
         while True:
             ready = dict(poll.poll(1000 * LOOK_S))
             if records in ready and (self._loaded or life not in ready):
                 record = os.read(records, RECORD.size)
                 if len(record) < RECORD.size:
                     return None
-                if record[:1] in (PREPARING, READY):
-                    if expected[:1] != [record[:1]]:
-                        return b"E" + record[1:]
-                    expected.pop(0)
-                    allowed = seconds * (PREPARE_FACTOR if record[:1] == PREPARING else 1.0)
-                    wall = max(LEAST_WALL_S, WALL_PER_CPU_SECOND * allowed)
-                    began, judged, slept = time.monotonic(), cpu_seconds(self._referee.pid), 0.0
-                    continue
+                if record[:1] not in WORDS:  # a line of a model's own has written it
+                    return b"E" + record[1:]
                 late |= fresh and self._overran(used + seconds)
                 return b"T" + record[1:] if late and record[:1] != RENEW else record
             if life in ready:
@@ -272,7 +254,7 @@ class Trial:
                 poll.unregister(life)
                 self._candidate.out_of_time = True
                 self._gone()
-            if cpu_seconds(self._referee.pid) - judged > allowed + 2 * LOOK_S:
+            if cpu_seconds(self._referee.pid) - judged > seconds + 2 * LOOK_S:
                 self._referee.out_of_time = True
                 return None
             now, spent = time.monotonic(), cpu_seconds(self._referee.pid)
@@ -319,19 +301,40 @@ class Trial:
         for name in ("requests", "replies"):
             drain(self._pipes[name][0])
 
-    def _fork_referee(self) -> Child:
+    def _fork_referee(self, places: dict[int, Place]) -> Child:
         pipes = self._pipes
+        for end in pipes["records"]:
+            os.close(end)
+        pipes["records"] = os.pipe()
         keep = (pipes["requests"][1], pipes["replies"][0], pipes["control"][0], pipes["records"][1])
         seconds = [seconds for program in self.programs for seconds in program.seconds[len(program.calls) :]]
 
-        def run(data: Any) -> None:
-            run_referee(*referee_work(data), keep)
+        def run(data: bytes, *values: bytes) -> None:
+            work = referee_work(data, dict(zip(places, values, strict=True)))
+            if places:
+                os.write(pipes["records"][1], RECORD.pack(READY, 0, 0))
+            run_referee(*work, keep)
 
-        prepare_s = PREPARE_FACTOR * sum(seconds) if self.prepares else 0.0
-        child = self.children.fork(self.tests, run, sum(seconds) + max(seconds) + prepare_s, keep)
+        # What it reads before its tests is nobody's time.
+        spare = LEAST_WALL_S if places else 0.0
+        work = (self.tests, *places.values())
+        child = self.children.fork(work, run, sum(seconds) + max(seconds) + spare, keep)
         os.close(pipes["records"][1])  # so that the referee's end is seen
         pipes["records"] = (pipes["records"][0], os.open(os.devnull, os.O_WRONLY))
+        if places and not self._has_read():
+            self.children.end(child)
+            return self._fork_referee({})
         return child
+
+    def _has_read(self) -> bool:
+        """Whether the referee has read what was prepared, which may be large."""
+        records, until = self._pipes["records"][0], time.monotonic() + MOST_WALLS * LEAST_WALL_S
+        poll = select.poll()
+        poll.register(records, select.POLLIN)
+        while (left := until - time.monotonic()) > 0:
+            if poll.poll(1000 * left):
+                return os.read(records, RECORD.size) == RECORD.pack(READY, 0, 0)
+        return False
 
     def _fork_candidate(
         self,
@@ -346,14 +349,14 @@ class Trial:
         pipes["life"] = os.pipe()
         keep = (pipes["requests"][0], pipes["replies"][1], pipes["life"][1])
 
-        def run(data: Any) -> None:
+        def run(data: bytes) -> None:
             run_candidate(program_of(data, seconds), todo or [], records, *keep)
 
         # The first one finds the folder that was made before the referee, which is perhaps on its way there.
         if self._scratch_used:
             self.children.fresh_scratch()
         self._scratch_used = True
-        child = self.children.fork(program.place, run, sum(program.seconds) + 2 * seconds, keep)
+        child = self.children.fork((program.place,), run, sum(program.seconds) + 2 * seconds, keep)
         os.close(pipes["life"][1])  # so that the candidate's end is seen
         pipes["life"] = (pipes["life"][0], os.open(os.devnull, os.O_WRONLY))
         return child
@@ -365,15 +368,17 @@ def _n_records(page: mmap.mmap) -> int:
     return len(codes.rstrip(b"\0"))
 
 
-def serve(children: Children, requests: int, replies: int, programs: int, tests: int) -> None:
+def serve(children: Children, requests: int, replies: int, programs: int, tests: int, prepared: int) -> None:
     """Run trials until the server is gone.
 
     Args:
         children: forks.
         requests, replies: messages from and to the server.
         programs, tests: files that it writes the work of candidates and of referees to.
+        prepared: a file for what tests prepare.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    preparations = Preparations(children, prepared)
     while True:
         try:
             request = receive(requests)
@@ -381,4 +386,6 @@ def serve(children: Children, requests: int, replies: int, programs: int, tests:
             return
         children.memory_mb = request["memory_mb"]
         on_trial = [TrialProgram((programs, *place), *rest) for place, *rest in request["programs"]]
-        send(replies, Trial(children, (tests, 0, request["size"]), on_trial, request["prepares"]).run())
+        work = (tests, 0, request["size"])
+        places = preparations.of_trial(work, request["prepares"])
+        send(replies, Trial(children, work, on_trial, places).run())
