@@ -14,8 +14,8 @@ from cascade.execute.verdicts import Needs, Progress, Sandbox, Work, check_id
 from cascade.generate import Draw, ModelSamples
 from cascade.problems import Problem
 
-# How much longer the pairs of a problem may take where its own solution needs it.
-SLOW_REFERENCE_FACTOR = 10.0
+# How much longer the pairs of a problem may take where its own solution needs it: the first that is enough.
+SLOW_REFERENCE_FACTORS = (1.0, 2.5, 10.0)
 # A problem's own solution has to keep within this share of the time that others get.
 REFERENCE_SHARE = 0.25
 
@@ -128,27 +128,26 @@ def _references(
     """
     limit = sandbox.limits.reference_timeout_s
     factors = {problem.task_id: 1.0 for problem in problems}
-    pending = {p.task_id: p for p in problems if p.reference_solution is not None}
-    failed: list[str] = []
-    for factor in (1.0, SLOW_REFERENCE_FACTOR):
-        needs = []
-        for task, problem in pending.items():
-            factors[task] = factor
-            checks = _reference_checks(problem, REFERENCE_SHARE * factor * limit)
-            by_id = {check_id(check): check for check in checks}
-            needs.append(Needs(task, {problem.reference_solution or "": by_id}))
-        found = [
-            _worst(by_check.values())
-            for by_program in sandbox.verdicts(needs, progress)
-            for by_check in by_program.values()
-        ]
-        verdicts = dict(zip(pending, found, strict=True))
-        failed += [task for task, verdict in verdicts.items() if verdict not in (PASS, TIMEOUT)]
-        pending = {task: problem for task, problem in pending.items() if verdicts[task] == TIMEOUT}
+    failed = []
+    tried: dict[str, list[ReferenceChecks]] = {}
+    needs = []
+    for problem in problems:
+        if (solution := problem.reference_solution) is not None:
+            shares = [REFERENCE_SHARE * factor * limit for factor in SLOW_REFERENCE_FACTORS]
+            tests = [_reference_checks(problem, seconds) for seconds in shares]
+            tried[problem.task_id] = tests
+            needs.append(Needs(problem.task_id, {solution: {check_id(c): c for both in tests for c in both}}))
+    for need, by_program in zip(needs, sandbox.verdicts(needs, progress), strict=True):
+        [verdicts] = by_program.values()
+        found = [_worst(verdicts[check_id(check)] for check in checks) for checks in tried[need.task_id]]
+        enough = next((i for i, verdict in enumerate(found) if verdict != TIMEOUT), len(found) - 1)
+        factors[need.task_id] = SLOW_REFERENCE_FACTORS[enough]
+        if found[enough] != PASS:
+            failed.append(need.task_id)
     references = {
         p.task_id: _reference_checks(p, p.timeout_s or factors[p.task_id] * limit) for p in problems
     }
-    return references, factors, (*failed, *pending)
+    return references, factors, tuple(failed)
 
 
 def _reference_checks(problem: Problem, timeout_s: float) -> ReferenceChecks:

@@ -1,6 +1,6 @@
 """What is known of a program's tests so far, and what a trial says of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cascade.execute.analysis import Text
@@ -45,6 +45,10 @@ class ProgramVerdicts:
     n_proven: int = 0
 
     def __post_init__(self) -> None:
+        of_data_set = [i for i, (test, _) in enumerate(self.tests) if test.entry_point is not None]
+        self._longer = {
+            i: [j for j in of_data_set if self._is_longer(j, i)] for i in of_data_set
+        }  # by index of a test, the same one with more time
         for i, (test, _) in enumerate(self.tests):
             if self.program.broken or test.broken:
                 self.found[i] = Verdict("E", 0.0)
@@ -58,9 +62,15 @@ class ProgramVerdicts:
         test, _ = self.tests[i]
         return self.program.pure and test.pure and test.entry_point is None
 
+    def _is_longer(self, j: int, i: int) -> bool:
+        (one, more), (other, less) = self.tests[j], self.tests[i]
+        return more > less and one.source == other.source and one.entry_point == other.entry_point
+
     def left(self) -> list[int]:
-        """Tests without a verdict that may share a referee."""
-        return [i for i in range(len(self.tests)) if i not in self.found and i not in self.isolated]
+        """Tests without a verdict that may share a referee; of one with several limits, the shortest."""
+        waiting = {j for i, longer in self._longer.items() if i not in self.found for j in longer}
+        known = self.found.keys() | self.isolated | waiting
+        return [i for i in range(len(self.tests)) if i not in known]
 
     def left_isolated(self) -> list[int]:
         """Tests without a verdict that get a referee and a candidate of their own."""
@@ -81,3 +91,6 @@ class ProgramVerdicts:
                 self.isolated.add(i)
                 continue
             self.found[i] = Verdict(code, seconds, suspect, bool(flags & FALLBACK))
+            if code != "T":  # more time would change nothing
+                for j in self._longer.get(i, ()):
+                    self.found.setdefault(j, replace(self.found[i], seconds=0.0))

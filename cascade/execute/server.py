@@ -153,17 +153,18 @@ class Server:
     def find(self, every: list[ProgramVerdicts]) -> None:
         """Find all verdicts: many programs with one referee, then what needs both for itself."""
         together = MAX_TOGETHER if "seccomp" in self.confinement.layers else 1
-        while todo := [verdicts_of for verdicts_of in every if verdicts_of.left()]:
-            works = [
-                Work(verdicts_of, verdicts_of.left(), not verdicts_of.program.pure)
-                for verdicts_of in todo[:together]
-            ]
-            if together == 1 and works[0].fresh:
-                works[0].tests = works[0].tests[:1]
-            self.trial(works)
-        for verdicts_of in every:
-            while left := verdicts_of.left_isolated():
-                self.trial([Work(verdicts_of, left[:1], fresh=True)])
+        while any(verdicts_of.left() or verdicts_of.left_isolated() for verdicts_of in every):
+            while todo := [verdicts_of for verdicts_of in every if verdicts_of.left()]:
+                works = [
+                    Work(verdicts_of, verdicts_of.left(), not verdicts_of.program.pure)
+                    for verdicts_of in todo[:together]
+                ]
+                if together == 1 and works[0].fresh:
+                    works[0].tests = works[0].tests[:1]
+                self.trial(works)
+            for verdicts_of in every:
+                while left := verdicts_of.left_isolated():
+                    self.trial([Work(verdicts_of, left[:1], fresh=True)])
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to a request."""

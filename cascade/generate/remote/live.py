@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from typing import Any, Protocol
 
 from cascade.base import CascadeError
@@ -13,6 +14,8 @@ from cascade.generate.sample_specs import SampleSpec
 
 # How long a server may take to say that it is there.
 CHECK_S = 10.0
+# Connections are closed when nobody has asked for so long: the client itself looks at them only when it asks.
+IDLE_S, LOOK_S = 5.0, 1.0
 
 
 class ConnectionSettings(ServerSettings, Protocol):
@@ -39,13 +42,22 @@ class RemoteMember:
         self._generator = generator
         self._askers: dict[int, Asker] = {}
         self._client: Any = None
+        self._n_asking, self._asked_at = 0, 0.0
+        self._closer: asyncio.Task[None] | None = None
         # A server that is asked for more at a time answers 429, or makes them wait where nobody sees it.
         self._places = asyncio.Semaphore(generator.concurrency)
 
     def _connected(self) -> Any:
         if self._client is None:
             self._client = self._new_client()
+            self._closer = asyncio.create_task(self._close_when_idle())
         return self._client
+
+    async def _close_when_idle(self) -> None:
+        while self._n_asking or time.monotonic() < self._asked_at + IDLE_S:
+            await asyncio.sleep(LOOK_S)
+        client, self._client = self._client, None
+        await client.close()
 
     def _new_client(self) -> Any:
         from openai import AsyncOpenAI
@@ -65,7 +77,11 @@ class RemoteMember:
             reader = Reader(self._generator, self.model, request)
             self._askers[lines] = Asker(self._generator, self.model, request, reader, None)
         async with self._places:
-            [sample] = await self._askers[lines].ask(self._connected(), [spec])
+            self._n_asking += 1
+            try:
+                [sample] = await self._askers[lines].ask(self._connected(), [spec])
+            finally:
+                self._n_asking, self._asked_at = self._n_asking - 1, time.monotonic()
         ticket.tokens = sample.tokens
         return sample
 
@@ -98,6 +114,8 @@ class RemoteMember:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._closer is not None:
+            self._closer.cancel()
         if self._client is not None:
             client, self._client = self._client, None
             await client.close()
