@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 
 def run(cases: list[Case], layers: str, fill: dict[str, str]) -> Outcome:
     """Every case followed by a neighbour that is right, in one server."""
-    tests = [Check(case.test, LIMITS.timeout_s) for case in cases] + [Check(TEST, LIMITS.timeout_s)]
+    tests = [Check(case.test, case.timeout_s) for case in cases] + [Check(TEST, LIMITS.timeout_s)]
     programs: list[tuple[str, tuple[int, ...]]] = []
     fill = fill | {"SLEEP": SLEEP}
     for i, case in enumerate(cases):
