@@ -39,7 +39,7 @@ FILES = {
     "mbpp": ("mbpp-one-sample-models", "mbpp-plus/MbppPlus.jsonl.gz", "MBPP_OVERRIDE_PATH"),
 }
 # EvalPlus gives an input at least 4 s and four times the reference's own time; here a test has 4 s of CPU
-# time, and ten times as many where the reference needs over a quarter of that.
+# time, and 2.5 or ten times as many where the reference needs over a quarter of that.
 TIMEOUT_S = 4.0
 
 

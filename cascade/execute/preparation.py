@@ -54,15 +54,16 @@ class Preparations:
             self._kept.clear()
             self._end, new = 0, [*asked]
         for at, key, seconds in new:
-            self._prepare(work, at, key, FACTOR * seconds)
+            self._prepare(work, at, key, seconds)
         return {at: self._kept[key] for at, key, _ in asked if key in self._kept}
 
     def _prepare(self, work: Place, at: int, key: str, seconds: float) -> None:
         told, tell = os.pipe()
         self._children.fresh_scratch()
-        child = self._children.fork((work,), lambda data: _run(data, at, seconds, tell), seconds, (tell,))
+        limit = FACTOR * seconds
+        child = self._children.fork((work,), lambda data: _run(data, at, limit, tell), limit, (tell,))
         os.close(tell)
-        size = self._copied(told, child, seconds)
+        size = self._copied(told, child, limit)
         os.close(told)
         busy = self._children.end(child).busy_timeout
         self._children.end_strays()
@@ -70,7 +71,7 @@ class Preparations:
             self._kept[key] = self._file, self._end, size
             self._end += size
         elif not busy:
-            self._failed[key] = seconds / FACTOR
+            self._failed[key] = seconds
 
     def _copied(self, told: int, child: Child, seconds: float) -> int | None:
         """Copy what a child tells into the file; its size, or None where it has not told all in time."""

@@ -87,9 +87,7 @@ class Server:
         """Run some tests of some programs in one trial, and what it leaves in others."""
         checks: dict[int, int] = {}
         texts: list[Any] = []
-        sources: list[str] = []
-        plan, places = [], []
-        prepares: dict[int, float] = {}
+        plan, places, prepares = [], [], []
         data = b""
         for work in works:
             asked: list[tuple[int, float]] = []
@@ -97,12 +95,10 @@ class Server:
             lines = [work.verdicts.tests[i] for i in work.tests if work.verdicts.runs_itself(i)]
             for test, seconds in (work.verdicts.tests[i] for i in work.tests[len(lines) :]):
                 if id(test) not in checks:
-                    checks[id(test)] = len(texts)
+                    at = checks[id(test)] = len(texts)
                     texts.append(test.for_a_referee())
-                    sources.append(test.source)
-                if test.entry_point is not None and PREPARE in test.source:
-                    at = checks[id(test)]
-                    prepares[at] = max(seconds, prepares.get(at, 0.0))
+                    if test.entry_point is not None and PREPARE in test.source:
+                        prepares.append([at, self._key(test.source), seconds])
                 asked.append((checks[id(test)], seconds))
             plan.append((work.verdicts.program.pure and not work.fresh, asked))
             calls = [line.only_call for line, _ in lines]
@@ -121,7 +117,7 @@ class Server:
             "memory_mb": self.memory_mb,
             "programs": places,
             "size": len(tests),
-            "prepares": [[at, self._key(sources[at]), seconds] for at, seconds in prepares.items()],
+            "prepares": prepares,
         }
         send(self.requests, asked_for)
         reply = receive(self.replies)

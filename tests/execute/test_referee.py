@@ -170,7 +170,7 @@ def test_what_is_prepared_no_candidate_can_read() -> None:
     assert outcome.rows == ["P", "P"]
 
 
-SAYS_IT_PREPARES = """
+SAYS_WORDS = """
 import os, struct, time
 while True:
     for word in {words!r}:
@@ -185,7 +185,7 @@ while True:
 @pytest.mark.parametrize("prepares", [True, False])
 def test_a_line_gets_no_time_by_saying_what_no_line_says(words: str, prepares: bool) -> None:
     """Whatever it says, it ends, and its neighbour's verdict is the neighbour's."""
-    line = Check(SAYS_IT_PREPARES.format(words=words), 0.2)
+    line = Check(SAYS_WORDS.format(words=words), 0.2)
     checks = (line, Check(PREPARED.format(before="pass") if prepares else CHECK, 0.2, "f"))
     batch = Batch(checks, ((RIGHT, (0, 1)), ("def f(x): return 0", (0, 1))))
     [(_, outcome)] = execute([batch], Limits(0.2, 0.2, 512), 1)
