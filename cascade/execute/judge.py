@@ -175,7 +175,7 @@ class _Judge:
         physical_lines: bool,
     ) -> None:
         self._name, self._problem, self._samples = name, problem, samples
-        self._references, self._l_values, self._timeout_s = references, l_values, timeout_s
+        self._references, self._l_values = references, l_values
         greedy = () if samples.greedy is None else (samples.greedy,)
         most = max(l_values, default=0)
         self._lines = {
