@@ -125,6 +125,7 @@ def _references(
     """Each problem's reference tests, the factor on its limits, and the problems whose own solution fails.
 
     A problem whose own solution is slow gets more time for everything: nobody should have to be as fast.
+    It is run once, for as long as is of use; what it took says its verdicts at the shorter limits.
     """
     limit = sandbox.limits.reference_timeout_s
     factors = {problem.task_id: 1.0 for problem in problems}

@@ -46,9 +46,9 @@ class ProgramVerdicts:
 
     def __post_init__(self) -> None:
         of_data_set = [i for i, (test, _) in enumerate(self.tests) if test.entry_point is not None]
-        self._longer = {
-            i: [j for j in of_data_set if self._is_longer(j, i)] for i in of_data_set
-        }  # by index of a test, the same one with more time
+        self._shorter = {
+            i: [j for j in of_data_set if self._is_shorter(j, i)] for i in of_data_set
+        }  # by index of a test, the same one with less time
         for i, (test, _) in enumerate(self.tests):
             if self.program.broken or test.broken:
                 self.found[i] = Verdict("E", 0.0)
@@ -62,13 +62,13 @@ class ProgramVerdicts:
         test, _ = self.tests[i]
         return self.program.pure and test.pure and test.entry_point is None
 
-    def _is_longer(self, j: int, i: int) -> bool:
-        (one, more), (other, less) = self.tests[j], self.tests[i]
-        return more > less and one.source == other.source and one.entry_point == other.entry_point
+    def _is_shorter(self, j: int, i: int) -> bool:
+        (one, less), (other, more) = self.tests[j], self.tests[i]
+        return less < more and one.source == other.source and one.entry_point == other.entry_point
 
     def left(self) -> list[int]:
-        """Tests without a verdict that may share a referee; of one with several limits, the shortest."""
-        waiting = {j for i, longer in self._longer.items() if i not in self.found for j in longer}
+        """Tests without a verdict that may share a referee; of one with several limits, the longest."""
+        waiting = {j for i, shorter in self._shorter.items() if i not in self.found for j in shorter}
         known = self.found.keys() | self.isolated | waiting
         return [i for i in range(len(self.tests)) if i not in known]
 
@@ -82,8 +82,12 @@ class ProgramVerdicts:
             if limit <= seconds:
                 self.found.setdefault(i, Verdict(code, 0.0, suspect))
 
-    def take(self, tests: list[int], records: list[list[Any]], fresh: bool) -> None:
-        """Fill in a trial's records of some tests."""
+    def take(self, tests: list[int], records: list[list[Any]], fresh: bool, loading: float) -> None:
+        """Fill in a trial's records of some tests.
+
+        What a test took says its verdict at shorter limits: both the program's definitions, which took
+        `loading` CPU seconds, and the test have to keep within them.
+        """
         for i, (code, flags, seconds, suspect, proven) in zip(tests, records, strict=False):
             self.n_isolated += fresh
             self.n_proven += proven
@@ -91,6 +95,6 @@ class ProgramVerdicts:
                 self.isolated.add(i)
                 continue
             self.found[i] = Verdict(code, seconds, suspect, bool(flags & FALLBACK))
-            if code != "T":  # more time would change nothing
-                for j in self._longer.get(i, ()):
-                    self.found.setdefault(j, replace(self.found[i], seconds=0.0))
+            for j in self._shorter.get(i, ()):
+                late = max(seconds, loading) > self.tests[j][1]
+                self.found.setdefault(j, replace(self.found[i], code="T" if late else code, seconds=0.0))

@@ -121,14 +121,15 @@ class Server:
         }
         send(self.requests, asked_for)
         reply = receive(self.replies)
-        for work, records in zip(works, reply["records"], strict=False):
-            work.verdicts.take(work.tests, records, work.fresh)
+        for work, records, loading in zip(works, reply["records"], reply["loading"], strict=False):
+            work.verdicts.take(work.tests, records, work.fresh, loading)
         if reply["ended"] is not None:
             # The referee ended at the test after the last record: its own verdict.
             at = len(reply["records"]) - 1
             work, done = works[at], len(reply["records"][at])
             code, seconds, suspect = reply["ended"]
-            work.verdicts.take([work.tests[done]], [[code, 0, seconds, suspect, False]], work.fresh)
+            record = [code, 0, seconds, suspect, False]
+            work.verdicts.take([work.tests[done]], [record], work.fresh, reply["loading"][at])
         for work, fate in zip(works, reply["fates"], strict=False):
             if fate is not None:
                 work.verdicts.never_loads(*fate)

@@ -53,6 +53,7 @@ class Trial:
     _referee: Child | None = None
     _candidate: Child | None = None
     _loaded: bool = False
+    _loading: float = 0.0
     _scratch_used: bool = False
     _fate: Fate | None = None
     _last: ChildExit | None = None
@@ -62,8 +63,11 @@ class Trial:
     _missed: bool = False
 
     def run(self) -> dict[str, Any]:
-        """The records of each program's tests, how the referee ended if early, programs that never load."""
+        """The records of each program's tests, the CPU seconds of its definitions where a referee has asked
+        it, how the referee ended if early, programs that never load.
+        """
         found: list[list[Record]] = []
+        loading: list[float] = []
         fates: list[Any] = []
         ended: list[Any] | None = None
         try:
@@ -72,7 +76,7 @@ class Trial:
                 self._referee = self._fork_referee(self.prepared)
             for program in self.programs:
                 self._loaded, self._fate, self._was_busy = False, None, False
-                self._asks, self._missed = True, False
+                self._asks, self._missed, self._loading = True, False, 0.0
                 found.append(self._lines(program) if program.calls else [])
                 for seconds in program.seconds[len(program.calls) :]:
                     record = self._test(program, seconds)
@@ -83,6 +87,7 @@ class Trial:
                 self._end_candidate()
                 fate = self._fate
                 fates.append(fate and [fate.code, fate.suspect, fate.seconds])
+                loading.append(self._loading)
                 if ended is not None:
                     break
         finally:
@@ -93,7 +98,7 @@ class Trial:
             for ends in self._pipes.values():
                 for end in ends:
                     os.close(end)
-        return {"records": found, "ended": ended, "fates": fates}
+        return {"records": found, "loading": loading, "ended": ended, "fates": fates}
 
     def _ended(self, seconds: float) -> list[Any]:
         """The verdict of the test that a referee ended with."""
@@ -242,6 +247,7 @@ class Trial:
                         self._candidate.out_of_time, word = True, b""
                     else:
                         self._loaded, used = True, cpu_seconds(self._candidate.pid)
+                        self._loading = max(self._loading, used)
                 if not word:
                     poll.unregister(life)
                     self._gone()

@@ -333,3 +333,32 @@ def test_a_late_second_call_says_nothing_of_the_first() -> None:
     check = "def check(g):\n    assert g(1) == 1\n    assert g(2) == 2\ncheck(f)"
     lines = [check, "assert f(1) == f(2)", "assert f(1) == 1", "assert f(2) == 2", "assert f(2) == 3"]
     assert rows([program], lines) == ["TTPTT"]
+
+
+BURN = """
+import time
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "letters"),
+    [
+        (RIGHT, "PPP"),
+        (BURN + "def f(x): burn(0.3); return x + 1", "TPP"),
+        (BURN + "def f(x): burn(0.3); return x", "TFF"),
+        (BURN + "burn(0.3)\ndef f(x): return x + 1", "TPP"),  # the definitions are late
+        (BURN + "import sys\nsys.setrecursionlimit(900)\ndef f(x): burn(0.3); return x + 1", "TPP"),  # impure
+        ("def f(x):\n    while True: pass", "TTT"),
+        ("while True: pass", "TTT"),
+        ("1 / 0", "EEE"),
+    ],
+)
+def test_a_test_with_several_limits_runs_once(program: str, letters: str) -> None:
+    """With the longest; what it took says the others."""
+    tests = tuple(Check("assert f(1) == 2", seconds, "f") for seconds in (0.1, 1.0, 2.0))
+    [(_, found)] = execute([Batch(tests, ((program, (0, 1, 2)),))], LIMITS, 1)
+    assert found.rows == [letters]
+    assert found.seconds[0][:2] == [0.0, 0.0]
