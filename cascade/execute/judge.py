@@ -14,9 +14,9 @@ from cascade.execute.verdicts import Needs, Progress, Sandbox, Work, check_id
 from cascade.generate import Draw, ModelSamples
 from cascade.problems import Problem
 
-# How much longer the pairs of a problem may take where its own solution needs it: the first that is enough.
+# How much longer the pairs of a problem may take where its own solution needs it: the first of which it needs
+# no more than a share; the last where it does.
 SLOW_REFERENCE_FACTORS = (1.0, 2.5, 10.0)
-# A problem's own solution has to keep within this share of the time that others get.
 REFERENCE_SHARE = 0.25
 
 
@@ -125,25 +125,27 @@ def _references(
     """Each problem's reference tests, the factor on its limits, and the problems whose own solution fails.
 
     A problem whose own solution is slow gets more time for everything: nobody should have to be as fast.
-    It is run once, for as long as is of use; what it took says its verdicts at the shorter limits.
+    It is run once, for as long as anybody may take; what it took says its verdicts at the shorter limits.
     """
     limit = sandbox.limits.reference_timeout_s
+    *some, most = SLOW_REFERENCE_FACTORS
+    shares = [REFERENCE_SHARE * factor * limit for factor in some]
     factors = {problem.task_id: 1.0 for problem in problems}
     failed = []
     tried: dict[str, list[ReferenceChecks]] = {}
     needs = []
     for problem in problems:
         if (solution := problem.reference_solution) is not None:
-            shares = [REFERENCE_SHARE * factor * limit for factor in SLOW_REFERENCE_FACTORS]
-            tests = [_reference_checks(problem, seconds) for seconds in shares]
+            limits = [*shares, problem.timeout_s or most * limit]
+            tests = [_reference_checks(problem, seconds) for seconds in limits]
             tried[problem.task_id] = tests
             needs.append(Needs(problem.task_id, {solution: {check_id(c): c for both in tests for c in both}}))
     for need, by_program in zip(needs, sandbox.verdicts(needs, progress), strict=True):
         [verdicts] = by_program.values()
-        found = [_worst(verdicts[check_id(check)] for check in checks) for checks in tried[need.task_id]]
-        enough = next((i for i, verdict in enumerate(found) if verdict != TIMEOUT), len(found) - 1)
-        factors[need.task_id] = SLOW_REFERENCE_FACTORS[enough]
-        if found[enough] != PASS:
+        *early, found = (_worst(verdicts[check_id(c)] for c in checks) for checks in tried[need.task_id])
+        in_time = (factor for factor, verdict in zip(some, early, strict=True) if verdict != TIMEOUT)
+        factors[need.task_id] = next(in_time, most)
+        if found != PASS:
             failed.append(need.task_id)
     references = {
         p.task_id: _reference_checks(p, p.timeout_s or factors[p.task_id] * limit) for p in problems

@@ -36,12 +36,16 @@ def wrong_after_all(
         plan: whose options and θ are in the tables.
     """
     n_problems = base[0].correct.shape[1]
+
+    def count(share: float) -> float:
+        return round(n_problems * share, 9)  # a mean of whole numbers, without the last digits' noise
+
     return tuple(
         WrongAfterAll(
             models[before.model],
-            n_problems * before.answered,
-            n_problems * before.right,
-            n_problems * before.right - n_problems * after.right,
+            count(before.answered),
+            count(before.right),
+            count(before.right - after.right),
         )
         for before, after in zip(stage_shares(base, plan), stage_shares(extended, plan), strict=True)
     )

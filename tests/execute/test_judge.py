@@ -146,6 +146,24 @@ def test_a_slow_reference_gives_everybody_more_time(tmp_path: Path, reference: s
     assert report.unproven == ()
 
 
+@pytest.mark.parametrize(
+    ("timeout_s", "seconds", "fails"),
+    [
+        (None, 1.6, False),  # over a quarter of the longest limit, 5 s: others get them, and so does it
+        (3.0, 1.6, False),  # the problem's own limit
+        (0.3, 0.8, True),
+    ],
+)
+def test_a_reference_may_take_what_others_may(
+    tmp_path: Path, timeout_s: float | None, seconds: float, fails: bool
+) -> None:
+    slow = SLOW.replace("0.8", str(seconds))
+    problem = Problem("T/0", "", "f", "", "assert f(1) == 2", slow, timeout_s=timeout_s)
+    outcome, report = run(ModelSamples(Draw((Solution(slow, 1),), ()), ()), tmp_path, problem=problem)
+    assert report.unproven == (("T/0",) if fails else ())
+    assert outcome.greedy is not None and outcome.greedy.correct.tolist() == [not fails]
+
+
 def test_a_reference_that_fails_is_reported(tmp_path: Path) -> None:
     problem = Problem("T/0", "", "f", "", "assert f(1) == 2", "def f(x): return 0")
     _, report = run(ModelSamples(Draw((RIGHT,), ()), ()), tmp_path, problem=problem)
