@@ -35,7 +35,7 @@ def wrong_after_all(
         extended: the same, judged by the extended tests; what is accepted and what it costs is the same.
         plan: whose options and θ are in the tables.
     """
-    n_problems = base[0].correct.shape[1]
+    n_problems: int = base[0].correct.shape[1]
 
     def count(share: float) -> float:
         return round(n_problems * share, 9)  # a mean of whole numbers, without the last digits' noise

@@ -71,7 +71,10 @@ def log_plans(tracker: Tracker, run_id: str, plans: PlanFile) -> None:
     for name, chosen in (("pareto", plans.front), ("singular", plans.singular)):
         for side, of in (("", [c.validation for c in chosen]), ("_test", [c.test for c in chosen])):
             known = [estimate for estimate in of if estimate is not None]
-            steps[f"{name}{side}_cost"] = [estimate.usd_per_1k_queries for estimate in known]
+            usd = [estimate.usd_per_1k_queries for estimate in known]
+            steps[f"{name}{side}_cost"] = usd
+            # For the charts, whose axes are linear; what is free has no place on it.
+            steps[f"{name}{side}_log10_cost"] = [math.log10(cost) if cost > 0 else math.nan for cost in usd]
             steps[f"{name}{side}_accuracy"] = [estimate.accuracy for estimate in known]
     tracker.log(run_id, steps=steps, tags={NOTE: plans_markdown(plans)})
     # A plan of one stage may be on both fronts; its θ, which it never looks at, may differ.

@@ -222,13 +222,16 @@ def _card(uuid: str, kind: str, title: str) -> dict[str, Any]:
 
 
 def _front_chart(uuid: str, title: str, prefix: str) -> dict[str, Any]:
-    """A line for each run: accuracy against cost, which is the only way the UI draws one over the other."""
+    """A line for each run: accuracy against the logarithm of the cost.
+
+    A metric over a metric is the only way the UI draws one over the other, and such an axis is linear.
+    """
     return {
         **_card(uuid, "LINE", title),
         "metricKey": f"{prefix}_accuracy",
         "selectedMetricKeys": [f"{prefix}_accuracy"],
         "xAxisKey": "metric",
-        "selectedXAxisMetricKey": f"{prefix}_cost",
+        "selectedXAxisMetricKey": f"{prefix}_log10_cost",
         "useGlobalXaxisKey": False,
         "useGlobalLineSmoothing": False,
         "lineSmoothness": 0,

@@ -1,6 +1,7 @@
 """A study as it lies in a real MLflow store: its run, its plans, its combinations, its traces."""
 
 import json
+import math
 import re
 import shlex
 import subprocess
@@ -43,6 +44,7 @@ def test_a_study(run: Run, tmp_path: Path, toy: list[str]) -> None:
         ]
 
     assert steps("pareto_cost") == [c.validation.usd_per_1k_queries for c in plans.front]
+    assert steps("pareto_log10_cost") == [math.log10(usd) for usd in steps("pareto_cost")]
     assert steps("pareto_accuracy") == [c.validation.accuracy for c in plans.front]
     assert steps("pareto_test_accuracy") == [c.test.accuracy for c in plans.front if c.test]
     assert steps("singular_cost") == [c.validation.usd_per_1k_queries for c in plans.singular]
