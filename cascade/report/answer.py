@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cascade.core import Measured, mean_of_studies
-from cascade.report.content import Evaluated, recommended
+from cascade.report.content import Evaluated, one_a_split, recommended
 from cascade.report.terminal import answer_sentence
 from cascade.report.wording import by_target, ends, few_problems, monthly, percent, points, usd
 from cascade.search import PlanFile, Proof
@@ -173,7 +173,8 @@ def _why(plans: PlanFile) -> str:
 def sweep_answer(groups: Mapping[str, Sequence[Evaluated]]) -> Answer:
     """What several studies say together: the mean over each group, whose studies differ in their split."""
     cards, text = [], []
-    for name, studies in groups.items():
+    for name, of_group in groups.items():
+        studies = one_a_split(of_group)
         proofs = [study.plans.proof for study in studies if study.plans.proof is not None]
         saving = np.array([p.saving_by_target.value for p in proofs if p.saving_by_target is not None])
         gained = np.array([p.accuracy_by_target.value for p in proofs if p.accuracy_by_target is not None])
@@ -184,15 +185,16 @@ def sweep_answer(groups: Mapping[str, Sequence[Evaluated]]) -> Answer:
         mean, accuracy = mean_of_studies(saving, confidence), mean_of_studies(gained, confidence)
         at = f"cheaper by target, at {100 * accuracy.value:+.1f} points"
         if len(saving) == 1:
-            cards.append(Card(name, f"{100 * mean.value:.1f} %", f"{at}, one study"))
+            cards.append(Card(name, f"{100 * mean.value:.1f} %", f"{at}, one split"))
             continue
         spread = f"sd {100 * saving.std(ddof=1):.1f}, {100 * saving.min():.1f} to {100 * saving.max():.1f}"
-        detail = f"{at}{ends(accuracy.interval)}, over {len(saving)} studies; {spread}"
+        detail = f"{at}{ends(accuracy.interval)}, over {len(saving)} splits; {spread}"
         cards.append(card(name, mean, "%", detail))
     text.append(
         "By target: for every accuracy that the chosen plans and the chosen plans of one model both promised "
         "on the validation problems, the cheapest plan of either, judged on the test problems. In brackets: "
-        "Student's intervals over the studies, which tell how far the mean depends on the split; all studies "
-        "of a group share their samples, so another recording may lie outside."
+        "Student's intervals over the splits, which tell how far the mean depends on them; all studies of a "
+        "group share their samples, so another recording may lie outside. Of studies on the same split the "
+        "newest counts."
     )
     return Answer("", "", cards, text)

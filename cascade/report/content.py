@@ -1,6 +1,6 @@
 """What a report of one study says, as numbers, from an evaluated study's tables and plans."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,6 +82,20 @@ class Evaluated:
     def side(self, name: str) -> list[StageTable]:
         """The tables of one side of the split."""
         return [table.at(getattr(self.executed.split, name)) for table in self.executed.tables]
+
+
+def one_a_split(studies: Sequence[Evaluated]) -> list[Evaluated]:
+    """Of studies that have the same validation problems the newest: the others say nothing new of the split.
+
+    A mean over studies tells how far a result depends on the split; the same one twice would narrow it.
+    """
+    newest: dict[frozenset[str], Evaluated] = {}
+    for study in studies:
+        executed = study.executed
+        side = frozenset(executed.task_ids[i] for i in executed.split.validation)
+        if side not in newest or newest[side].record.started < study.record.started:
+            newest[side] = study
+    return list(newest.values())
 
 
 @dataclass(frozen=True)

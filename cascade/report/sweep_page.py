@@ -13,7 +13,7 @@ from cascade.base import flat_settings
 from cascade.core import Measured, mean_of_studies
 from cascade.report.answer import sweep_answer
 from cascade.report.charts import band_chart, overlay_chart
-from cascade.report.content import Evaluated, recommended
+from cascade.report.content import Evaluated, one_a_split, recommended
 from cascade.report.figures import MAX_LINES, overlay_figure
 from cascade.report.page import Picture, ProvenanceSection, Section, Table, versions, write_page
 from cascade.report.paper_section import table_1, table_2, table_3
@@ -188,9 +188,10 @@ def _studies_table(labels: Mapping[str, Evaluated]) -> Table:
 
 
 def _means_table(groups: Groups) -> list[Table]:
-    """Means over the studies of each group; nothing where each has one."""
+    """Means over the splits of each group; nothing where each has one."""
     rows = []
-    for name, studies in groups.items():
+    for name, of_group in groups.items():
+        studies = one_a_split(of_group)
         if len(studies) < 2:
             continue
         confidence = studies[0].plans.selection["interval"]
@@ -216,7 +217,7 @@ def _means_table(groups: Groups) -> list[Table]:
         )
     head = (
         "studies of",
-        "studies",
+        "splits",
         "by target: cheaper (%)",
         "sd",
         "range",
@@ -227,7 +228,10 @@ def _means_table(groups: Groups) -> list[Table]:
         "regret (%)",
         "the paper's mean saving (%)",
     )
-    note = "Student's intervals over the studies. The expected gap is what the validation sides alone say."
+    note = (
+        "Student's intervals over the splits; of studies on the same split the newest counts. "
+        "The expected gap is what the validation sides alone say."
+    )
     return (
         [Table("means", "Means over studies that differ in their split alone", head, rows, note)]
         if rows
@@ -237,7 +241,7 @@ def _means_table(groups: Groups) -> list[Table]:
 
 def _overlay(folder: Path, groups: Groups, labels: Mapping[str, Evaluated]) -> Picture:
     fronts = {label: _tested(study) for label, study in labels.items()}
-    grouped = {name: [_tested(study) for study in studies] for name, studies in groups.items()}
+    grouped = {name: [_tested(study) for study in one_a_split(studies)] for name, studies in groups.items()}
     path = folder / "fronts.svg"
     overlay_figure(path, f"Chosen plans of {len(fronts)} studies, test", fronts, grouped)
     many = len(fronts) > MAX_LINES
@@ -271,7 +275,8 @@ def _tested(study: Evaluated) -> list[Estimate]:
 def _paper_tables(groups: Groups) -> list[Table]:
     rows, savings, tables = [], [], []
     seen: set[tuple[str, str, str]] = set()
-    for studies in groups.values():
+    for of_group in groups.values():
+        studies = one_a_split(of_group)
         provenance = studies[0].provenance
         cell = (provenance.family, provenance.dataset, provenance.hardware)
         paper = published(*cell)

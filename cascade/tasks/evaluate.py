@@ -41,7 +41,7 @@ from cascade.search import (
     select,
     wrong_after_all,
 )
-from cascade.tasks.common import EVALUATED, open_tracker, study_run
+from cascade.tasks.common import EVALUATED, hash_tags, open_tracker, study_run
 from cascade.tasks.context import RunContext
 from cascade.tasks.continuing import EVALUATE_TAKES, find_source, load_executed, made_by, next_command
 from cascade.tasks.searching import search_again
@@ -131,7 +131,7 @@ def evaluate_plans(context: RunContext, executed: Executed, plans: PlanFile) -> 
     metrics |= _wrong_after_all_metrics(plans.recommended.chosen)
     if plans.certificate is not None:
         metrics["n_certified_plans"] = float(len(plans.certificate.plans))
-    context.log(metrics=metrics, tags={EVALUATED: "true"})
+    context.log(metrics=metrics, tags=hash_tags(plans) | {EVALUATED: "true"})
     return plans
 
 

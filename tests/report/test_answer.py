@@ -1,6 +1,7 @@
 """The head of the page says no more than the intervals allow."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -67,7 +68,17 @@ def test_several_studies() -> None:
     assert found.cards[0].value == "20.0 %"
     assert f"({100 * mean.interval.low:.1f} to {100 * mean.interval.high:.1f})" in found.cards[0].detail
     assert "at -1.0 points" in found.cards[0].detail and "sd 10.0, 10.0 to 30.0" in found.cards[0].detail
-    assert found.cards[1].value == "10.0 %" and "one study" in found.cards[1].detail
+    assert found.cards[1].value == "10.0 %" and "one split" in found.cards[1].detail
+
+
+def test_one_split_is_counted_once() -> None:
+    """The same study again tells nothing new of the split: no mean and no interval comes from it."""
+    first, other = (by_target(evaluated(4, seed), saving, -0.01) for seed, saving in ((0, 0.1), (1, 0.3)))
+    later = replace(first.record, run_id="again", started=first.record.started + timedelta(days=1))
+    again = replace(by_target(first, 0.2, -0.01), record=later)
+    alone, both = sweep_answer({"alone": [first, again], "both": [again, first, other]}).cards
+    assert alone.value == "20.0 %" and "one split" in alone.detail and alone.tone == ""
+    assert both.value == "25.0 %" and "over 2 splits" in both.detail
 
 
 def by_target(study: Evaluated, saving: float, gained: float) -> Evaluated:

@@ -63,6 +63,23 @@ def test_no_study_takes_another_s_name(tmp_path: Path) -> None:
     assert [row[0] for row in rows] == ["seed=0", "seed=0, run another"]
 
 
+def test_means_are_over_splits(tmp_path: Path) -> None:
+    """A study that ran twice has two rows, and counts once."""
+    studies = [evaluated(3, seed) for seed in range(2)]
+    twice = replace(studies[0], record=replace(studies[0].record, run_id="another"))
+    for name in ("once", "twice", "same"):
+        (tmp_path / name).mkdir()
+    once = check(write_sweep_page(tmp_path / "once", studies, AGAIN))
+    page = check(write_sweep_page(tmp_path / "twice", [*studies, twice], AGAIN))
+    assert len(page.one("table", id="table-studies").rows()) == 1 + 3
+    for table in ("table-means", "table-table_3"):
+        assert page.one("table", id=table).rows() == once.one("table", id=table).rows()
+    assert page.one("table", id="table-means").rows()[1][1] == "2"
+    # Of one split there is no mean.
+    same = check(write_sweep_page(tmp_path / "same", [studies[0], twice], AGAIN))
+    assert not list(same.all("table", id="table-means"))
+
+
 def test_a_row_a_study_and_their_means(tmp_path: Path) -> None:
     studies = [evaluated(4, seed) for seed in range(3)]
     page = check(write_sweep_page(tmp_path, studies, AGAIN))
