@@ -1,7 +1,7 @@
 """From generated token ids to what is kept: where a text ends, and how many tokens it cost up to there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cascade.core import LineKind, split_lines
 from cascade.generate import fences, source
@@ -42,6 +42,15 @@ class StoredSample:
     seconds: float | None = None
     line_tokens: Sequence[int] = ()
     finish: str | None = None
+
+    def at_most(self, limit: int) -> "StoredSample":
+        """The sample with no count above a limit that its model was held to."""
+        return replace(
+            self,
+            tokens=min(self.tokens, limit),
+            tokens_at={lines: min(tokens, limit) for lines, tokens in self.tokens_at.items()},
+            line_tokens=[min(tokens, limit) for tokens in self.line_tokens],
+        )
 
 
 def how_it_ended(said: object) -> str | None:

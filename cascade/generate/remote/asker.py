@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from cascade.base import CascadeError
 from cascade.generate.family import Model
 from cascade.generate.interface import SampleRequest
-from cascade.generate.reading import StoredSample, read_solution, read_test
+from cascade.generate.reading import LENGTH, StoredSample, read_solution, read_test
 from cascade.generate.remote.parameters import Parameters
 from cascade.generate.remote.protocol import Answer, read_answer
 from cascade.generate.sample_specs import SOLUTION, SampleSpec
@@ -186,6 +186,13 @@ class Reader:
             samples = [
                 self._cut(spec, token_ids, self._decode) for spec, token_ids in zip(specs, ids, strict=False)
             ]
+            # A text that is cut in the middle may be other and more tokens, read again, than were written.
+            limit = self._request.family.max_new_tokens
+            if (answer.tokens or 0) <= limit * len(answer.choices):
+                samples = [
+                    one.at_most(limit) if choice.finish == LENGTH else one
+                    for one, choice in zip(samples, answer.choices, strict=False)
+                ]
         elif answer.tokens is None and any(texts):
             raise CascadeError(
                 f"generator.base_url={self._base_url}: the server does not count its tokens (usage is "

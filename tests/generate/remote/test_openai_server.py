@@ -27,8 +27,11 @@ from cascade.generate.family import Family, Model
 from cascade.generate.interface import SampleRequest
 from cascade.generate.local.generator import TransformersGenerator
 from cascade.generate.prompts import PromptStyle
+from cascade.generate.remote.asker import Reader
 from cascade.generate.remote.openai_server import OpenAIGenerator
+from cascade.generate.remote.protocol import Answer, Choice
 from cascade.generate.sample import ModelSamples
+from cascade.generate.sample_specs import SampleSpec
 from cascade.generate.weights import MINI as WEIGHTS
 from cascade.problems.mini import load_mini
 from tests.conftest import Run
@@ -154,6 +157,26 @@ def test_greedy_samples_are_the_local_ones(server: Server, tmp_path: Path) -> No
     ours = local.samples(request(tmp_path / "local")).samples["small"]
     theirs = generator(server.url).samples(request(tmp_path / "remote")).samples["small"]
     assert greedy(theirs) == greedy(ours)
+
+
+def test_a_text_that_is_cut_has_no_more_tokens_than_the_limit(tmp_path: Path) -> None:
+    """Family mini's tokenizer reads letters one by one within quotes, and an open quote turns that round."""
+    text = (
+        "assert compute_items('toast') == 'TTSS****TT'\nassert compute_items('state') == '**TT**TTSS'\n"
+        "assert compute_items('area') == '****RR**'\nassert compute_items('State') == '**T"
+    )
+    family = replace(FAMILY, max_new_tokens=96)
+    reader = Reader(generator("http://nowhere"), family.models[0], request(tmp_path, family=family))
+    spec = SampleSpec("0", "mini/0", "test", None, 0, "", "", "compute_items")
+    for finish, billed, tokens in (
+        ("length", 96, 96),
+        ("length", None, 96),
+        (None, 96, 112),
+        ("length", 112, 112),
+    ):
+        [made] = reader.read([spec], Answer((Choice(text, finish),), billed))
+        assert made.text == text and made.tokens == tokens == made.line_tokens[-1]
+        assert list(made.line_tokens[:3]) == [26, 53, 77]
 
 
 def greedy(samples: Mapping[str, ModelSamples]) -> dict[str, tuple[object, ...]]:
