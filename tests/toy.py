@@ -31,6 +31,19 @@ TASKS = (
 )
 
 
+# Prompts of checkpoints with random weights, whose tests begin with assert as a model's do.
+ASSERTING = {"test": "{prompt}    pass\n\n# check {entry_point}\nassert", "test_begins": "assert"}
+
+
+def comment_out(problems: Path) -> None:
+    """Let what random weights write stand in a comment, so that it is Python; it would be refused."""
+    records = [json.loads(line) for line in problems.read_text().splitlines()]
+    for record in records:
+        record["prompt"] += "    #"
+        record["canonical_solution"] = "\n" + record["canonical_solution"]
+    problems.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
 def problem(index: int) -> dict[str, str]:
     """A record in HumanEval's format."""
     text, right, _ = TASKS[index % len(TASKS)]

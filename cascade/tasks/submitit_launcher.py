@@ -41,7 +41,7 @@ class _Launcher(plugin.BaseSubmititLauncher):  # type: ignore[misc]
             try:
                 results.append(job.results()[0])
             except (FailedJobError, UncompletedJobError):
-                how = f"it ended without a result ({job.state}; its output: {job.paths.stderr})"
+                how = f"it ended before it was done ({job.state}; its output: {job.paths.stderr})"
                 results.append(dead_job(self.hydra_context, self.config, number, overrides, how))
         return results
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
-MAX_COMBINATION_RUNS = 100_000
+MAX_COMBINATIONS = 100_000  # as a table for MLflow's page and as runs: of more its page takes minutes to open
 
 
 def prepare(tracker: Tracker, models: tuple[str, ...]) -> None:
@@ -141,6 +141,13 @@ def log_combinations(
         models: names of the family's models.
         as_runs: whether they are wanted as runs (setting tracking.combinations).
     """
+    if len(combinations) > MAX_COMBINATIONS:
+        log.info(
+            "%s combinations are too many for a table or runs in MLflow: the Parquet file among the run's "
+            "artifacts has them",
+            f"{len(combinations):,}",
+        )
+        return
     tracker.client.log_table(run_id, combinations, "combinations.json")
     if not as_runs:
         return
@@ -149,12 +156,6 @@ def log_combinations(
             "%s is a server, which takes minutes for so many runs: all combinations are logged as a table "
             "only (tracking.combinations=table)",
             tracker.address,
-        )
-        return
-    if len(combinations) > MAX_COMBINATION_RUNS:
-        log.info(
-            "%s combinations are too many to be runs: they are logged as a table only",
-            f"{len(combinations):,}",
         )
         return
     home = tracker.client.get_experiment(tracker.experiment_id).name

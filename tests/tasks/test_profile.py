@@ -13,7 +13,7 @@ from cascade.tracking import sqlite_uri
 from tests.conftest import Run
 from tests.generate.local.test_generator import n_samples
 from tests.generate.tiny import save_tiny
-from tests.toy import write_toy
+from tests.toy import ASSERTING, comment_out, write_toy
 
 SHORT = ["profile.prompt_tokens=8", "profile.new_tokens=20", "profile.repeats=2", "generator.batch_size=4"]
 SHORT += ["family.max_new_tokens=12", "dataset=humaneval", "dataset.path=toy/problems.jsonl"]
@@ -26,7 +26,9 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_family(folder: Path, name: str, models: dict[str, object]) -> str:
     (folder / "conf" / "family").mkdir(parents=True, exist_ok=True)
-    (folder / "conf" / "family" / f"{name}.yaml").write_text(json.dumps({"name": name, "models": models}))
+    (folder / "conf" / "family" / f"{name}.yaml").write_text(
+        json.dumps({"name": name, "models": models, "prompts": ASSERTING})
+    )
     return f"hydra.searchpath=[{folder}/conf]"
 
 
@@ -34,6 +36,7 @@ def write_family(folder: Path, name: str, models: dict[str, object]) -> str:
 def test_a_profile_prices_the_next_study(run: Run, tmp_path: Path) -> None:
     """Random weights of one family, then the checkpoints of another, into one file that hardware= reads."""
     write_toy(tmp_path / "toy", n_problems=10)
+    comment_out(tmp_path / "toy" / "problems.jsonl")
     save_tiny(tmp_path / "a", "llama", 1)
     shape = {"model_type": "gpt_bigcode", "vocab_size": 300, "n_embd": 32, "n_layer": 2, "n_head": 4}
     write_family(tmp_path, "shapes", {"x": {"hub_id": "nobody/x", "architecture": shape}})
@@ -91,6 +94,7 @@ def test_a_model_with_an_assistant_has_no_full_batch(run: Run) -> None:
 @pytest.mark.slow
 def test_shards_fill_the_store_for_the_whole(run: Run, tmp_path: Path) -> None:
     write_toy(tmp_path / "toy", n_problems=10)
+    comment_out(tmp_path / "toy" / "problems.jsonl")
     save_tiny(tmp_path / "a", "llama", 1)
     search = write_family(tmp_path, "tiny", {"a": {"hub_id": str(tmp_path / "a")}})
     overrides = [search, "family=tiny", "search.k=[0,1]", "split.max_accuracy_gap=1", *SHORT]

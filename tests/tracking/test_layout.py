@@ -1,6 +1,7 @@
 """A study as it lies in a real MLflow store: its run, its plans, its combinations, its traces."""
 
 import json
+import logging
 import math
 import re
 import shlex
@@ -9,12 +10,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
 from cascade.search import PlanFile
 from cascade.tracking import sqlite_uri
+from cascade.tracking.client import Tracker
+from cascade.tracking.layout import log_combinations
 from tests.conftest import ROOT, Run
 from tests.toy import write_toy
 from tests.tracking.server import serving
@@ -142,6 +146,18 @@ def test_a_grid_that_is_too_large(run: Run, tmp_path: Path, toy: list[str]) -> N
     [study] = client.search_runs([homes["toy on toy"]], "tags.`cascade.kind` = 'study'")
     assert "combinations.json" in {a.path for a in client.list_artifacts(study.info.run_id)}
     assert study.data.tags["cascade.combinations"] in done.stdout
+
+
+def test_more_combinations_than_mlflow_shows(made_mlruns: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """No table and no runs of them: the study's Parquet file, which is among its artifacts, has them."""
+    caplog.set_level(logging.INFO)
+    tracker = Tracker(None, made_mlruns, "many")
+    frame = pd.DataFrame({"accuracy": np.zeros(100_001)})
+    run_id = tracker.create("study", {}, {})
+    log_combinations(tracker, run_id, frame, ("a",), as_runs=True)
+    assert "100,001 combinations are too many for a table or runs in MLflow" in caplog.text
+    assert not tracker.client.list_artifacts(run_id)
+    assert {e.name for e in tracker.client.search_experiments()} == {"many", "Default"}
 
 
 @pytest.fixture
