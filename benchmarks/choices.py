@@ -260,7 +260,7 @@ def print_in_sample(bench: Bench) -> None:
             grid.usd_per_1k_queries[grid.accuracy >= target - 1e-12].min(initial=np.inf)
             for target in IN_SAMPLE
         ]
-        cells = ["–" if np.isinf(cost) else f"{cost:.2f}" for cost in costs]
+        cells = ["–" if np.isinf(cost) else f"{cost:.4g}" for cost in costs]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
