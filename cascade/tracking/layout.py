@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
-MAX_COMBINATIONS = 100_000  # as a table for MLflow's page and as runs: of more its page takes minutes to open
+MAX_COMBINATIONS = 100_000  # as a table for MLflow's page and as runs
 
 
 def prepare(tracker: Tracker, models: tuple[str, ...]) -> None:

@@ -150,7 +150,8 @@ def same(one: Any, other: Any, place: str = "") -> None:
 def plans(folder: Path, *without: str) -> dict[str, Any]:
     content = json.loads((folder / PLANS).read_text())
     # How long the tests are that were written, which choosing among fewer lines does not change.
-    del content["study"]["settings"]["test_lines"]
+    for part in filter(None, (content["study"], content["recommended"])):
+        del part["settings"]["test_lines"]
     return {name: value for name, value in content.items() if name not in without}
 
 
