@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.program import ROOT, run_program
+from tests.program import ADDRESS, ROOT, loaded, run_program
 
 # What a shell puts into the background starts with Ctrl-C ignored, and so would every program of a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -29,6 +29,12 @@ def needs_shared(name: str) -> pytest.MarkDecorator:
         not (SHARED / name).is_dir(),
         reason=f"the recorded data shared/data/{name} is not beside the checkout",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One loaded program for all of pytest-xdist's workers; it loads while they collect."""
+    if config.getoption("numprocesses", None):
+        os.environ[ADDRESS] = loaded()
 
 
 def pytest_collection_finish() -> None:

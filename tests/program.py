@@ -1,7 +1,7 @@
 """`run.py` for tests, without the imports each time: a process that has loaded all forks for each command.
 
 Each command is still a process of its own, with its arguments, folder, environment, signals and exit
-status; only the four seconds of imports are shared. Tests of what happens while the program loads,
+status; only the seconds of imports are shared. Tests of what happens while the program loads,
 of locales or of limits start Python anew (`fresh=True`).
 """
 
@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import select
 import shutil
@@ -25,6 +26,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from hydra import compose, initialize_config_dir
+
 ROOT = Path(__file__).resolve().parents[1]
 RUN = ROOT / "run.py"
 PATIENCE_S = 600.0
@@ -34,7 +37,18 @@ READ_AT_START = (
     "LANG",
     "LD_",
 )  # variables that Python or the loader reads before our first line
-LOADED = ("study", "report", "profile", "check", "solve", "serve", "callbacks", "process_launcher")
+# What libraries import only once they are used.
+LATE = (
+    "alembic.command",
+    "git",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "mlflow.data.pandas_dataset",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.tracing.provider",
+    "pyarrow.parquet",
+)
+ADDRESS = "LOADED_PROGRAM"  # the variable that tells pytest-xdist's workers of the one that all share
 
 
 class Program:
@@ -49,7 +63,7 @@ class Program:
         env: Mapping[str, str] = {},
     ) -> None:
         self._connection = socket.socket(socket.AF_UNIX)
-        self._connection.connect(_loaded())
+        self._connection.connect(loaded())
         command = {"argv": [str(RUN), *arguments], "cwd": str(folder), "env": environment(env)}
         socket.send_fds(self._connection, [b"\0"], [out.fileno(), errors.fileno()])
         self._connection.sendall(json.dumps(command).encode() + b"\n")
@@ -107,37 +121,42 @@ def run_program(
 
 
 @cache
-def _loaded() -> str:
-    """Where this process's own loaded process listens; it ends with this one, which holds its stdin."""
+def loaded() -> str:
+    """Where the loaded process listens; one of this process's own ends with it, which holds its stdin."""
+    if ADDRESS in os.environ:
+        return os.environ[ADDRESS]
     address = f"{tempfile.mkdtemp(prefix='loaded_')}/socket"
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__)), address],
-        env=environment({}),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None and process.stdout is not None
+    # Whoever connects while it still loads waits.
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__)), str(listener.fileno())],
+            env=environment({}),
+            stdin=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+        )
+    assert process.stdin is not None
     atexit.register(process.stdin.close)
-    assert process.stdout.readline() == "loaded\n"
     return address
 
 
-def _load(address: str) -> None:
+def _load(listener: socket.socket) -> None:
     """Import everything, then fork for each connection; returns only in the processes that are commands."""
-    for name in LOADED:
-        importlib.import_module(f"cascade.tasks.{name}")
-    assert threading.active_count() == 1, "a fork would lose its other threads"
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then end this process
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
-    listener.listen()
+    for module in pkgutil.walk_packages([str(ROOT / "cascade")], "cascade."):
+        importlib.import_module(module.name)
+    for name in LATE:
+        importlib.import_module(name)
+    # The parsers of its grammars are fast once they have been used.
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        compose("config", ["hydra.searchpath=[x]", "search.theta=[0.5]", "seed=1"])
+    assert threading.active_count() == 1, "a fork would lose its other threads"
     gc.freeze()
-    print("loaded", flush=True)
     while True:
         readable, _, _ = select.select([listener, sys.stdin], [], [])
         if sys.stdin in readable:
-            shutil.rmtree(Path(address).parent)
+            shutil.rmtree(Path(listener.getsockname()).parent)
             os._exit(0)
         connection, _ = listener.accept()
         if os.fork() == 0:
@@ -174,5 +193,5 @@ def _keep(connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    _load(sys.argv[1])
+    _load(socket.socket(fileno=int(sys.argv[1])))
     runpy.run_path(str(RUN), run_name="__main__")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cascade.config import compose_study
 from cascade.config.schemas import Config
 from cascade.core.rules import RULES
 from tests.conftest import ROOT, Run
@@ -37,19 +38,26 @@ COMMANDS = sorted(
 )
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python run.py")])
-def test_commands_of_the_manager_compose(run: Run, tmp_path: Path, command: str) -> None:
+OF_THE_MANAGER = [c for c in COMMANDS if c.startswith("python run.py")]
+WITH_FLAGS = [c for c in OF_THE_MANAGER if " --" in c]
+
+
+@pytest.mark.parametrize("command", [c for c in OF_THE_MANAGER if c not in WITH_FLAGS])
+def test_commands_of_the_manager_compose(tmp_path: Path, command: str) -> None:
     """Every setting that a page names exists; what they do is tested in tests/tasks."""
     # docs/cost-model.md writes this profile with the command before.
     (tmp_path / "mine" / "hardware").mkdir(parents=True)
     shutil.copy(ROOT / "conf" / "hardware" / "cpu.yaml", tmp_path / "mine" / "hardware" / "quiet.yaml")
-    arguments = [a for a in shlex.split(command)[2:] if a not in ("-m", "--multirun")]
+    arguments = [a for a in shlex.split(command)[2:] if a != "-m"]
     # A sweep's values are tried one by one: the first stands for them.
     single = [re.sub(r"^([\w./]+=[^\[{,'\"]+),.*$", r"\1", a) for a in arguments]
     single = [re.sub(r"^([\w./]+=)range\(\d+\)$", r"\g<1>0", a) for a in single]
-    if "hardware=quiet" in single:
-        single += ["--config-dir", "mine"]
-    done = run(*single, *([] if "--cfg" in single else ["--cfg", "job"]))
+    compose_study(single, tmp_path / "mine")
+
+
+@pytest.mark.parametrize("command", WITH_FLAGS)
+def test_flags_of_the_manager_exist(run: Run, command: str) -> None:
+    done = run(*shlex.split(command)[2:])
     assert done.returncode == 0, done.stderr
 
 

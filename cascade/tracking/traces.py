@@ -28,8 +28,10 @@ def log_traces(
     for example, steps in explained:
         _start(tracker, run_id, plan, example, steps)
     # The spans of all traces go together (see the package): one at a time, a database that is 50 ms away
-    # would be asked some twenty times for each.
-    mlflow.flush_trace_async_logging()
+    # would be asked some twenty times for each. The threads end too, which the exit would wait a second for;
+    # the next study of this process begins anew.
+    mlflow.flush_trace_async_logging(terminate=True)
+    mlflow.tracing.reset()
 
 
 def _start(tracker: Tracker, run_id: str, plan: str, example: Example, steps: Sequence[Step]) -> None:

@@ -200,6 +200,11 @@ def test_sweep(run: Run, tmp_path: Path, toy: list[str]) -> None:
     assert (tmp_path / "sweep" / "fronts.png").read_bytes()[:4] == b"\x89PNG"
     validation = [PlanFile.load(tmp_path / "sweep" / job / "plans.json").validation_ids for job in "01"]
     assert validation[0] != validation[1]
+    # Both jobs ran in one process, and each explained its plan.
+    client = MlflowClient(sqlite_uri(tmp_path / "mlruns"))
+    for logged in runs(tmp_path):
+        traces = client.search_traces(locations=[logged.info.experiment_id], run_id=logged.info.run_id)
+        assert len(traces) == 6 and all(trace.data.spans for trace in traces)
 
 
 def test_a_failing_job_does_not_take_the_others_with_it(run: Run, tmp_path: Path, toy: list[str]) -> None:
