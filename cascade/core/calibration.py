@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from cascade.core.score import distinct
 from cascade.core.stage_runs import StageRuns
 
 FEATURES = ("score_share", "passed_share", "agreed_share", "ln_lines", "all_pass", "no_lines", "ln_k")
@@ -125,14 +126,15 @@ def evidence(every: Sequence[StageRuns]) -> Evidence:
     columns.append(np.concatenate([np.full(len(runs.problem), runs.k) for runs in every]))
     row = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:  # numbered anew after each column, so that no product of their sizes overflows
-        row = np.unique(row * (column.max(initial=0) + 1) + column, return_inverse=True)[1]
+        row = distinct(row * (int(column.max(initial=0)) + 1) + column)[1]
     weights = [1 / (runs.n_runs[runs.problem] * len(every)) for runs in every]
     weight = np.bincount(row, np.concatenate(weights))
     right = np.bincount(
         row,
         np.concatenate([run_weights * runs.right for run_weights, runs in zip(weights, every, strict=True)]),
     )
-    first = np.unique(row, return_index=True)[1]
+    first = np.zeros(len(weight), dtype=np.int64)
+    first[row[::-1]] = np.arange(len(row))[::-1]  # of several runs of a row the first one is written last
     x = np.concatenate([features(runs) for runs in every])[first]
     return Evidence(columns[0][first], x, np.asarray(weight), np.asarray(right / weight))
 

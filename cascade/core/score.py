@@ -52,7 +52,7 @@ def accepts(score: int, most: int, theta: Fraction, *, accept_without_tests: boo
 
 def distinct(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The different ones of some non-negative whole numbers, rising, and where each stands among them."""
-    most = int(values.max())
+    most = int(values.max(initial=0))
     if most > MOST_COUNTED + values.size:
         found, index = np.unique(values, return_inverse=True)
         return found, index.ravel()

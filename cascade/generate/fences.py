@@ -35,9 +35,16 @@ class Block:
     closed: bool
 
 
+def may_have(text: str) -> bool:
+    """Whether a text has what a fence is made of: without, nothing has to be looked for."""
+    return "```" in text or "~~~" in text
+
+
 def blocks(text: str) -> list[Block]:
     """The fenced blocks in order; one that is not closed reaches to the next opening fence or the end."""
     found: list[Block] = []
+    if not may_have(text):
+        return found
     opened: tuple[str, int, int] | None = None  # the fence, where its line begins, where the inside begins
     at = 0
     for line in text.split("\n"):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 from cascade.core import LineKind, split_lines
 from cascade.generate import fences, source
@@ -52,6 +53,7 @@ class Program:
     mends: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=source.MOST_REPEATED)
 def read_program(text: str, problem: Problem, kind: TextKind, *, mend: bool = True) -> Program:
     """The program that a text stands for; the text itself where there is none to be found.
 

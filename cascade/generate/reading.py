@@ -111,6 +111,8 @@ def test_is_complete(text: str, limit: int, *, pairs: bool = False) -> bool:
         ends = set(text[-PAIR_ENDS:]) & set("\n]})>`")
         return bool(ends) and read_test_lines(text, limit, pairs=True).closed
     cut = text.rfind("\n")
+    if text.count("\n") < limit and not fences.may_have(text):
+        return False  # only a fence ends a test before its last line
     read = read_test_lines(text, limit + SPARE_LINES)
     if read.closed:
         return True

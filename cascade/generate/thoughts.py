@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 BOM = "\ufeff"
 # What opens and what closes a model's thoughts, by the ways in which servers and templates write them.
@@ -43,6 +44,7 @@ _TURN = re.compile(
 )
 
 
+@lru_cache(maxsize=64)  # one text is looked at many times in a row
 def answer_span(text: str) -> tuple[int, int]:
     """Where the answer stands beside a model's thoughts: (start, end); empty where it ends inside them."""
     start = 0

@@ -12,7 +12,8 @@ from transformers import CompileConfig, DynamicCache
 
 from cascade.generate.local.kv_cache import fixed_cache, roomy_cache
 from cascade.generate.local.nucleus_sampling import draw_tokens
-from cascade.generate.local.row_blocks import Block, reading, reads_by_blocks, slots_of_blocks
+from cascade.generate.local.prompt_cache import Prompt, PromptCache
+from cascade.generate.local.row_blocks import StepReads, reading, reads_by_blocks, slots_of_blocks
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,9 @@ class GenerationRequest:
 class ContinuousBatch:
     """A batch of a fixed number of slots, each holding a row, its keys and values, or nothing.
 
-    All rows' newest tokens stand in the same column of the cache; a row's earlier columns are its
-    prompt's and, further left, masked. A row's tokens depend on its prompt and seed only (up to the
+    All rows' newest tokens stand in the same column of the cache; a row's earlier columns are what it
+    wrote, its prompt's and, further left, masked. Where attention reads by blocks, prompts are no columns of
+    rows: each is kept once for all its rows. A row's tokens depend on its prompt and seed only (up to the
     rounding of sums, which differs between sizes of a batch).
     """
 
@@ -84,6 +86,7 @@ class ContinuousBatch:
         self._filled = 0
         self._requests: list[GenerationRequest | None] = [None] * slots
         self._numbers: list[np.random.Generator | None] = [None] * slots
+        self._prompts = PromptCache()
         self._last = torch.zeros(slots, 1, dtype=torch.long, device=self.device)
         self._positions = torch.zeros(slots, 1, dtype=torch.long, device=self.device)
         config = self._model.config
@@ -116,7 +119,8 @@ class ContinuousBatch:
         """
         if len(self.free) == self.slots:
             self.clear()
-            self._reach(max(len(request.ids) for request in requests.values()) - 1)
+            longest = max(len(request.ids) for request in requests.values())
+            self._reach(0 if self._by_blocks else longest - 1)
         for slot, request in requests.items():
             self._requests[slot] = request
             self._numbers[slot] = request.random_numbers()
@@ -126,21 +130,20 @@ class ContinuousBatch:
         self._positions[at] = torch.tensor(
             [[len(requests[slot].ids) - 1] for slot in slots], device=self.device
         )
-        by_prompt: dict[tuple[int, ...], list[int]] = {}
+        by_prompt: dict[Prompt, list[int]] = {}
         for slot in slots:
             by_prompt.setdefault(requests[slot].ids[:-1], []).append(slot)
-        prompts = sorted((ids for ids in by_prompt if ids), key=len, reverse=True)
+        unread = (ids for ids in by_prompt if ids and ids not in self._prompts)
+        prompts = sorted(unread, key=len, reverse=True)
         while prompts:
             n = max(1, PREFILL_TOKENS // len(prompts[0]))
             self._read(prompts[:n], by_prompt)
             prompts = prompts[n:]
-        for slot in by_prompt.get((), ()):
+        for slot in slots if self._by_blocks else by_prompt.get((), ()):
             self._mask[slot, ..., : self._filled] = self._never
 
-    def _read(
-        self, prompts: Sequence[tuple[int, ...]], slots_of: Mapping[tuple[int, ...], list[int]]
-    ) -> None:
-        """Keys and values of some prompts, longest first, into the slots of their rows."""
+    def _read(self, prompts: Sequence[Prompt], slots_of: Mapping[Prompt, list[int]]) -> None:
+        """Keys and values of some prompts, longest first, for the rows of their slots."""
         width = len(prompts[0])
         ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=self.device)
         lengths = torch.tensor([len(p) for p in prompts], device=self.device)
@@ -154,6 +157,10 @@ class ContinuousBatch:
             past_key_values=read,
             use_cache=True,
         )
+        if self._by_blocks:
+            layers = [(layer.keys, layer.values) for layer in read.layers]
+            self._prompts.add(prompts, layers, set(self._prompt_of()))
+            return
         slots = [slot for p in prompts for slot in slots_of[p]]
         copies = torch.tensor([i for i, p in enumerate(prompts) for _ in slots_of[p]], device=self.device)
         at = torch.tensor(slots, device=self.device)
@@ -176,13 +183,13 @@ class ContinuousBatch:
         uniforms = torch.from_numpy(drawn.reshape(len(sampled), steps)).to(self.device)
         if self._columns is not None and self._filled + steps > self._columns:
             self.drop_unused_columns()
-        blocks = self._blocks()
+        reads = self._reads()
         for step in range(steps):
             self._reach(self._filled + 1)
             self._mask[..., self._filled - 1] = 0.0
             if self._columns is not None:
                 torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-            with reading(blocks):
+            with reading(reads):
                 logits = self._logits()
             tokens = logits.argmax(-1)
             if sampled:
@@ -239,7 +246,8 @@ class ContinuousBatch:
     def drop_unused_columns(self) -> None:
         """Forget the columns that no row uses any more."""
         live = [slot for slot, request in enumerate(self._requests) if request is not None]
-        n = self._filled - int(self._positions[live].max()) if live else 0
+        lengths = self._lengths()
+        n = self._filled - max(lengths[slot] for slot in live) if live else 0
         if n <= 0:
             return
         for layer in self._cache.layers:
@@ -309,23 +317,31 @@ class ContinuousBatch:
             self._numbers = [self._numbers[row] for row in old]
         return old
 
-    def _blocks(self) -> list[Block]:
-        """Each block's slots, and the first column that one of its rows has."""
+    def _reads(self) -> StepReads | None:
+        """What the next steps read where attention reads by blocks."""
         if not self._by_blocks:
-            return []
+            return None
         lengths = self._lengths()
-        return [(block, self._filled - max(lengths[block])) for block in slots_of_blocks(self.slots)]
+        blocks = [(block, self._filled - max(lengths[block])) for block in slots_of_blocks(self.slots)]
+        return StepReads(blocks, self._prompts.shared(self._prompt_of(), self._never))
+
+    def _prompt_of(self) -> list[Prompt | None]:
+        """What each slot's row was given to begin with, but for its last token; None for nothing."""
+        return [(request.ids[:-1] or None) if request else None for request in self._requests]
 
     def _lengths(self) -> list[int]:
         """Columns that each slot's row has, its newest token not counted; 0 for no row."""
         used = self._positions[:, 0].tolist()
-        return [0 if row is None else n for row, n in zip(self._requests, used, strict=True)]
+        return [
+            0 if row is None else n - (len(row.ids) - 1) * self._by_blocks
+            for row, n in zip(self._requests, used, strict=True)
+        ]
 
     @torch.no_grad()
     def make_room(self, columns: int) -> None:
         """Let a prompt of so many tokens join rows that have used fewer; only where the cache grows."""
         n = columns - self._filled
-        if n <= 0 or len(self.free) == self.slots:
+        if self._by_blocks or n <= 0 or len(self.free) == self.slots:
             return
         for layer in self._cache.layers:
             layer.insert_columns(n)
