@@ -31,7 +31,7 @@ def log_traces(
     # would be asked some twenty times for each. The threads end too, which the exit would wait a second for;
     # the next study of this process begins anew.
     mlflow.flush_trace_async_logging(terminate=True)
-    mlflow.tracing.reset()
+    mlflow.tracing.reset()  # type: ignore[no-untyped-call]
 
 
 def _start(tracker: Tracker, run_id: str, plan: str, example: Example, steps: Sequence[Step]) -> None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import psutil
 import torch
 from accelerate.utils import find_executable_batch_size
 from transformers import DynamicCache
@@ -23,10 +24,10 @@ CONTEXT_TOKENS = 8
 # Prompts whose tokens are kept: a study's are asked many times, a service's never end.
 KNOWN_PROMPTS = 4096
 
-# Rows that are decoded together where the setting leaves it open: on a CPU more gain nothing; on a GPU
-# the memory decides below the second number.
-ROWS_ON_A_CPU, MOST_ROWS = 256, 1024
-# The part of a GPU's free memory that keys and values may take; the rest is for what a step computes.
+# Rows that are decoded together where the setting leaves it open and the memory holds them: on a CPU more
+# gain nothing.
+ROWS_ON_A_CPU, MOST_ROWS = 512, 1024
+# The part of the free memory that keys and values may take; the rest is for what a step computes.
 CACHE_SHARE = 0.8
 
 
@@ -196,14 +197,14 @@ def keeps_everything(model: Any) -> bool:
 
 
 def rows_that_fit(model: Any, columns: int) -> int:
-    """How many rows of so many columns the free memory of the model's GPUs holds; on a CPU no limit."""
-    if model.device.type != "cuda":
-        return 1 << 30
-    devices = {parameter.device for parameter in model.parameters()}
-    free = sum(
-        torch.cuda.mem_get_info(d)[0] + torch.cuda.memory_reserved(d) - torch.cuda.memory_allocated(d)
-        for d in devices
-    )
+    """How many rows of so many columns the free memory holds: the GPUs' own, or the machine's."""
+    if model.device.type == "cuda":
+        free = sum(
+            torch.cuda.mem_get_info(d)[0] + torch.cuda.memory_reserved(d) - torch.cuda.memory_allocated(d)
+            for d in {parameter.device for parameter in model.parameters()}
+        )
+    else:
+        free = psutil.virtual_memory().available
     return max(1, int(CACHE_SHARE * free / (columns * bytes_per_column(model))))
 
 

@@ -30,7 +30,7 @@ class PromptCache:
         self,
         prompts: Sequence[Prompt],
         layers: Sequence[tuple[torch.Tensor, torch.Tensor]],
-        wanted: Collection[Prompt],
+        wanted: Collection[Prompt | None],
     ) -> None:
         """Take some prompts in, and forget those that nobody wants any more.
 

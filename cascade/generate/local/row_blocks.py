@@ -21,7 +21,7 @@ from transformers.masking_utils import sdpa_mask
 # The attention's name in transformers.
 BY_BLOCKS = "sdpa_by_blocks"
 # Where blocks end, as parts of the slots: the longest rows stand in the first one.
-CUTS = (1 / 8, 3 / 8, 1.0)
+CUTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 
 # Some rows, and the first column that one of them has.
 Block = tuple[slice, int]

@@ -24,6 +24,7 @@ from cascade.generate.local.loaded_model import (
     LoadedModel,
     bytes_per_column,
     new_batch,
+    rows_that_fit,
     with_batch_size_that_fits,
 )
 from cascade.generate.local.row_blocks import reads_by_blocks, slots_of_blocks
@@ -236,6 +237,14 @@ def test_bytes_of_a_column() -> None:
     config = weights.config
     by_hand = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 4
     assert bytes_per_column(weights) == by_hand
+
+
+def test_the_free_memory_bounds_the_rows() -> None:
+    weights = load(WEIGHTS / "small").weights
+    free = psutil.virtual_memory().available
+    columns = free // (100 * bytes_per_column(weights))  # a row takes a hundredth of it
+    assert 40 < rows_that_fit(weights, columns) < 90  # others come and go meanwhile
+    assert rows_that_fit(weights, 100 * columns) == 1
 
 
 def test_samples_are_written_once(tiny: Path, tmp_path: Path) -> None:
