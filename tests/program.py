@@ -192,6 +192,30 @@ def _keep(connection: socket.socket) -> None:
     os._exit(0)
 
 
+def _command() -> int:
+    """The command's status; what Python prints of an error is printed, and Ctrl-C passes."""
+    try:
+        runpy.run_path(str(RUN), run_name="__main__")
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
+    statuses: list[int] = []
+
+    def _end() -> None:
+        """Without taking apart the million objects that were loaded, which takes half a second."""
+        if statuses:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(statuses[0])
+
+    atexit.register(_end)  # before anything is loaded, so that it comes last
     _load(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_path(str(RUN), run_name="__main__")
+    statuses.append(_command())
