@@ -47,14 +47,19 @@ def is_python(text: str) -> bool:
     return tree(text) is not None
 
 
-def compiled(parsed: ast.Module) -> CodeType | None:
-    """The code of what parses; None where that is no program: a ``return`` in no function, say."""
+def compiled(text: str) -> CodeType | None:
+    """The text's code; None where it is no program: not Python, or a ``return`` in no function, say."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return compile(parsed, "<program>", "exec", dont_inherit=True)
+            return compile(text, "<program>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def defined_in_code(code: CodeType, name: str) -> bool:
+    """Whether a module's code holds a function or class of that name that stands in none."""
+    return any(isinstance(one, CodeType) and one.co_name == name for one in code.co_consts)
 
 
 def names_in_code(code: CodeType) -> set[str]:
