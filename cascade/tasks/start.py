@@ -24,3 +24,6 @@ def start() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses it again means the same
         print("interrupted; rerun the same command to resume", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    finally:
+        # At the end Python looks for rings among all objects once more, which takes a second.
+        gc.freeze()
