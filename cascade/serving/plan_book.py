@@ -34,8 +34,11 @@ def plan_name(plan: Plan, models: Sequence[str]) -> str:
     if not isinstance(plan.theta, tuple):
         name = "_".join(stage(i, option) for i, option in plan.stages)
         return f"{name}_t{plan.theta:g}" if plan.uses_theta else name
-    *before, (last, end) = plan.stages
-    return "_".join([*(f"{stage(i, o)}_t{plan.theta[i]:g}" for i, o in before), stage(last, end)])
+    last = plan.stages[-1][0]
+    return "_".join(
+        stage(i, option) + (f"_t{plan.theta[i]:g}" if i != last or option.growing else "")
+        for i, option in plan.stages
+    )
 
 
 def read_plan_file(path: Path) -> PlanFile:
@@ -111,9 +114,13 @@ class PlanBook:
         every += [None if file.recommended is None else file.recommended.chosen]
         for chosen in every:
             if chosen is not None:
-                name = plan_name(chosen.plan, models)
-                by_name.setdefault(name, chosen)
-                aliases[chosen.plan.describe(models)] = name
+                name, words = plan_name(chosen.plan, models), chosen.plan.describe(models)
+                other = by_name.setdefault(name, chosen).plan.describe(models)
+                if other != words:
+                    raise DataError(
+                        f"{where}: {other!r} and {words!r} would both be called {name}; rename a model"
+                    )
+                aliases[words] = name
         if not by_name:
             raise DataError(f"{where}: holds no plan; run task=select again")
         for alias, aliased in (

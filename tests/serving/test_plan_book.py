@@ -22,12 +22,46 @@ def test_names_say_what_a_plan_is_and_need_no_quoting() -> None:
         Plan((SKIP, Option(3, 2), SKIP), 0.4): "medium-3x2",
         Plan((SKIP, Option(3, 2, True), SKIP), 0.4): "medium-upto3x2_t0.4",
         per_stage: "small-1x2_t0.1_medium-3x4_t0.9_large-greedy",
+        Plan((EXIT, SKIP, SKIP), (0.1, 0.0, 0.0)): "small-greedy",
+        Plan((SKIP, SKIP, Option(3, 2, True)), (0.0, 0.0, 0.45)): "large-upto3x2_t0.45",
+        Plan((Option(1, 2), SKIP, Option(3, 2, True)), (0.2, 0.0, 0.7)): "small-1x2_t0.2_large-upto3x2_t0.7",
     }
     for plan, name in plans.items():
         assert plan_name(plan, MODELS) == name
         assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
     odd = plan_name(SMALL, ("Qwen/Qwen2.5 (7B)", "b", "c"))
     assert odd == "Qwen.Qwen2.5.7B-greedy"
+
+
+def test_plans_that_differ_have_names_that_differ(tmp_path: Path) -> None:
+    """A last stage that grows looks at its θ: of several the recommended one is served, not the first."""
+    plan_file(tmp_path / "plans.json")
+    file = read_plan_file(tmp_path)
+    front = [
+        replace(file.front[0], plan=Plan((SKIP, SKIP, Option(3, 2, True)), (0.0, 0.0, theta)))
+        for theta in (0.2, 0.45, 0.7)
+    ]
+    book = PlanBook.of(replace(file, front=tuple(front), singular=()), "x", MODELS, {})
+    assert [book.by_name[f"large-upto3x2_t{theta:g}"].plan for theta in (0.2, 0.45, 0.7)] == [
+        one.plan for one in front
+    ]
+    assert book.by_name[book.aliases["best"]].plan == front[2].plan
+    alike = ("Qwen/2", "Qwen.2", "large")
+    first, second = (
+        replace(file.front[0], plan=Plan(options, 0.0)) for options in (SMALL.options, (SKIP, EXIT, SKIP))
+    )
+    prices = dict.fromkeys(alike, file.provenance.prices["small"])
+    file = replace(
+        file,
+        models=alike,
+        provenance=replace(file.provenance, prices=prices),
+        front=(first, second),
+        singular=(),
+    )
+    with pytest.raises(
+        DataError, match=r"'Qwen/2 greedy' and 'Qwen\.2 greedy' would both be called Qwen\.2-greedy"
+    ):
+        PlanBook.of(file, "x", alike, {})
 
 
 def test_a_plan_is_found_by_its_names(tmp_path: Path) -> None:
