@@ -26,8 +26,6 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from hydra import compose, initialize_config_dir
-
 ROOT = Path(__file__).resolve().parents[1]
 RUN = ROOT / "run.py"
 PATIENCE_S = 600.0
@@ -148,7 +146,9 @@ def _load(listener: socket.socket) -> None:
         importlib.import_module(module.name)
     for name in LATE:
         importlib.import_module(name)
-    # The parsers of its grammars are fast once they have been used.
+    # Imported here: tests/gpu runs where there is no Hydra. Its parsers are fast once they have been used.
+    from hydra import compose, initialize_config_dir
+
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         compose("config", ["hydra.searchpath=[x]", "search.theta=[0.5]", "seed=1"])
     assert threading.active_count() == 1, "a fork would lose its other threads"
