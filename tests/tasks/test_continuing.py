@@ -31,6 +31,8 @@ from tests.toy import write_toy
 OTHER = {
     "select.theta": "pooled",
     "select.plans": "falling_k",
+    "select.accuracy": "shrunk",
+    "select.promise": "corrected",
     "select.budget_usd_per_1k": "9",
     "select.min_accuracy": "0.6",
     "select.certify.accuracy": "0.5",
