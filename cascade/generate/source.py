@@ -74,12 +74,7 @@ def names_in_code(code: CodeType) -> set[str]:
 def defines(text: str, name: str) -> bool:
     """Whether the text is Python that defines a name, if only as a method of ``class Solution``."""
     parsed = tree(text)
-    return parsed is not None and defined_in(parsed, name)
-
-
-def defined_in(parsed: ast.Module, name: str) -> bool:
-    """The same for a syntax tree."""
-    return any(_defined(node, name) for node in _statements(parsed.body))
+    return parsed is not None and any(_defined(node, name) for node in _statements(parsed.body))
 
 
 def opens_definition(text: str, name: str) -> bool:

@@ -158,8 +158,7 @@ class ContinuousBatch:
             use_cache=True,
         )
         if self._by_blocks:
-            layers = [(layer.keys, layer.values) for layer in read.layers]
-            self._prompts.add(prompts, layers, set(self._prompt_of()))
+            self._prompts.add(prompts, [(layer.keys, layer.values) for layer in read.layers])
             return
         slots = [slot for p in prompts for slot in slots_of[p]]
         copies = torch.tensor([i for i, p in enumerate(prompts) for _ in slots_of[p]], device=self.device)
@@ -323,7 +322,9 @@ class ContinuousBatch:
             return None
         lengths = self._lengths()
         blocks = [(block, self._filled - max(lengths[block])) for block in slots_of_blocks(self.slots)]
-        return StepReads(blocks, self._prompts.shared(self._prompt_of(), self._never))
+        prompt_of = self._prompt_of()
+        self._prompts.keep(set(prompt_of))
+        return StepReads(blocks, self._prompts.shared(prompt_of, self._never))
 
     def _prompt_of(self) -> list[Prompt | None]:
         """What each slot's row was given to begin with, but for its last token; None for nothing."""

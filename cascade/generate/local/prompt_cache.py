@@ -26,31 +26,23 @@ class PromptCache:
         """Whether a prompt is there."""
         return prompt in self._prompts
 
-    def add(
-        self,
-        prompts: Sequence[Prompt],
-        layers: Sequence[tuple[torch.Tensor, torch.Tensor]],
-        wanted: Collection[Prompt | None],
-    ) -> None:
-        """Take some prompts in, and forget those that nobody wants any more.
+    def add(self, prompts: Sequence[Prompt], layers: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Take some prompts in.
 
         Args:
-            prompts: the new ones.
+            prompts: which are not there yet.
             layers: their keys and values of each layer, of shape (prompts, heads, columns, head size), the
                 last tokens in the last column.
-            wanted: prompts of rows that go on.
         """
-        stay = [i for i, prompt in enumerate(self._prompts) if prompt in wanted]
-        every = [*(self._prompts[i] for i in stay), *prompts]
+        every = [*self._prompts, *prompts]
         order = sorted(range(len(every)), key=lambda i: len(every[i]), reverse=True)
-        columns = len(every[order[0]])
+        columns, n_known = len(every[order[0]]), len(self._prompts)
         old = self._layers or [(keys[:0], values[:0]) for keys, values in layers]
 
         def merged(known: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
             found = new.new_zeros((len(every), new.shape[1], columns, new.shape[-1]))
-            for part, at in ((known[stay], slice(0, len(stay))), (new, slice(len(stay), None))):
-                n = min(columns, part.shape[-2])
-                found[at, :, columns - n :] = part[:, :, part.shape[-2] - n :]
+            found[:n_known, :, columns - known.shape[-2] :] = known
+            found[n_known:, :, columns - new.shape[-2] :] = new
             return found[order]
 
         self._layers = [
@@ -60,6 +52,15 @@ class PromptCache:
             )
         ]
         self._prompts = [every[i] for i in order]
+
+    def keep(self, wanted: Collection[Prompt | None]) -> None:
+        """Forget the prompts that are not among these."""
+        stay = [i for i, prompt in enumerate(self._prompts) if prompt in wanted]
+        if len(stay) == len(self._prompts):
+            return
+        self._prompts = [self._prompts[i] for i in stay]
+        first = self._layers[0][0].shape[-2] - max(map(len, self._prompts), default=0)
+        self._layers = [(keys[stay, :, first:], values[stay, :, first:]) for keys, values in self._layers]
 
     def shared(self, prompt_of: Sequence[Prompt | None], hidden: float) -> SharedPrompts | None:
         """What a step reads; None where no row has more than its newest token.

@@ -30,9 +30,8 @@ def padded(prompts: list[tuple[int, ...]], heads: int, layer: int, kind: int) ->
     return whole
 
 
-def read(cache: PromptCache, prompts: list[tuple[int, ...]], heads: int, wanted: set[Any]) -> None:
-    layers = [(padded(prompts, heads, at, 0), padded(prompts, heads, at, 1)) for at in range(2)]
-    cache.add(prompts, layers, wanted)
+def read(cache: PromptCache, prompts: list[tuple[int, ...]], heads: int) -> None:
+    cache.add(prompts, [(padded(prompts, heads, at, 0), padded(prompts, heads, at, 1)) for at in range(2)])
 
 
 @pytest.mark.parametrize("layer", [0, 1])
@@ -43,25 +42,15 @@ def test_as_if_every_row_held_its_prompt(heads: int, groups: int, layer: int) ->
     short, middle, two, long = PROMPTS
     prompt_of = [long, short, None, middle, long, two, short, long, None, middle, long]
     cache = PromptCache()
-    read(cache, [middle, short, (7,) * 20], heads, {middle, short, (7,) * 20})
-    read(cache, [long], heads, set(prompt_of))
-    read(cache, [two], heads, set(prompt_of))
+    read(cache, [middle, short, (7,) * 20], heads)
+    read(cache, [long], heads)
+    cache.keep(set(prompt_of))
+    read(cache, [two], heads)
     assert (7,) * 20 not in cache and all(prompt in cache for prompt in PROMPTS)
 
     n, columns = len(prompt_of), 9
-    own = [
-        9,
-        9,
-        8,
-        7,
-        5,
-        5,
-        4,
-        3,
-        2,
-        1,
-        1,
-    ]  # columns that each row has; the longest first, as they are arranged
+    # Columns that each row has; the longest first, as they are arranged.
+    own = [9, 9, 8, 7, 5, 5, 4, 3, 2, 1, 1]
     query = torch.randn(n, heads * groups, 1, SIZE)
     keys, values = torch.randn(2, n, heads, columns, SIZE)
     mask = torch.full((n, 1, 1, columns), HIDDEN)
@@ -89,5 +78,9 @@ def test_as_if_every_row_held_its_prompt(heads: int, groups: int, layer: int) ->
 def test_nothing_is_shared_where_nobody_has_a_prompt() -> None:
     cache = PromptCache()
     assert cache.shared([None, None], HIDDEN) is None
-    read(cache, [(1, 2)], 2, {(1, 2)})
+    read(cache, [(1, 2)], 2)
     assert cache.shared([None, None], HIDDEN) is None
+    cache.keep({None})
+    assert (1, 2) not in cache and cache.shared([None, None], HIDDEN) is None
+    read(cache, [(3, 4, 5)], 2)
+    assert cache.shared([(3, 4, 5), None], HIDDEN) is not None
